@@ -1,0 +1,114 @@
+//! How a store fails.
+
+use std::error::Error;
+use std::sync::Arc;
+
+use crate::types::{Conflict, EventId, InvalidCommit};
+
+/// What kind of trouble a backend is in, as far as a caller can act on it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub enum Fault {
+    /// Somebody else holds the database for too long. The same call may succeed later.
+    Busy,
+    /// The database or its disk is full.
+    Full,
+    /// The database cannot be written.
+    ReadOnly,
+    /// What is stored cannot be read as what was written.
+    Corrupt,
+    /// A newer version of this crate has migrated the database.
+    NewerSchema,
+    /// The store was closed, or its writer has died.
+    Closed,
+    /// The database cannot be reached or opened.
+    Unavailable,
+    /// Anything else; the source says more.
+    Other,
+}
+
+/// The backend failed. What it said is the [source](Error::source), never part of the message.
+///
+/// Cloning shares the source: one failed group commit answers many callers.
+#[derive(Clone, Debug, thiserror::Error)]
+#[error("{backend} failed to {operation} ({fault:?})")]
+pub struct BackendError {
+    backend: &'static str,
+    operation: &'static str,
+    fault: Fault,
+    source: Arc<dyn Error + Send + Sync>,
+}
+
+impl BackendError {
+    /// For backends: `backend` failed to `operation`, because of `source`.
+    pub fn new(
+        backend: &'static str,
+        operation: &'static str,
+        fault: Fault,
+        source: impl Into<Box<dyn Error + Send + Sync>>,
+    ) -> Self {
+        Self { backend, operation, fault, source: Arc::from(source.into()) }
+    }
+
+    /// What kind of trouble it is.
+    #[must_use]
+    pub const fn fault(&self) -> Fault {
+        self.fault
+    }
+
+    /// Whether the same call may succeed later, with nobody having mended anything.
+    #[must_use]
+    pub const fn is_transient(&self) -> bool {
+        matches!(self.fault, Fault::Busy | Fault::Unavailable)
+    }
+}
+
+/// Why a commit was not acknowledged.
+#[derive(Clone, Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum CommitError {
+    /// A stream was not as expected. Nothing was written. Read again, decide again.
+    #[error(transparent)]
+    Conflict(#[from] Conflict),
+    /// The commit is malformed, too large, or holds what the store does not keep. Nothing was written.
+    #[error(transparent)]
+    Invalid(#[from] InvalidCommit),
+    /// This id is recorded already, but for another event, or not all of the commit's events are
+    /// recorded. Nothing was written.
+    #[error("event id {0} is recorded already, in another commit than this")]
+    IdReused(EventId),
+    /// The reply was lost, so the commit may have happened. Commit the very same again: it happens
+    /// once.
+    #[error("it is unknown whether the commit happened; commit the same again to know")]
+    Unknown(#[source] BackendError),
+    /// The store failed, and nothing was written.
+    #[error(transparent)]
+    Backend(#[from] BackendError),
+}
+
+impl CommitError {
+    /// Whether the very same commit may succeed later, with nobody having mended anything. A conflict is
+    /// not transient: the same decision would meet it again.
+    #[must_use]
+    pub const fn is_transient(&self) -> bool {
+        match self {
+            Self::Conflict(_) | Self::Invalid(_) | Self::IdReused(_) => false,
+            Self::Unknown(_) => true,
+            Self::Backend(error) => error.is_transient(),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_message_never_repeats_its_source() {
+        let error = BackendError::new("sqlite", "commit", Fault::Busy, "the secret detail");
+        for text in [error.to_string(), CommitError::Unknown(error.clone()).to_string()] {
+            assert!(!text.contains("secret"), "{text}");
+        }
+        assert_eq!(error.source().unwrap().to_string(), "the secret detail");
+    }
+}

@@ -1,0 +1,145 @@
+//! The reading of streams and of the feed.
+
+use std::sync::Arc;
+
+use async_trait::async_trait;
+
+use super::{BackendError, Store};
+use crate::types::{
+    Committed, DedupKey, FeedPage, Filter, Position, ReadFrom, RecordedEvent, StreamId, StreamPage,
+    StreamVersion,
+};
+
+/// Keeps events in streams, and hands them back in order: by stream, and all of them as one feed.
+///
+/// # Contract
+/// - **E1 faithful** – an event comes back with the id, name, payload and metadata it was appended with,
+///   byte for byte, in its stream, at versions 1, 2, 3 and so on.
+/// - **E2 both ways** – a stream reads forward from after any version and backward from before any
+///   version or from its end; a stream without events is an empty page.
+/// - **E3 paged** – a page holds at most what was asked for and what [`Store::limits`] allows, and says
+///   whether more follows; the pages joined are the stream, or the feed.
+/// - **E4 ordered** – in the feed, positions strictly grow, a commit's events stand in its order, and the
+///   events of a stream in the order of their versions; every event is there once.
+/// - **E5 exact** – a page of the feed never reaches beyond a position at which an event can still
+///   appear: a reader that goes on from `upto` misses nothing, whoever writes meanwhile.
+/// - **E6 filtered** – a filter leaves out the events of other categories and nothing else; `upto` passes
+///   over what was left out.
+/// - **E7 head** – the head is the position of the newest event that readers can see, and
+///   [`Position::START`] in an empty log.
+/// - **E8 wakes** – `changed(after)` returns at once if the head is beyond `after`, and otherwise after
+///   the next commit of events, by any handle; dropping it loses nothing.
+/// - **E9 remembered** – `outcome` finds every commit by each of its events and by its inbox key, and
+///   nothing else.
+/// - **E10 one log** – the identity is that of the log: the same after opening it again, different for
+///   another log, and in every token.
+#[async_trait]
+pub trait EventStore: Store {
+    /// A page of one stream: at most `limit` events, forward or backward as `from` says.
+    ///
+    /// # Errors
+    /// [`BackendError`] if the store cannot read.
+    ///
+    /// # Cancel safety
+    /// Reading changes nothing; the future may be dropped.
+    async fn read_stream(
+        &self,
+        stream: &StreamId,
+        from: ReadFrom,
+        limit: usize,
+    ) -> Result<StreamPage, BackendError>;
+
+    /// A page of the feed of all streams after a position: at most `limit` of the events that `filter`
+    /// wants, in position order.
+    ///
+    /// # Errors
+    /// [`BackendError`] if the store cannot read.
+    ///
+    /// # Cancel safety
+    /// Reading changes nothing; the future may be dropped.
+    async fn read_all(
+        &self,
+        after: Position,
+        filter: &Filter,
+        limit: usize,
+    ) -> Result<FeedPage, BackendError>;
+
+    /// The position of the newest event.
+    ///
+    /// # Errors
+    /// [`BackendError`] if the store cannot read.
+    async fn head(&self) -> Result<Position, BackendError>;
+
+    /// Returns when the feed has moved beyond `after`.
+    ///
+    /// # Errors
+    /// [`BackendError`] if the store cannot read.
+    ///
+    /// # Cancel safety
+    /// The future may be dropped and asked for again; no commit is missed.
+    async fn changed(&self, after: Position) -> Result<(), BackendError>;
+
+    /// Where a commit with this event or inbox key landed, if there was one.
+    ///
+    /// For an event it is the place of that event: its stream at its version, and its position. For an
+    /// inbox key it is the answer that its commit was given.
+    ///
+    /// # Errors
+    /// [`BackendError`] if the store cannot read.
+    async fn outcome(&self, of: &DedupKey) -> Result<Option<Committed>, BackendError>;
+}
+
+mod sealed {
+    pub trait Sealed {}
+    impl<S: super::EventStore + ?Sized> Sealed for S {}
+}
+
+/// Conveniences on every [`EventStore`], `dyn` ones included. Sealed: it grows without breaking backends.
+pub trait EventStoreExt: EventStore + sealed::Sealed {
+    /// Reads a stream to its end, page by page, from after `version`.
+    ///
+    /// The whole tail is in memory at once: for a stream without a bound, read pages.
+    ///
+    /// # Errors
+    /// [`BackendError`] if the store cannot read.
+    fn read_tail(
+        &self,
+        stream: &StreamId,
+        mut version: StreamVersion,
+    ) -> impl Future<Output = Result<Vec<RecordedEvent>, BackendError>> + Send {
+        async move {
+            let mut all = Vec::new();
+            loop {
+                let page = self.read_stream(stream, ReadFrom::After(version), usize::MAX).await?;
+                version = page.events.last().map_or(version, RecordedEvent::version);
+                if all.is_empty() {
+                    all = page.events;
+                } else {
+                    all.extend(page.events);
+                }
+                if !page.has_more {
+                    return Ok(all);
+                }
+            }
+        }
+    }
+
+    /// The version a stream is at.
+    ///
+    /// # Errors
+    /// [`BackendError`] if the store cannot read.
+    fn version(
+        &self,
+        stream: &StreamId,
+    ) -> impl Future<Output = Result<StreamVersion, BackendError>> + Send {
+        async move {
+            let page = self.read_stream(stream, ReadFrom::End, 1).await?;
+            Ok(page.events.first().map_or(StreamVersion::NONE, RecordedEvent::version))
+        }
+    }
+}
+
+impl<S: EventStore + ?Sized> EventStoreExt for S {}
+
+// Both must stay dyn-compatible, and a reader must be usable where only a writer is asked for.
+const _: fn(Arc<dyn EventStore>) -> Arc<dyn Store> = |store| store;

@@ -1,0 +1,19 @@
+//! What a backend implements, and what the outside world gives: time, ids, ears for telemetry.
+//!
+//! Every port is dyn-compatible and says its `# Contract` in numbered clauses; the testkit has a test for
+//! each. [`Store`] is the one way to write; [`EventStore`] adds the reading of streams and of the feed.
+//! [`Clock`] and [`Ids`] let tests decide what time it is and which ids are drawn.
+
+mod clock;
+mod error;
+mod event_store;
+mod forward;
+mod ids;
+mod store;
+pub(crate) mod telemetry;
+
+pub use clock::{Clock, SystemClock};
+pub use error::{BackendError, CommitError, Fault};
+pub use event_store::{EventStore, EventStoreExt};
+pub use ids::{Ids, SystemIds};
+pub use store::Store;

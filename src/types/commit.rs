@@ -1,0 +1,107 @@
+//! The write as a value.
+
+use super::{
+    Append, Check, DedupKey, ExpectedVersion, InboxKey, InvalidCommit, Limits, NewEvent, PartKind, Parts,
+    StreamId,
+};
+
+/// Everything that becomes durable together, or not at all.
+///
+/// A debit and its credit, in two streams, are one commit:
+///
+/// ```
+/// use freehold::{Commit, ExpectedVersion, EventId, EventName, NewEvent, StreamId, StreamVersion};
+/// # use uuid::Uuid;
+/// # let event = |name| NewEvent::new(EventId::new(Uuid::now_v7()), EventName::from_static(name).unwrap(), "{}");
+///
+/// let [alice, bob] = [StreamId::new("account", "alice")?, StreamId::new("account", "bob")?];
+/// let rates = StreamId::new("rates", "eur")?;
+/// let transfer = Commit::new()
+///     .append(&alice, StreamVersion::new(3), [event("Withdrawn")])
+///     .append(&bob, ExpectedVersion::Any, [event("Deposited")])
+///     .check(&rates, StreamVersion::new(17));
+/// # assert_eq!(transfer.dedup_keys().count(), 2);
+/// # Ok::<(), freehold::InvalidStreamId>(())
+/// ```
+///
+/// A stream may occur once, over appends and checks. What is wrong with a commit is said when it is
+/// committed: [`InvalidCommit`].
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[must_use = "a commit does nothing until a store commits it"]
+pub struct Commit {
+    parts: Parts,
+    /// A kind there can be only one of, and two were merged.
+    merged: Option<PartKind>,
+}
+
+impl Commit {
+    /// An empty commit.
+    pub fn new() -> Self {
+        Self::default()
+    }
+
+    /// Appends events to a stream that is as expected: at a version, or as [`ExpectedVersion`] says.
+    pub fn append(
+        mut self,
+        stream: &StreamId,
+        expected: impl Into<ExpectedVersion>,
+        events: impl IntoIterator<Item = NewEvent>,
+    ) -> Self {
+        let events = events.into_iter().collect();
+        self.parts.appends.push(Append { stream: stream.clone(), expected: expected.into(), events });
+        self
+    }
+
+    /// Guards a stream that was read but is not written.
+    pub fn check(mut self, stream: &StreamId, expected: impl Into<ExpectedVersion>) -> Self {
+        self.parts.checks.push(Check { stream: stream.clone(), expected: expected.into() });
+        self
+    }
+
+    /// Marks an incoming message as handled. A later commit with the same key changes nothing and is
+    /// answered as this one was.
+    pub fn inbox(self, key: InboxKey) -> Self {
+        self.and(Self { parts: Parts { inbox: Some(key), ..Parts::default() }, merged: None })
+    }
+
+    /// Adds what another commit holds: two writes become one.
+    pub fn and(mut self, other: Self) -> Self {
+        let Parts { appends, checks, inbox } = other.parts;
+        if self.parts.inbox.is_some() && inbox.is_some() {
+            self.merged = Some(PartKind::Inbox);
+        }
+        self.merged = self.merged.or(other.merged);
+        self.parts.appends.extend(appends);
+        self.parts.checks.extend(checks);
+        self.parts.inbox = self.parts.inbox.or(inbox);
+        self
+    }
+
+    /// Whether there is nothing in it.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.parts.is_empty()
+    }
+
+    /// What a repetition of this commit would be recognised by.
+    pub fn dedup_keys(&self) -> impl Iterator<Item = DedupKey> {
+        let inbox = self.parts.inbox.iter().cloned().map(DedupKey::Inbox);
+        inbox.chain(self.parts.events().map(|(_, event)| DedupKey::Event(event.id())))
+    }
+
+    /// For backends: hands out the content, well formed, within `limits`, and of the kinds in `kept`.
+    /// There is no other way to the content, so a part that a backend does not know is never lost in
+    /// silence.
+    ///
+    /// # Errors
+    /// [`InvalidCommit`] says what is wrong with it.
+    pub fn into_parts(self, kept: &[PartKind], limits: &Limits) -> Result<Parts, InvalidCommit> {
+        if let Some(kind) = self.merged {
+            return Err(InvalidCommit::Merged(kind));
+        }
+        self.parts.check_kept(kept)?;
+        self.parts.check_form()?;
+        self.parts.check_size(limits)?;
+        Ok(self.parts)
+    }
+}

@@ -1,0 +1,32 @@
+//! Values only: no async, no I/O, and nothing here knows a port, a pattern or a backend.
+//!
+//! A service writes [`NewEvent`]s to streams ([`StreamId`]) and reads [`RecordedEvent`]s back, each at a
+//! [`StreamVersion`] in its stream and at a [`Position`] in the whole log. Everything that must become
+//! durable together is one [`Commit`]; where it landed is a [`Committed`], whose [`Token`] other readers
+//! can wait for.
+
+mod commit;
+mod committed;
+mod event;
+mod limits;
+mod metadata;
+mod owned;
+mod parts;
+mod position;
+mod read;
+mod stream;
+mod trace;
+
+pub use commit::Commit;
+pub use committed::Committed;
+pub use event::{EventId, EventName, InvalidEventName, NewEvent, RecordedEvent, Recording};
+pub use limits::Limits;
+pub use metadata::{InvalidMetadata, Metadata};
+pub use owned::{Owned, Service};
+pub use parts::{Append, Check, DedupKey, InboxKey, InvalidCommit, InvalidInboxKey, PartKind, Parts};
+pub use position::{InvalidToken, LogId, Position, Token};
+pub use read::{FeedPage, Filter, ReadFrom, StreamPage};
+pub use stream::{
+    Conflict, ExpectedVersion, InvalidStreamId, StreamId, StreamVersion, category_is_valid,
+};
+pub use trace::{InvalidTraceContext, TraceContext};

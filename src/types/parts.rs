@@ -1,0 +1,228 @@
+//! What a commit is made of, for backends, and why one is refused.
+
+use std::collections::HashSet;
+use std::fmt;
+use std::sync::Arc;
+
+use super::{EventId, ExpectedVersion, Limits, NewEvent, StreamId};
+
+/// The longest consumer of an inbox key, in bytes.
+const CONSUMER_BYTES_MAX: usize = 190;
+/// The longest message id of an inbox key, in bytes.
+const MESSAGE_BYTES_MAX: usize = 512;
+
+/// Events for one stream.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Append {
+    /// The stream that grows.
+    pub stream: StreamId,
+    /// What the writer assumes about it.
+    pub expected: ExpectedVersion,
+    /// At least one event, in order.
+    pub events: Vec<NewEvent>,
+}
+
+/// A stream that was read and must not have changed, though it is not written.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Check {
+    /// The stream that was read.
+    pub stream: StreamId,
+    /// What the writer assumes about it.
+    pub expected: ExpectedVersion,
+}
+
+/// An incoming message that a commit marks as handled: `consumer` has handled `message`.
+///
+/// A second commit with the key changes nothing and is answered as the first was.
+#[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct InboxKey {
+    consumer: Arc<str>,
+    message: Arc<str>,
+}
+
+/// A consumer or a message id that is empty, too long, or holds a control character.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("an inbox key is a consumer of 1 to 190 and a message id of 1 to 512 bytes without control characters")]
+pub struct InvalidInboxKey;
+
+impl InboxKey {
+    /// `consumer` has handled `message`.
+    ///
+    /// # Errors
+    /// [`InvalidInboxKey`] if one is empty, too long, or holds a control character.
+    pub fn new(consumer: &str, message: &str) -> Result<Self, InvalidInboxKey> {
+        let fits = |text: &str, bytes_max: usize| {
+            (1..=bytes_max).contains(&text.len()) && !text.chars().any(char::is_control)
+        };
+        if fits(consumer, CONSUMER_BYTES_MAX) && fits(message, MESSAGE_BYTES_MAX) {
+            Ok(Self { consumer: consumer.into(), message: message.into() })
+        } else {
+            Err(InvalidInboxKey)
+        }
+    }
+
+    /// Who handled it.
+    #[must_use]
+    pub fn consumer(&self) -> &str {
+        &self.consumer
+    }
+
+    /// What was handled.
+    #[must_use]
+    pub fn message(&self) -> &str {
+        &self.message
+    }
+}
+
+/// What a repetition of a commit is recognised by.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub enum DedupKey {
+    /// One of its events.
+    Event(EventId),
+    /// The message that it handled.
+    Inbox(InboxKey),
+}
+
+/// The kinds of parts a commit can hold; a backend lists those it keeps.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub enum PartKind {
+    /// Events for streams.
+    Appends,
+    /// Guards on streams that are not written.
+    Checks,
+    /// A message marked as handled.
+    Inbox,
+}
+
+impl fmt::Display for PartKind {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Appends => "events",
+            Self::Checks => "checks",
+            Self::Inbox => "an inbox key",
+        })
+    }
+}
+
+/// The commit cannot be committed, here or anywhere. A programmer's error: repeating it is in vain.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum InvalidCommit {
+    /// The store does not keep this kind of part. Anything but this error would be a silent loss.
+    #[error("this store does not keep {0}")]
+    Unsupported(PartKind),
+    /// A stream occurs twice, over appends and checks: of two decisions on one state, the second has not
+    /// seen the first.
+    #[error("stream `{0}` is in the commit twice")]
+    StreamTwice(StreamId),
+    /// Two events have one id.
+    #[error("event {0} is in the commit twice")]
+    EventTwice(EventId),
+    /// An append without events; guard the stream with a check instead.
+    #[error("the append to stream `{0}` has no events; use a check to guard a stream")]
+    NoEvents(StreamId),
+    /// There is nothing in it.
+    #[error("the commit is empty")]
+    Empty,
+    /// Two commits were merged that both hold a part there can be only one of.
+    #[error("two commits with {0} cannot become one")]
+    Merged(PartKind),
+    /// It is larger than the store's [`Limits`].
+    #[error("the commit has {actual} {what}, at most {limit} are allowed")]
+    TooLarge {
+        /// What there is too much of.
+        what: &'static str,
+        /// How much there is.
+        actual: usize,
+        /// How much there may be.
+        limit: usize,
+    },
+}
+
+/// The content of a [`Commit`](super::Commit), for backends. [`Commit::into_parts`](super::Commit::into_parts) is
+/// the only way in.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Parts {
+    /// Events for streams; no stream occurs twice, here and in the checks.
+    pub appends: Vec<Append>,
+    /// Guards on streams that are not written.
+    pub checks: Vec<Check>,
+    /// The message that is handled.
+    pub inbox: Option<InboxKey>,
+}
+
+impl Parts {
+    /// Every expectation, on written and unwritten streams.
+    pub fn guards(&self) -> impl Iterator<Item = (&StreamId, ExpectedVersion)> {
+        let appends = self.appends.iter().map(|a| (&a.stream, a.expected));
+        appends.chain(self.checks.iter().map(|c| (&c.stream, c.expected)))
+    }
+
+    /// Every event with its stream, in order.
+    pub fn events(&self) -> impl Iterator<Item = (&StreamId, &NewEvent)> {
+        self.appends.iter().flat_map(|a| a.events.iter().map(|event| (&a.stream, event)))
+    }
+
+    pub(super) fn is_empty(&self) -> bool {
+        self.appends.is_empty() && self.checks.is_empty() && self.inbox.is_none()
+    }
+
+    pub(super) fn check_kept(&self, kept: &[PartKind]) -> Result<(), InvalidCommit> {
+        for (kind, present) in [
+            (PartKind::Appends, !self.appends.is_empty()),
+            (PartKind::Checks, !self.checks.is_empty()),
+            (PartKind::Inbox, self.inbox.is_some()),
+        ] {
+            if present && !kept.contains(&kind) {
+                return Err(InvalidCommit::Unsupported(kind));
+            }
+        }
+        Ok(())
+    }
+
+    pub(super) fn check_form(&self) -> Result<(), InvalidCommit> {
+        if self.is_empty() {
+            return Err(InvalidCommit::Empty);
+        }
+        if let Some(append) = self.appends.iter().find(|append| append.events.is_empty()) {
+            return Err(InvalidCommit::NoEvents(append.stream.clone()));
+        }
+        // Nearly every commit is one event for one stream: it needs no sets.
+        if let ([append], []) = (self.appends.as_slice(), self.checks.as_slice())
+            && append.events.len() == 1
+        {
+            return Ok(());
+        }
+        let mut streams = HashSet::new();
+        if let Some((twice, _)) = self.guards().find(|(stream, _)| !streams.insert(*stream)) {
+            return Err(InvalidCommit::StreamTwice(twice.clone()));
+        }
+        let mut ids = HashSet::new();
+        if let Some((_, twice)) = self.events().find(|(_, event)| !ids.insert(event.id())) {
+            return Err(InvalidCommit::EventTwice(twice.id()));
+        }
+        Ok(())
+    }
+
+    pub(super) fn check_size(&self, limits: &Limits) -> Result<(), InvalidCommit> {
+        let bytes = self.events().map(|(_, event)| event.data().len());
+        let (events, all, largest) = bytes
+            .fold((0, 0, 0), |(n, all, largest), bytes| (n + 1, all + bytes, bytes.max(largest)));
+        for (what, actual, limit) in [
+            ("streams", self.appends.len() + self.checks.len(), limits.streams_per_commit_max),
+            ("events", events, limits.events_per_commit_max),
+            ("bytes in one event", largest, limits.bytes_per_event_max),
+            ("bytes", all, limits.bytes_per_commit_max),
+        ] {
+            if actual > limit {
+                return Err(InvalidCommit::TooLarge { what, actual, limit });
+            }
+        }
+        Ok(())
+    }
+}
