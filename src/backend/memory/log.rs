@@ -1,0 +1,166 @@
+//! What is behind the lock: the feed, and the ways into it.
+
+use std::collections::HashMap;
+use std::ops::RangeInclusive;
+
+use chrono::{DateTime, SubsecRound, Utc};
+
+use crate::ports::CommitError;
+use crate::types::{
+    Committed, Conflict, DedupKey, EventId, FeedPage, Filter, InboxKey, LogId, Parts, Position, ReadFrom,
+    RecordedEvent, Recording, StreamId, StreamPage, StreamVersion, Token,
+};
+
+#[derive(Debug, Default)]
+pub(super) struct Log {
+    /// The event at position `n` is at index `n - 1`.
+    feed: Vec<RecordedEvent>,
+    /// The event of a stream at version `v` is at index `v - 1` of its list of positions.
+    streams: HashMap<StreamId, Vec<Position>>,
+    ids: HashMap<EventId, Position>,
+    inbox: HashMap<InboxKey, Committed>,
+}
+
+impl Log {
+    pub(super) fn head(&self) -> Position {
+        Position::new(self.feed.len() as u64)
+    }
+
+    /// Writes all of `parts`, or nothing. Nothing changes before every check has passed.
+    pub(super) fn write(
+        &mut self,
+        parts: Parts,
+        identity: LogId,
+        now: impl FnOnce() -> DateTime<Utc>,
+    ) -> Result<Committed, CommitError> {
+        if let Some(first) = parts.inbox.as_ref().and_then(|key| self.inbox.get(key)) {
+            return Ok(first.clone().as_duplicate());
+        }
+        if parts.events().any(|(_, event)| self.ids.contains_key(&event.id())) {
+            return self.repetition(&parts, identity);
+        }
+        for (stream, expected) in parts.guards() {
+            let actual = self.version(stream);
+            if !expected.admits(actual) {
+                return Err(Conflict::new(stream.clone(), expected, actual).into());
+            }
+        }
+        Ok(self.record(parts, identity, now().trunc_subsecs(6)))
+    }
+
+    /// Some of the events are recorded: all of them, just so, or it is another commit.
+    fn repetition(&self, parts: &Parts, identity: LogId) -> Result<Committed, CommitError> {
+        let mut versions: Vec<(StreamId, StreamVersion)> = Vec::with_capacity(parts.appends.len());
+        let mut positions: Option<RangeInclusive<Position>> = None;
+        for append in &parts.appends {
+            let mut version = StreamVersion::NONE;
+            for event in &append.events {
+                let recorded = self.ids.get(&event.id()).and_then(|at| self.at(*at));
+                let same = recorded.filter(|r| r.stream() == &append.stream && r.records(event));
+                // A new inbox key would be lost if its commit passed for the old one without it.
+                let Some(recorded) = same.filter(|_| parts.inbox.is_none()) else {
+                    return Err(CommitError::IdReused(self.reused(parts, event.id())));
+                };
+                version = version.max(recorded.version());
+                positions = Some(match positions {
+                    None => recorded.position()..=recorded.position(),
+                    Some(p) => {
+                        *p.start().min(&recorded.position())..=*p.end().max(&recorded.position())
+                    }
+                });
+            }
+            versions.push((append.stream.clone(), version));
+        }
+        let last = positions.as_ref().map_or(Position::START, |p| *p.end());
+        Ok(Committed::new(versions, positions, Token::new(identity, last)).as_duplicate())
+    }
+
+    /// The id to blame: `suspect` if it is recorded, or else the first that is.
+    fn reused(&self, parts: &Parts, suspect: EventId) -> EventId {
+        if self.ids.contains_key(&suspect) {
+            return suspect;
+        }
+        let recorded = parts.events().map(|(_, event)| event.id());
+        recorded.into_iter().find(|id| self.ids.contains_key(id)).unwrap_or(suspect)
+    }
+
+    fn record(&mut self, parts: Parts, identity: LogId, recorded_at: DateTime<Utc>) -> Committed {
+        let first = self.feed.len() as u64 + 1;
+        let mut versions = Vec::with_capacity(parts.appends.len());
+        for append in parts.appends {
+            let stream = append.stream;
+            let places = self.streams.entry(stream.clone()).or_default();
+            for event in append.events {
+                let position = Position::new(self.feed.len() as u64 + 1);
+                places.push(position);
+                self.ids.insert(event.id(), position);
+                self.feed.push(event.recorded(Recording {
+                    stream: stream.clone(),
+                    version: StreamVersion::new(places.len() as u64),
+                    position,
+                    recorded_at,
+                }));
+            }
+            versions.push((stream, StreamVersion::new(places.len() as u64)));
+        }
+        let head = self.head();
+        let positions = (head.get() >= first).then(|| Position::new(first)..=head);
+        let committed = Committed::new(versions, positions, Token::new(identity, head));
+        if let Some(key) = parts.inbox {
+            self.inbox.insert(key, committed.clone());
+        }
+        committed
+    }
+
+    pub(super) fn outcome(&self, of: &DedupKey, identity: LogId) -> Option<Committed> {
+        match of {
+            DedupKey::Inbox(key) => self.inbox.get(key).cloned(),
+            DedupKey::Event(id) => {
+                let event = self.at(*self.ids.get(id)?)?;
+                let versions = vec![(event.stream().clone(), event.version())];
+                let at = event.position();
+                Some(Committed::new(versions, Some(at..=at), Token::new(identity, at)))
+            }
+        }
+    }
+
+    pub(super) fn stream_page(&self, stream: &StreamId, from: ReadFrom, limit: usize) -> StreamPage {
+        let places = self.streams.get(stream).map_or(&[][..], Vec::as_slice);
+        let index = |version: StreamVersion| usize::try_from(version.get()).unwrap_or(usize::MAX);
+        let (rest, backward) = match from {
+            ReadFrom::After(version) => (places.get(index(version)..), false),
+            ReadFrom::Before(version) => {
+                (places.get(..index(version).saturating_sub(1).min(places.len())), true)
+            }
+            ReadFrom::End => (Some(places), true),
+        };
+        let rest = rest.unwrap_or_default();
+        let events = |places: &mut dyn Iterator<Item = &Position>| {
+            places.take(limit).filter_map(|at| self.at(*at)).cloned().collect()
+        };
+        let events =
+            if backward { events(&mut rest.iter().rev()) } else { events(&mut rest.iter()) };
+        StreamPage::new(events, rest.len() > limit)
+    }
+
+    pub(super) fn feed_page(&self, after: Position, filter: &Filter, limit: usize) -> FeedPage {
+        let start = usize::try_from(after.get()).unwrap_or(usize::MAX);
+        let rest = self.feed.get(start..).unwrap_or_default();
+        let wanted = rest.iter().filter(|event| filter.admits(event.stream().category()));
+        let events: Vec<_> = wanted.take(limit).cloned().collect();
+        let full = events.len() == limit;
+        let upto = match events.last() {
+            Some(last) if full => last.position(),
+            _ => self.head().max(after),
+        };
+        FeedPage::new(events, upto, upto < self.head())
+    }
+
+    fn version(&self, stream: &StreamId) -> StreamVersion {
+        StreamVersion::new(self.streams.get(stream).map_or(0, Vec::len) as u64)
+    }
+
+    fn at(&self, position: Position) -> Option<&RecordedEvent> {
+        self.feed.get(usize::try_from(position.get()).ok()?.checked_sub(1)?)
+    }
+}

@@ -1,0 +1,150 @@
+//! The handle, and the writing.
+
+use std::fmt;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use async_trait::async_trait;
+use tokio::sync::watch;
+use tokio::time::Instant;
+
+use super::log::Log;
+use crate::ports::{Clock, CommitError, Ids, Store, SystemClock, SystemIds, telemetry};
+use crate::types::{Commit, Committed, Limits, LogId, PartKind, Position};
+
+pub(super) const BACKEND: &str = "memory";
+const KEPT: &[PartKind] = &[PartKind::Appends, PartKind::Checks, PartKind::Inbox];
+
+/// A store in memory. Clones share the log; with the last of them it is gone.
+#[derive(Clone)]
+pub struct MemoryStore(Arc<Shared>);
+
+struct Shared {
+    log: Mutex<Log>,
+    head: watch::Sender<Position>,
+    identity: LogId,
+    limits: Limits,
+    clock: Box<dyn Clock>,
+}
+
+/// Says how a [`MemoryStore`] differs from the usual one.
+#[derive(Debug)]
+#[must_use = "a builder does nothing until it builds"]
+pub struct MemoryStoreBuilder {
+    limits: Limits,
+    clock: Box<dyn Clock>,
+    ids: Box<dyn Ids>,
+}
+
+impl MemoryStore {
+    /// An empty log, with the usual limits and the machine's clock.
+    #[must_use]
+    pub fn new() -> Self {
+        Self::builder().build()
+    }
+
+    /// An empty log with other limits, another clock, or another source of ids.
+    pub fn builder() -> MemoryStoreBuilder {
+        MemoryStoreBuilder {
+            limits: Limits::default(),
+            clock: Box::new(SystemClock),
+            ids: Box::new(SystemIds),
+        }
+    }
+
+    // A panic under the lock is a bug of this module, and `Log` changes only after all checks: what is
+    // behind a poisoned lock is still whole.
+    pub(super) fn log(&self) -> MutexGuard<'_, Log> {
+        self.0.log.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    pub(super) fn heads(&self) -> watch::Receiver<Position> {
+        self.0.head.subscribe()
+    }
+
+    fn write(&self, commit: Commit) -> Result<Committed, CommitError> {
+        let parts = commit.into_parts(KEPT, &self.0.limits)?;
+        let events = parts.appends.iter().map(|append| append.events.len()).sum();
+        let committed = {
+            let mut log = self.log();
+            let committed = log.write(parts, self.0.identity, || self.0.clock.now())?;
+            // Under the lock, so that no reader hears of a later head before an earlier one.
+            if !committed.is_duplicate() && events > 0 {
+                self.0.head.send_replace(log.head());
+            }
+            committed
+        };
+        if !committed.is_duplicate() {
+            telemetry::batch(BACKEND, 1, events);
+        }
+        Ok(committed)
+    }
+}
+
+impl Default for MemoryStore {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
+impl fmt::Debug for MemoryStore {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("MemoryStore")
+            .field("identity", &self.0.identity)
+            .field("head", &self.log().head())
+            .finish_non_exhaustive()
+    }
+}
+
+impl MemoryStoreBuilder {
+    /// Sets how large commits and pages may be.
+    pub fn limits(mut self, limits: Limits) -> Self {
+        self.limits = limits;
+        self
+    }
+
+    /// Sets the clock that tells `recorded_at`.
+    pub fn clock(mut self, clock: impl Clock) -> Self {
+        self.clock = Box::new(clock);
+        self
+    }
+
+    /// Sets where the log's identity is drawn from.
+    pub fn ids(mut self, ids: impl Ids) -> Self {
+        self.ids = Box::new(ids);
+        self
+    }
+
+    /// The store.
+    #[must_use]
+    pub fn build(self) -> MemoryStore {
+        MemoryStore(Arc::new(Shared {
+            log: Mutex::default(),
+            head: watch::Sender::new(Position::START),
+            identity: LogId::new(self.ids.draw()),
+            limits: self.limits,
+            clock: self.clock,
+        }))
+    }
+}
+
+#[async_trait]
+impl Store for MemoryStore {
+    fn identity(&self) -> LogId {
+        self.0.identity
+    }
+
+    fn limits(&self) -> &Limits {
+        &self.0.limits
+    }
+
+    async fn commit(&self, commit: Commit) -> Result<Committed, CommitError> {
+        let began = Instant::now();
+        let answer = self.write(commit);
+        match &answer {
+            Ok(_) => telemetry::committed(BACKEND, began.elapsed()),
+            Err(CommitError::Conflict(_)) => telemetry::conflict(BACKEND),
+            Err(_) => {}
+        }
+        answer
+    }
+}

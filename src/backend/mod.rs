@@ -1,0 +1,6 @@
+//! Where commits are kept. Each backend implements the ports with types of its own, has the same file
+//! names inside, and knows no pattern and no sibling.
+
+pub mod memory;
+#[cfg(feature = "sqlite")]
+pub mod sqlite;
