@@ -1,0 +1,98 @@
+//! What the driver asks of a service.
+
+use freehold::{InvalidMetadata, Metadata};
+use uuid::Uuid;
+
+use super::InvoiceNo;
+
+/// Who asks.
+const ACTOR: &str = "shop";
+
+/// What is to be done for an invoice.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Step<'a> {
+    /// Order: an order is placed.
+    Place,
+    /// Order: an invoice that makes no sense is kept, with the reason.
+    Reject,
+    /// Inventory: all codes are reserved, or none.
+    Reserve,
+    /// Payment: the total is charged, or declined.
+    Charge,
+    /// Inventory: what was reserved leaves the shop.
+    Take,
+    /// Inventory: what was reserved is for others again.
+    Release,
+    /// Order: the order is confirmed.
+    Confirm,
+    /// Order: the order is cancelled.
+    Cancel,
+    /// Order: a confirmed order leaves with this tracking number.
+    Ship(&'a str),
+    /// Order: a return comes in.
+    Announce,
+    /// Payment: its total is paid back.
+    Refund,
+    /// Inventory: its goods are put back.
+    Restock,
+    /// Order: the return is done.
+    Complete,
+}
+
+impl Step<'_> {
+    const fn name(self) -> &'static str {
+        match self {
+            Self::Place => "place",
+            Self::Reject => "reject",
+            Self::Reserve => "reserve",
+            Self::Charge => "charge",
+            Self::Take => "take",
+            Self::Release => "release",
+            Self::Confirm => "confirm",
+            Self::Cancel => "cancel",
+            Self::Ship(_) => "ship",
+            Self::Announce => "announce",
+            Self::Refund => "refund",
+            Self::Restock => "restock",
+            Self::Complete => "complete",
+        }
+    }
+}
+
+/// A step for an invoice. Its id is the same whenever and wherever the step is asked for, so that asking
+/// twice does it once.
+#[derive(Clone, Debug)]
+pub struct Command {
+    id: Uuid,
+    metadata: Metadata,
+}
+
+impl Command {
+    /// The command to take `step` for `invoice`.
+    ///
+    /// # Errors
+    /// [`InvalidMetadata`] never comes: the actor is a constant that fits.
+    pub fn new(invoice: &InvoiceNo, step: Step<'_>) -> Result<Self, InvalidMetadata> {
+        let flow = invoice.flow();
+        let mut id = Uuid::new_v5(&flow, step.name().as_bytes());
+        // Shipping with another tracking number is another command, and must be refused as such.
+        if let Step::Ship(tracking) = step {
+            id = Uuid::new_v5(&id, tracking.as_bytes());
+        }
+        let metadata =
+            Metadata::new().with_correlation(flow).with_causation(id).with_actor(ACTOR)?;
+        Ok(Self { id, metadata })
+    }
+
+    /// What its repetition is known by.
+    #[must_use]
+    pub const fn id(&self) -> Uuid {
+        self.id
+    }
+
+    /// What its events carry: the flow of the invoice, this command as their cause, who asked.
+    #[must_use]
+    pub fn metadata(&self) -> Metadata {
+        self.metadata.clone()
+    }
+}

@@ -1,0 +1,77 @@
+//! Reading a service's own events back.
+
+use freehold::event::EventError;
+use freehold::{EventStore, Filter, Position, RecordedEvent};
+use uuid::Uuid;
+
+use super::Failure;
+
+/// How many events are in memory at once.
+const EVENTS_PER_PAGE: usize = 1_000;
+
+/// The events of one service, for the service itself to read.
+pub struct Feed<'a> {
+    service: &'static str,
+    store: &'a dyn EventStore,
+}
+
+impl std::fmt::Debug for Feed<'_> {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_tuple("Feed").field(&self.service).finish()
+    }
+}
+
+impl<'a> Feed<'a> {
+    /// The feed of `service`, which keeps its events in `store`.
+    #[must_use]
+    pub const fn new(service: &'static str, store: &'a dyn EventStore) -> Self {
+        Self { service, store }
+    }
+
+    /// Hands every event to `each`, in feed order, page by page.
+    ///
+    /// # Errors
+    /// [`Failure::Failed`] if the store cannot read, or `each` cannot.
+    ///
+    /// # Cancel safety
+    /// Reading changes nothing; the future may be dropped.
+    pub async fn read(
+        &self,
+        mut each: impl FnMut(&RecordedEvent) -> Result<(), EventError> + Send,
+    ) -> Result<(), Failure> {
+        let failed = |error| Failure::failed(self.service, "read its events", error);
+        let filter = Filter::all();
+        let mut after = Position::START;
+        loop {
+            let page = self.store.read_all(after, &filter, EVENTS_PER_PAGE).await;
+            let page = page.map_err(|error| failed(error.into()))?;
+            for event in &page.events {
+                each(event).map_err(|error| failed(error.into()))?;
+            }
+            if !page.has_more {
+                return Ok(());
+            }
+            after = page.upto;
+        }
+    }
+
+    /// The events of one flow, in feed order. It reads all of the feed: an audit is rare, and an index for it
+    /// is what a projection would be for.
+    ///
+    /// # Errors
+    /// [`Failure::Failed`] if the store cannot read.
+    ///
+    /// # Cancel safety
+    /// As [`Feed::read`].
+    pub async fn of_flow(&self, flow: Uuid) -> Result<Vec<RecordedEvent>, Failure> {
+        let mut found = Vec::new();
+        self.read(|event| {
+            if event.metadata().correlation() == Some(flow) {
+                found.push(event.clone());
+            }
+            Ok(())
+        })
+        .await?;
+        Ok(found)
+    }
+}

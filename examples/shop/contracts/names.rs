@@ -1,0 +1,113 @@
+//! What things are called, and the ids of their streams.
+
+use std::fmt::{self, Write};
+use std::sync::Arc;
+
+use serde::{Deserialize, Serialize};
+use uuid::Uuid;
+
+/// The longest id of a stream, in bytes.
+pub const NAME_BYTES_MAX: usize = 190;
+
+/// All that happens to one invoice is one flow; its id derives from this and the invoice's number.
+const FLOWS: Uuid = Uuid::from_u128(0x9c1f_3f0e_52a4_4d0b_8d5e_6f3a_91c7_2b64);
+
+/// The number of an invoice, as the file has it. Compared byte for byte.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(transparent)]
+pub struct InvoiceNo(Arc<str>);
+
+impl InvoiceNo {
+    /// The number `text`; `None` if it is empty or too long for a stream.
+    #[must_use]
+    pub fn new(text: &str) -> Option<Self> {
+        (!text.is_empty() && stream_text(text).len() <= NAME_BYTES_MAX).then(|| Self(text.into()))
+    }
+
+    /// Whether it is the number of a return.
+    #[must_use]
+    pub fn is_return(&self) -> bool {
+        self.0.starts_with('C')
+    }
+
+    /// The flow that it is: the correlation of all its events.
+    #[must_use]
+    pub fn flow(&self) -> Uuid {
+        Uuid::new_v5(&FLOWS, self.0.as_bytes())
+    }
+
+    /// The id of its streams.
+    #[must_use]
+    pub fn stream(&self) -> String {
+        stream_text(&self.0)
+    }
+}
+
+impl fmt::Display for InvoiceNo {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.pad(&self.0)
+    }
+}
+
+/// What an article is called. Compared byte for byte: `85123A` is not `85123a`.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(transparent)]
+pub struct StockCode(Arc<str>);
+
+impl StockCode {
+    /// The code `text`; `None` if it is too long for a stream.
+    #[must_use]
+    pub fn new(text: &str) -> Option<Self> {
+        (stream_text(text).len() <= NAME_BYTES_MAX).then(|| Self(text.into()))
+    }
+
+    /// The id of its stream.
+    #[must_use]
+    pub fn stream(&self) -> String {
+        stream_text(&self.0)
+    }
+}
+
+impl fmt::Display for StockCode {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.pad(&self.0)
+    }
+}
+
+/// Who buys.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub enum Customer {
+    /// Somebody without a number.
+    Guest,
+    /// A customer with a number.
+    Number(i64),
+}
+
+impl fmt::Display for Customer {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Guest => f.write_str("guest"),
+            Self::Number(number) => number.fmt(f),
+        }
+    }
+}
+
+/// The id of a stream for any text, each text its own: what an id must not hold is written `%XX`, byte by
+/// byte, and so is `%` itself; nothing is written `%`.
+fn stream_text(text: &str) -> String {
+    if text.is_empty() {
+        return "%".to_owned();
+    }
+    let mut id = String::with_capacity(text.len());
+    for c in text.chars() {
+        if c == '%' || c.is_control() {
+            for byte in c.encode_utf8(&mut [0; 4]).bytes() {
+                // Writing to a string does not fail.
+                let _ = write!(id, "%{byte:02X}");
+            }
+        } else {
+            id.push(c);
+        }
+    }
+    id
+}

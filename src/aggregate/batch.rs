@@ -1,0 +1,167 @@
+//! The commands of one stream that share a commit.
+
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use futures::FutureExt;
+use futures::future::BoxFuture;
+use tokio::sync::OnceCell;
+use uuid::Uuid;
+
+use super::desk::Desk;
+use super::lane::Lane;
+use crate::ports::CommitError;
+use crate::types::{Commit, Committed, Conflict, EventId, Limits, NewEvent, StreamId, StreamVersion};
+
+/// What came of a batch, for all who are in it.
+#[derive(Clone, Debug)]
+pub(super) enum Outcome {
+    /// All of it is durable.
+    Committed(Committed),
+    /// It was decided on a state that was not the newest: the store said so, or the batch before it came to
+    /// nothing. Decide again.
+    Stale(Option<Conflict>),
+    /// This event is recorded already: its command is a repetition, the others are innocent.
+    Reused(EventId),
+    /// The store would not have it.
+    Failed(CommitError),
+}
+
+impl Outcome {
+    pub(super) const fn is_committed(&self) -> bool {
+        matches!(self, Self::Committed(_))
+    }
+}
+
+/// Decisions that were made in turn, each on the state that the one before it leaves, and that become durable
+/// in one commit.
+///
+/// It collects until it is driven. Whoever is in it drives it; if that one is dropped in the middle, the next
+/// drives it from the start, which is safe, since the same commit happens once.
+#[derive(Debug)]
+pub(super) struct Batch {
+    collected: Mutex<Collected>,
+    /// The batch it was decided on top of, until that one is durable.
+    before: Mutex<Option<Arc<Batch>>>,
+    outcome: OnceCell<Outcome>,
+}
+
+#[derive(Debug)]
+struct Collected {
+    expected: StreamVersion,
+    events: Vec<NewEvent>,
+    bytes: usize,
+    commands: Vec<Option<Uuid>>,
+    closed: bool,
+}
+
+/// One command's part of a batch.
+#[derive(Debug)]
+pub(super) struct Entry {
+    pub(super) command: Option<Uuid>,
+    pub(super) events: Vec<NewEvent>,
+}
+
+impl Batch {
+    pub(super) fn new(expected: StreamVersion, before: Option<Arc<Self>>, entry: Entry) -> Self {
+        let bytes = bytes(&entry);
+        let collected = Collected {
+            expected,
+            events: entry.events,
+            bytes,
+            commands: vec![entry.command],
+            closed: false,
+        };
+        Self {
+            collected: Mutex::new(collected),
+            before: Mutex::new(before.filter(|batch| !batch.is_committed())),
+            outcome: OnceCell::new(),
+        }
+    }
+
+    /// Takes one more command in, or gives it back if the batch is full or under way.
+    pub(super) fn add(&self, entry: Entry, commands_max: usize, limits: &Limits) -> Result<(), Entry> {
+        let mut collected = self.collected();
+        let more = bytes(&entry);
+        if collected.closed
+            || collected.commands.len() >= commands_max
+            || collected.events.len() + entry.events.len() > limits.events_per_commit_max
+            || collected.bytes + more > limits.bytes_per_commit_max
+        {
+            return Err(entry);
+        }
+        collected.bytes += more;
+        collected.commands.push(entry.command);
+        collected.events.extend(entry.events);
+        Ok(())
+    }
+
+    /// Whether `command` is in this batch, or in one that it waits for.
+    pub(super) fn holds(&self, command: Uuid) -> bool {
+        self.collected().commands.contains(&Some(command))
+            || self.before().as_ref().is_some_and(|before| before.holds(command))
+    }
+
+    pub(super) fn is_committed(&self) -> bool {
+        self.outcome.get().is_some_and(Outcome::is_committed)
+    }
+
+    /// Sees to it that the batch is committed, and says what came of it. Many may call it; one works.
+    ///
+    /// # Cancel safety
+    /// If the one who works is dropped, the next begins anew with the same commit.
+    pub(super) fn drive<'a, A: Send + Sync + 'static>(
+        self: &'a Arc<Self>,
+        lane: &'a Lane<A>,
+        desk: &'a Desk,
+    ) -> BoxFuture<'a, Outcome> {
+        let work = async move {
+            let before = self.before().clone();
+            let ready = match before {
+                Some(before) => before.drive(lane, desk).await.is_committed(),
+                None => true,
+            };
+            let outcome =
+                if ready { self.commit(lane.stream(), desk).await } else { Outcome::Stale(None) };
+            *self.before() = None;
+            lane.settle(self, &outcome);
+            outcome
+        };
+        async move { self.outcome.get_or_init(|| work).await.clone() }.boxed()
+    }
+
+    async fn commit(&self, stream: &StreamId, desk: &Desk) -> Outcome {
+        let (commit, after) = {
+            let mut collected = self.collected();
+            collected.closed = true;
+            let after = collected.expected.plus(collected.events.len() as u64);
+            (Commit::new().append(stream, collected.expected, collected.events.clone()), after)
+        };
+        match desk.commit(commit).await {
+            // A duplicate just where this batch belongs is our own, after a lost reply. Anywhere else it is a
+            // repetition of commands from before, and was decided on their own effects.
+            Ok(done) if !done.is_duplicate() || done.version_of(stream) == Some(after) => {
+                Outcome::Committed(done)
+            }
+            Ok(_) => match self.collected().events.first() {
+                Some(event) => Outcome::Reused(event.id()),
+                None => Outcome::Stale(None),
+            },
+            Err(CommitError::Conflict(conflict)) => Outcome::Stale(Some(conflict)),
+            Err(CommitError::IdReused(id)) => Outcome::Reused(id),
+            Err(error) => Outcome::Failed(error),
+        }
+    }
+
+    // Nothing panics under these locks, and what they guard is whole between any two statements.
+    fn collected(&self) -> MutexGuard<'_, Collected> {
+        self.collected.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn before(&self) -> MutexGuard<'_, Option<Arc<Self>>> {
+        self.before.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+fn bytes(entry: &Entry) -> usize {
+    entry.events.iter().map(|event| event.data().len()).sum()
+}

@@ -1,0 +1,305 @@
+//! A command under way.
+
+use std::fmt;
+
+use futures::future::BoxFuture;
+use tracing::Instrument;
+use uuid::Uuid;
+
+use super::batch::{Entry, Outcome};
+use super::lane::{Ground, Place, Turn};
+use super::{Aggregate, Done, ExecuteError, Loaded, Prepared, Repository};
+use crate::event::{self, Event, EventError};
+use crate::ports::{CommitError, telemetry};
+use crate::types::{Commit, Conflict, EventId, Metadata, NewEvent};
+
+/// A command under way: `.await` it, or say more first.
+///
+/// # Cancel safety
+/// Dropping it leaves the command done or not done, never half. While others work on the same stream, a
+/// dropped command can still be committed with theirs. Repeat it with the same
+/// [command id](Execute::command_id) to know.
+#[must_use = "a command does nothing until it is awaited"]
+pub struct Execute<'a, A: Aggregate, D> {
+    pub(super) repository: &'a Repository<A>,
+    id: String,
+    decide: D,
+    pub(super) command: Option<Uuid>,
+    metadata: Metadata,
+    pub(super) rest: Commit,
+}
+
+/// How one try ended.
+enum Step<A: Aggregate> {
+    Done(Done<A>),
+    /// Decide again at once: somebody else has made progress.
+    Again,
+    /// Decide again, in a commit of one's own, to get a verdict of one's own.
+    Alone,
+    /// Decide again after a wait: another process was faster.
+    Conflict(Conflict),
+}
+
+impl<'a, A: Aggregate, D> Execute<'a, A, D> {
+    pub(super) fn new(repository: &'a Repository<A>, id: String, decide: D) -> Self {
+        let metadata = Metadata::new();
+        Self { repository, id, decide, command: None, metadata, rest: Commit::new() }
+    }
+
+    /// Gives the command an identity: however often it is repeated with this id, it happens once, and every
+    /// repetition is answered as the first was. Its events' ids derive from it.
+    ///
+    /// A command that had nothing to record leaves no trace, and is decided anew when repeated.
+    pub fn command_id(mut self, command: Uuid) -> Self {
+        self.command = Some(command);
+        self
+    }
+
+    /// Sets what travels with the events. Where it says nothing, the repository's own metadata counts, and
+    /// the command id is the cause and, in want of another, the flow.
+    pub fn metadata(mut self, metadata: Metadata) -> Self {
+        self.metadata = metadata;
+        self
+    }
+
+    /// Adds what must become durable with the events: an inbox key, a check on another stream, another
+    /// stream's events.
+    pub fn with(mut self, rest: Commit) -> Self {
+        self.rest = self.rest.and(rest);
+        self
+    }
+
+    fn encode(&self, events: &[A::Event]) -> Result<Vec<NewEvent>, EventError> {
+        let metadata = stamp(&self.metadata, self.command, self.repository);
+        let encode = |(index, event)| {
+            let id = match self.command {
+                Some(command) => EventId::of_command(command, index),
+                None => self.repository.fresh_id(),
+            };
+            Ok(event::encode(event, id)?.with_metadata(metadata.clone()))
+        };
+        (0..).zip(events).map(encode).collect()
+    }
+}
+
+/// The metadata of a command's events.
+pub(super) fn stamp<A: Aggregate>(
+    metadata: &Metadata,
+    command: Option<Uuid>,
+    repository: &Repository<A>,
+) -> Metadata {
+    let said = metadata.clone().or(&repository.shared().options.metadata);
+    match command {
+        Some(id) => said.or(&Metadata::new().with_causation(id).with_correlation(id)),
+        None => said,
+    }
+}
+
+impl<A, D, R> Execute<'_, A, D>
+where
+    A: Aggregate,
+    D: Fn(&A) -> Result<Vec<A::Event>, R> + Send + Sync,
+    R: Send,
+{
+    /// Decides on the newest state without committing: the write as a value, to commit with others as one.
+    ///
+    /// # Errors
+    /// As the command itself, but for those of the commit.
+    pub async fn prepare(self) -> Result<Prepared<A>, ExecuteError<R>> {
+        let stream = Repository::<A>::stream(&self.id)?;
+        let loaded = self.repository.load_stream(&stream).await?;
+        let events = (self.decide)(&loaded).map_err(ExecuteError::Rejected)?;
+        let new = self.encode(&events)?;
+        let commit = if new.is_empty() {
+            self.rest.check(&stream, loaded.version())
+        } else {
+            self.rest.append(&stream, loaded.version(), new)
+        };
+        Ok(Prepared::new(loaded, events, commit))
+    }
+
+    async fn run(self) -> Result<Done<A>, ExecuteError<R>> {
+        let stream = Repository::<A>::stream(&self.id)?;
+        let lane = self.repository.enter(&stream);
+        let mut backoff = self.repository.shared().desk.backoff();
+        // What a command brings along cannot be shared: it is the caller's own.
+        let mut alone = !self.rest.is_empty();
+        loop {
+            let step = if alone { self.alone(&lane).await? } else { self.shared(&lane).await? };
+            match step {
+                Step::Done(done) => return Ok(done),
+                Step::Again => {}
+                Step::Alone => alone = true,
+                Step::Conflict(conflict) => {
+                    telemetry::retry("conflict");
+                    tracing::debug!(%conflict, "deciding again");
+                    if !backoff.wait().await {
+                        return Err(CommitError::from(conflict).into());
+                    }
+                }
+            }
+        }
+    }
+
+    /// Decides in turn, and shares a commit with whoever decides on the same stream meanwhile.
+    async fn shared(&self, lane: &Place<A>) -> Result<Step<A>, ExecuteError<R>> {
+        let shared = self.repository.shared();
+        let turn = lane.turn().await;
+        let (ground, fresh) = self.repository.ground(lane).await?;
+        if let (Some(command), Some(tail)) = (self.command, &ground.tail)
+            && tail.holds(command)
+        {
+            drop(turn);
+            tail.drive(lane, &shared.desk).await;
+            return Ok(self.repeated(lane.stream()).await?.map_or(Step::Again, Step::Done));
+        }
+        let events = match (self.decide)(&ground.loaded) {
+            Ok(events) if !events.is_empty() => events,
+            undecided => return self.without_events(lane, turn, ground, fresh, undecided).await,
+        };
+        let entry = Entry { command: self.command, events: self.encode(&events)? };
+        let ids: Vec<EventId> = entry.events.iter().map(NewEvent::id).collect();
+        let after = after(&ground.loaded, &events);
+        let (commands_max, limits) = (shared.options.commands_per_commit_max, shared.desk.store.limits());
+        let Some(batch) = lane.join(&ground, after.clone(), entry, commands_max, limits) else {
+            return Ok(Step::Again);
+        };
+        drop(turn);
+        match batch.drive(lane, &shared.desk).await {
+            Outcome::Committed(committed) => {
+                shared.cache.put(lane.stream(), &after);
+                Ok(Step::Done(Done::new(after, events, Some(committed.token()))))
+            }
+            Outcome::Stale(conflict) => Ok(conflict.map_or(Step::Again, Step::Conflict)),
+            Outcome::Reused(id) if ids.contains(&id) => self.reused(lane, id).await,
+            Outcome::Reused(_) => Ok(Step::Again),
+            Outcome::Failed(CommitError::Invalid(_)) => Ok(Step::Alone),
+            Outcome::Failed(error) => Err(error.into()),
+        }
+    }
+
+    /// Decides in turn, and commits before anybody else may decide.
+    async fn alone(&self, lane: &Place<A>) -> Result<Step<A>, ExecuteError<R>> {
+        let shared = self.repository.shared();
+        let turn = lane.turn().await;
+        if let Some(tail) = lane.ground().and_then(|ground| ground.tail) {
+            tail.drive(lane, &shared.desk).await;
+        }
+        let (ground, fresh) = self.repository.ground(lane).await?;
+        let events = match (self.decide)(&ground.loaded) {
+            Ok(events) if !events.is_empty() || !self.rest.is_empty() => events,
+            undecided => return self.without_events(lane, turn, ground, fresh, undecided).await,
+        };
+        let after = after(&ground.loaded, &events);
+        let version = ground.loaded.version();
+        let commit = if events.is_empty() {
+            self.rest.clone().check(lane.stream(), version)
+        } else {
+            self.rest.clone().append(lane.stream(), version, self.encode(&events)?)
+        };
+        match shared.desk.commit(commit).await {
+            // A duplicate just where this commit belongs is our own, after a lost reply.
+            Ok(done)
+                if !done.is_duplicate()
+                    || (!events.is_empty()
+                        && done.version_of(lane.stream()) == Some(after.version())) =>
+            {
+                lane.know(after.clone());
+                shared.cache.put(lane.stream(), &after);
+                Ok(Step::Done(Done::new(after, events, Some(done.token()))))
+            }
+            Ok(done) => {
+                lane.forget();
+                let first = self.repeated(lane.stream()).await?;
+                Ok(Step::Done(first.unwrap_or_else(|| {
+                    Done::new(ground.loaded, Vec::new(), Some(done.token())).as_duplicate()
+                })))
+            }
+            Err(error) => {
+                lane.forget();
+                match error {
+                    CommitError::Conflict(conflict) if conflict.stream() == lane.stream() => {
+                        Ok(Step::Conflict(conflict))
+                    }
+                    CommitError::IdReused(id) => self.reused(lane, id).await,
+                    error => Err(error.into()),
+                }
+            }
+        }
+    }
+
+    /// An id of this command is recorded already: it has happened, or the id is not its own.
+    async fn reused(&self, lane: &Place<A>, id: EventId) -> Result<Step<A>, ExecuteError<R>> {
+        match self.repeated(lane.stream()).await? {
+            Some(done) => Ok(Step::Done(done)),
+            None => Err(CommitError::IdReused(id).into()),
+        }
+    }
+
+    /// There is nothing to write. That is believed only of the newest state, and only of a command that has
+    /// not happened: no append will prove it.
+    async fn without_events(
+        &self,
+        lane: &Place<A>,
+        turn: Turn,
+        ground: Ground<A>,
+        fresh: bool,
+        undecided: Result<Vec<A::Event>, R>,
+    ) -> Result<Step<A>, ExecuteError<R>> {
+        if let Some(tail) = &ground.tail {
+            drop(turn);
+            if !tail.drive(lane, &self.repository.shared().desk).await.is_committed() {
+                return Ok(Step::Again);
+            }
+        } else if !fresh {
+            let newest = self.repository.catch_up(lane.stream(), ground.loaded.clone()).await?;
+            if newest.version() != ground.loaded.version() {
+                lane.know(newest);
+                return Ok(Step::Again);
+            }
+        }
+        if let Some(done) = self.repeated(lane.stream()).await? {
+            return Ok(Step::Done(done));
+        }
+        match undecided {
+            Ok(_) => Ok(Step::Done(Done::new(ground.loaded, Vec::new(), None))),
+            Err(refusal) => Err(ExecuteError::Rejected(refusal)),
+        }
+    }
+}
+
+fn after<A: Aggregate>(loaded: &Loaded<A>, events: &[A::Event]) -> Loaded<A> {
+    let mut after = loaded.clone();
+    events.iter().for_each(|event| after.apply(event));
+    after
+}
+
+impl<'a, A, D, R> IntoFuture for Execute<'a, A, D>
+where
+    A: Aggregate,
+    D: Fn(&A) -> Result<Vec<A::Event>, R> + Send + Sync + 'a,
+    R: Send + 'a,
+{
+    type Output = Result<Done<A>, ExecuteError<R>>;
+    type IntoFuture = BoxFuture<'a, Self::Output>;
+
+    fn into_future(self) -> Self::IntoFuture {
+        let span = tracing::debug_span!(
+            "execute",
+            category = A::Event::CATEGORY,
+            stream = %self.id,
+            command = self.command.map(tracing::field::display)
+        );
+        Box::pin(self.run().instrument(span))
+    }
+}
+
+impl<A: Aggregate, D> fmt::Debug for Execute<'_, A, D> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Execute")
+            .field("category", &A::Event::CATEGORY)
+            .field("id", &self.id)
+            .field("command", &self.command)
+            .finish_non_exhaustive()
+    }
+}

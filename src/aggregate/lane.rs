@@ -1,0 +1,191 @@
+//! Where the commands of one process on one stream queue up.
+
+use std::collections::HashMap;
+use std::fmt;
+use std::ops::Deref;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use tokio::sync::OwnedMutexGuard;
+
+use super::Loaded;
+use super::batch::{Batch, Entry, Outcome};
+use crate::types::{Limits, StreamId};
+
+/// The right to decide on a stream, given in the order of asking. Not a lock on data: it orders the tasks.
+pub(super) type Turn = OwnedMutexGuard<()>;
+
+/// One stream with work under way. It lives as long as somebody works on the stream.
+pub(super) struct Lane<A> {
+    stream: StreamId,
+    turn: Arc<tokio::sync::Mutex<()>>,
+    pending: Mutex<Pending<A>>,
+}
+
+struct Pending<A> {
+    /// The state after all that was decided, durable or not.
+    known: Option<Loaded<A>>,
+    /// The newest batch; the others hang on it.
+    tail: Option<Arc<Batch>>,
+    /// Counts how often `known` was set anew, so that a decision can tell that its ground has given way.
+    generation: u64,
+    /// Whether the state was found wrong, so that a cached one is not to be trusted either.
+    suspect: bool,
+}
+
+/// What a decision is made on.
+pub(super) struct Ground<A> {
+    pub(super) loaded: Loaded<A>,
+    /// What must become durable before the state is true.
+    pub(super) tail: Option<Arc<Batch>>,
+    generation: u64,
+}
+
+impl<A> Lane<A> {
+    fn new(stream: StreamId) -> Self {
+        let pending = Pending { known: None, tail: None, generation: 0, suspect: false };
+        Self { stream, turn: Arc::default(), pending: Mutex::new(pending) }
+    }
+
+    pub(super) const fn stream(&self) -> &StreamId {
+        &self.stream
+    }
+
+    /// Waits for the right to decide.
+    ///
+    /// # Cancel safety
+    /// Dropping the future gives the place in the queue away.
+    pub(super) async fn turn(&self) -> Turn {
+        Arc::clone(&self.turn).lock_owned().await
+    }
+
+    /// What to decide on, if it is known.
+    pub(super) fn ground(&self) -> Option<Ground<A>> {
+        let pending = self.pending();
+        let loaded = pending.known.clone()?;
+        let tail = pending.tail.clone().filter(|batch| !batch.is_committed());
+        Some(Ground { loaded, tail, generation: pending.generation })
+    }
+
+    /// Says what the state is, with nothing pending. For whoever has the turn.
+    pub(super) fn know(&self, loaded: Loaded<A>) -> Ground<A> {
+        let mut pending = self.pending();
+        pending.known = Some(loaded.clone());
+        pending.tail = None;
+        pending.suspect = false;
+        pending.generation += 1;
+        Ground { loaded, tail: None, generation: pending.generation }
+    }
+
+    /// Forgets the state: it was not the newest.
+    pub(super) fn forget(&self) {
+        let mut pending = self.pending();
+        pending.known = None;
+        pending.tail = None;
+        pending.suspect = true;
+        pending.generation += 1;
+    }
+
+    /// Whether the state was found wrong and not read since.
+    pub(super) fn is_suspect(&self) -> bool {
+        self.pending().suspect
+    }
+
+    /// Adds a decision that was made on `ground` and leads to `after`; `None` if the ground has given way.
+    pub(super) fn join(
+        &self,
+        ground: &Ground<A>,
+        after: Loaded<A>,
+        entry: Entry,
+        commands_max: usize,
+        limits: &Limits,
+    ) -> Option<Arc<Batch>> {
+        let mut pending = self.pending();
+        if pending.generation != ground.generation {
+            return None;
+        }
+        let expected = ground.loaded.version();
+        let batch = match pending.tail.take() {
+            None => Arc::new(Batch::new(expected, None, entry)),
+            Some(tail) => match tail.add(entry, commands_max, limits) {
+                Ok(()) => tail,
+                Err(entry) => Arc::new(Batch::new(expected, Some(tail), entry)),
+            },
+        };
+        pending.tail = Some(Arc::clone(&batch));
+        pending.known = Some(after);
+        Some(batch)
+    }
+
+    /// Draws the consequences of what came of `batch`. Called once a batch, before anybody hears of it.
+    pub(super) fn settle(&self, batch: &Arc<Batch>, outcome: &Outcome) {
+        if !outcome.is_committed() {
+            self.forget();
+            return;
+        }
+        let mut pending = self.pending();
+        if pending.tail.as_ref().is_some_and(|tail| Arc::ptr_eq(tail, batch)) {
+            pending.tail = None;
+        }
+    }
+
+    // Nothing panics under this lock.
+    fn pending(&self) -> MutexGuard<'_, Pending<A>> {
+        self.pending.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl<A> fmt::Debug for Lane<A> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_tuple("Lane").field(&self.stream).finish()
+    }
+}
+
+/// All streams with work under way.
+pub(super) struct Lanes<A>(Arc<Mutex<HashMap<StreamId, Arc<Lane<A>>>>>);
+
+/// A place in a lane. With the last of them the lane is gone.
+pub(super) struct Place<A> {
+    lanes: Lanes<A>,
+    lane: Arc<Lane<A>>,
+}
+
+impl<A> Lanes<A> {
+    pub(super) fn new() -> Self {
+        Self(Arc::default())
+    }
+
+    pub(super) fn enter(&self, stream: &StreamId) -> Place<A> {
+        let mut lanes = self.lock();
+        let lane = match lanes.get(stream) {
+            Some(lane) => Arc::clone(lane),
+            None => {
+                let lane = Arc::new(Lane::new(stream.clone()));
+                lanes.insert(stream.clone(), Arc::clone(&lane));
+                lane
+            }
+        };
+        Place { lanes: Self(Arc::clone(&self.0)), lane }
+    }
+
+    fn lock(&self) -> MutexGuard<'_, HashMap<StreamId, Arc<Lane<A>>>> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl<A> Deref for Place<A> {
+    type Target = Lane<A>;
+
+    fn deref(&self) -> &Lane<A> {
+        &self.lane
+    }
+}
+
+impl<A> Drop for Place<A> {
+    fn drop(&mut self) {
+        let mut lanes = self.lanes.lock();
+        // One is the map's, one is ours; others come and go only under this lock.
+        if Arc::strong_count(&self.lane) == 2 {
+            lanes.remove(self.lane.stream());
+        }
+    }
+}

@@ -1,0 +1,227 @@
+//! The runner of commands.
+
+use std::fmt;
+use std::sync::Arc;
+
+use super::cache::Cache;
+use super::desk::Desk;
+use super::lane::{Ground, Lanes, Place};
+use super::{Aggregate, Execute, ExecuteError, Handle, Loaded, Options};
+use crate::event::{self, Event, EventError};
+use crate::ports::{BackendError, EventStore};
+use crate::types::{EventId, InvalidStreamId, ReadFrom, RecordedEvent, StreamId, StreamVersion, category_is_valid};
+
+/// Runs the commands of one type of aggregates: loads, decides, commits; tries again when somebody else was
+/// faster. See the [module](super) for an example and for what it promises.
+///
+/// Clones are cheap and share the queues and the cache. Two repositories that are not clones are like two
+/// processes: correct, but they conflict.
+pub struct Repository<A: Aggregate>(Arc<Shared<A>>);
+
+pub(super) struct Shared<A> {
+    pub(super) desk: Desk,
+    pub(super) options: Options,
+    pub(super) cache: Cache<A>,
+    lanes: Lanes<A>,
+}
+
+/// What went wrong before there was a decision.
+#[derive(Debug)]
+pub(super) enum LoadError {
+    Id(InvalidStreamId),
+    Event(EventError),
+    Read(BackendError),
+}
+
+impl<A: Aggregate> Repository<A> {
+    /// A repository on a store: a backend's handle, or an `Arc<dyn EventStore>`.
+    pub fn new(store: impl EventStore) -> Self {
+        Self::with_options(store, Options::default())
+    }
+
+    /// A repository that differs from the usual one.
+    pub fn with_options(store: impl EventStore, options: Options) -> Self {
+        const {
+            assert!(
+                category_is_valid(<A::Event as Event>::CATEGORY),
+                "a stream's category is 1 to 64 of a-z, 0-9 and _"
+            );
+        };
+        let desk = Desk::new(Arc::new(store), &options);
+        let cache = Cache::new(options.cached_states_max);
+        Self(Arc::new(Shared { desk, options, cache, lanes: Lanes::new() }))
+    }
+
+    /// The newest state of `id`; the default state if it has no events.
+    ///
+    /// # Errors
+    /// [`ExecuteError::Id`], [`ExecuteError::Event`] or [`ExecuteError::Read`].
+    ///
+    /// # Cancel safety
+    /// Loading changes nothing; the future may be dropped.
+    pub async fn load(
+        &self,
+        id: impl AsRef<str>,
+    ) -> Result<Loaded<A>, ExecuteError<std::convert::Infallible>> {
+        let stream = Self::stream(id)?;
+        Ok(self.load_stream(&stream).await?)
+    }
+
+    /// Decides on the state of `id`, and commits what was decided. `decide` must be pure: it is run again
+    /// after a conflict, and the last run counts.
+    ///
+    /// The answer is a builder; awaiting it runs the command.
+    pub fn execute<R, D>(&self, id: impl Into<String>, decide: D) -> Execute<'_, A, D>
+    where
+        D: Fn(&A) -> Result<Vec<A::Event>, R> + Send + Sync,
+        R: Send,
+    {
+        Execute::new(self, id.into(), decide)
+    }
+
+    /// The same for a command as data.
+    pub fn handle(
+        &self,
+        id: impl Into<String>,
+        command: A::Command,
+    ) -> Execute<'_, A, impl Fn(&A) -> Result<Vec<A::Event>, A::Error> + Send + Sync>
+    where
+        A: Handle,
+    {
+        self.execute(id, move |state: &A| state.handle(command.clone()))
+    }
+
+    pub(super) fn shared(&self) -> &Arc<Shared<A>> {
+        &self.0
+    }
+
+    pub(super) fn stream(id: impl AsRef<str>) -> Result<StreamId, InvalidStreamId> {
+        StreamId::new(A::Event::CATEGORY, id)
+    }
+
+    pub(super) fn enter(&self, stream: &StreamId) -> Place<A> {
+        self.0.lanes.enter(stream)
+    }
+
+    /// The newest state, from the cached one on if there is one.
+    pub(super) async fn load_stream(&self, stream: &StreamId) -> Result<Loaded<A>, LoadError> {
+        let known = self.0.cache.get(stream).unwrap_or_else(Loaded::nothing);
+        let loaded = self.catch_up(stream, known).await?;
+        self.0.cache.put(stream, &loaded);
+        Ok(loaded)
+    }
+
+    /// `known`, and the events since, page by page.
+    pub(super) async fn catch_up(
+        &self,
+        stream: &StreamId,
+        mut known: Loaded<A>,
+    ) -> Result<Loaded<A>, LoadError> {
+        loop {
+            let from = ReadFrom::After(known.version());
+            let page = self.0.desk.store.read_stream(stream, from, usize::MAX).await?;
+            for recorded in &page.events {
+                known.apply(&event::decode(recorded)?);
+            }
+            if !page.has_more {
+                return Ok(known);
+            }
+        }
+    }
+
+    /// What to decide on, for whoever has the turn, and whether it was read just now.
+    pub(super) async fn ground(&self, lane: &Place<A>) -> Result<(Ground<A>, bool), LoadError> {
+        if let Some(ground) = lane.ground() {
+            return Ok((ground, false));
+        }
+        if !lane.is_suspect()
+            && let Some(cached) = self.0.cache.get(lane.stream())
+        {
+            return Ok((lane.know(cached), false));
+        }
+        let loaded = self.load_stream(lane.stream()).await?;
+        Ok((lane.know(loaded), true))
+    }
+
+    /// The state at version `upto`, and those of the events up to it that `is_ours` picks.
+    pub(super) async fn replay(
+        &self,
+        stream: &StreamId,
+        is_ours: impl Fn(&RecordedEvent) -> bool,
+        upto: StreamVersion,
+    ) -> Result<(Loaded<A>, Vec<A::Event>), LoadError> {
+        let (mut state, mut ours) = (Loaded::<A>::nothing(), Vec::new());
+        while state.version() < upto {
+            let from = ReadFrom::After(state.version());
+            let page = self.0.desk.store.read_stream(stream, from, usize::MAX).await?;
+            for recorded in page.events.iter().take_while(|event| event.version() <= upto) {
+                let event = event::decode(recorded)?;
+                state.apply(&event);
+                if is_ours(recorded) {
+                    ours.push(event);
+                }
+            }
+            if !page.has_more {
+                break;
+            }
+        }
+        Ok((state, ours))
+    }
+
+    pub(super) fn fresh_id(&self) -> EventId {
+        EventId::new(self.0.options.ids.draw())
+    }
+}
+
+impl<A: Aggregate> Clone for Repository<A> {
+    fn clone(&self) -> Self {
+        Self(Arc::clone(&self.0))
+    }
+}
+
+impl<A: Aggregate> fmt::Debug for Repository<A> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Repository")
+            .field("category", &A::Event::CATEGORY)
+            .field("store", &self.0.desk.store)
+            .finish_non_exhaustive()
+    }
+}
+
+impl From<InvalidStreamId> for LoadError {
+    fn from(error: InvalidStreamId) -> Self {
+        Self::Id(error)
+    }
+}
+
+impl From<EventError> for LoadError {
+    fn from(error: EventError) -> Self {
+        Self::Event(error)
+    }
+}
+
+impl From<BackendError> for LoadError {
+    fn from(error: BackendError) -> Self {
+        Self::Read(error)
+    }
+}
+
+impl<R> From<LoadError> for ExecuteError<R> {
+    fn from(error: LoadError) -> Self {
+        match error {
+            LoadError::Id(error) => Self::Id(error),
+            LoadError::Event(error) => Self::Event(error),
+            LoadError::Read(error) => Self::Read(error),
+        }
+    }
+}
+
+impl<R> From<LoadError> for super::WorkError<R> {
+    fn from(error: LoadError) -> Self {
+        match error {
+            LoadError::Id(error) => Self::Id(error),
+            LoadError::Event(error) => Self::Event(error),
+            LoadError::Read(error) => Self::Read(error),
+        }
+    }
+}

@@ -1,0 +1,168 @@
+//! States and what commands did to them.
+
+use std::ops::Deref;
+use std::sync::Arc;
+
+use super::Aggregate;
+use crate::types::{Commit, StreamVersion, Token};
+
+/// A state, and the version of the stream it was folded from. It derefs to the state.
+#[derive(Debug)]
+pub struct Loaded<A> {
+    state: Arc<A>,
+    version: StreamVersion,
+}
+
+impl<A> Loaded<A> {
+    pub(super) const fn new(state: Arc<A>, version: StreamVersion) -> Self {
+        Self { state, version }
+    }
+
+    /// The state; the default one if the stream has no events.
+    #[must_use]
+    pub fn state(&self) -> &A {
+        &self.state
+    }
+
+    /// The version of the stream it was folded from.
+    #[must_use]
+    pub const fn version(&self) -> StreamVersion {
+        self.version
+    }
+
+    /// The state as a value.
+    #[must_use]
+    pub fn into_state(self) -> A
+    where
+        A: Clone,
+    {
+        Arc::unwrap_or_clone(self.state)
+    }
+}
+
+impl<A: Aggregate> Loaded<A> {
+    pub(super) fn nothing() -> Self {
+        Self::new(Arc::default(), StreamVersion::NONE)
+    }
+
+    /// The state after one more event.
+    pub(super) fn apply(&mut self, event: &A::Event) {
+        Arc::make_mut(&mut self.state).apply(event);
+        self.version = self.version.plus(1);
+    }
+}
+
+impl<A> Clone for Loaded<A> {
+    fn clone(&self) -> Self {
+        Self { state: Arc::clone(&self.state), version: self.version }
+    }
+}
+
+impl<A> Deref for Loaded<A> {
+    type Target = A;
+
+    fn deref(&self) -> &A {
+        &self.state
+    }
+}
+
+/// What a command did. It derefs to the state after it.
+#[derive(Debug)]
+#[must_use = "the token is what a reader waits for"]
+pub struct Done<A: Aggregate> {
+    loaded: Loaded<A>,
+    events: Vec<A::Event>,
+    token: Option<Token>,
+    duplicate: bool,
+}
+
+impl<A: Aggregate> Done<A> {
+    pub(super) const fn new(loaded: Loaded<A>, events: Vec<A::Event>, token: Option<Token>) -> Self {
+        Self { loaded, events, token, duplicate: false }
+    }
+
+    pub(super) const fn as_duplicate(mut self) -> Self {
+        self.duplicate = true;
+        self
+    }
+
+    /// The state just after the command.
+    #[must_use]
+    pub fn state(&self) -> &A {
+        self.loaded.state()
+    }
+
+    /// The version of the stream just after the command.
+    #[must_use]
+    pub const fn version(&self) -> StreamVersion {
+        self.loaded.version()
+    }
+
+    /// The events it recorded; none if there was nothing to do.
+    #[must_use]
+    pub fn events(&self) -> &[A::Event] {
+        &self.events
+    }
+
+    /// Proof of the write, for readers to wait for; `None` if nothing was written.
+    #[must_use]
+    pub const fn token(&self) -> Option<Token> {
+        self.token
+    }
+
+    /// Whether the command had happened before, so that this is the answer it was given then.
+    #[must_use]
+    pub const fn is_duplicate(&self) -> bool {
+        self.duplicate
+    }
+
+    /// The state as a value.
+    #[must_use]
+    pub fn into_state(self) -> A {
+        self.loaded.into_state()
+    }
+}
+
+impl<A: Aggregate> Deref for Done<A> {
+    type Target = A;
+
+    fn deref(&self) -> &A {
+        self.loaded.state()
+    }
+}
+
+/// A decision that is not committed: the write as a value, to commit with others as one.
+#[derive(Debug)]
+#[must_use = "a prepared decision does nothing until its commit is committed"]
+pub struct Prepared<A: Aggregate> {
+    loaded: Loaded<A>,
+    events: Vec<A::Event>,
+    commit: Commit,
+}
+
+impl<A: Aggregate> Prepared<A> {
+    pub(super) const fn new(loaded: Loaded<A>, events: Vec<A::Event>, commit: Commit) -> Self {
+        Self { loaded, events, commit }
+    }
+
+    /// The state that the decision was made on.
+    pub const fn before(&self) -> &Loaded<A> {
+        &self.loaded
+    }
+
+    /// The events that were decided.
+    #[must_use]
+    pub fn events(&self) -> &[A::Event] {
+        &self.events
+    }
+
+    /// The write. It expects the stream at the version the decision was made on.
+    pub const fn commit(&self) -> &Commit {
+        &self.commit
+    }
+
+    /// The write, as a value.
+    pub fn into_commit(self) -> Commit {
+        self.commit
+    }
+}

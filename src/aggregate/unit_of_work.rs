@@ -1,0 +1,301 @@
+//! Decisions over several aggregates, committed together.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use futures::future::try_join_all;
+use tracing::Instrument;
+use uuid::Uuid;
+
+use super::desk::Desk;
+use super::lane::Turn;
+use super::work::Streams;
+use super::{Options, Work, WorkError};
+use crate::ports::{CommitError, EventStore, telemetry};
+use crate::types::{
+    Commit, Committed, Conflict, DedupKey, EventId, Metadata, StreamId, Token,
+};
+
+/// Several aggregates loaded, decided and committed together, and run again as one when somebody else was
+/// faster.
+///
+/// What the body saw was true, all of it at one moment: every stream it read is guarded by the commit, and a
+/// refusal, or a unit that writes nothing, is proved by a commit of guards alone. Units of one process take
+/// turns on contested streams, in one order, with each other and with the commands of the same
+/// repositories: none waits for ever, and none starves. Inside the body, use the [`Work`] and not the
+/// repositories' own `execute`.
+///
+/// ```
+/// # use freehold::{Aggregate, Event, Repository, UnitOfWork, backend::memory::MemoryStore};
+/// # use freehold::aggregate::WorkError;
+/// # #[derive(serde::Serialize, serde::Deserialize)]
+/// # enum Entry { Paid { cents: i64 } }
+/// # impl Event for Entry { const CATEGORY: &'static str = "account"; }
+/// # #[derive(Clone, Default)]
+/// # struct Account(i64);
+/// # impl Aggregate for Account {
+/// #     type Event = Entry;
+/// #     fn apply(&mut self, Entry::Paid { cents }: &Entry) { self.0 += cents; }
+/// # }
+/// # impl Account {
+/// #     fn pay(&self, cents: i64) -> Result<Vec<Entry>, String> {
+/// #         if self.0 + cents < 0 { Err("overdrawn".into()) } else { Ok(vec![Entry::Paid { cents }]) }
+/// #     }
+/// # }
+/// # #[tokio::main(flavor = "current_thread")]
+/// # async fn main() -> Result<(), WorkError<String>> {
+/// # let store = MemoryStore::new();
+/// # let accounts = Repository::<Account>::new(store.clone());
+/// # accounts.execute("alice", |a| a.pay(100)).await.unwrap();
+/// let transfer = UnitOfWork::new(store)
+///     .run(async |work| {
+///         work.execute(&accounts, "alice", |alice| alice.pay(-30)).await?;
+///         work.execute(&accounts, "bob", |bob| bob.pay(30)).await
+///     })
+///     .await?;
+/// assert_eq!(transfer.value().map(|bob| bob.0), Some(30));
+/// # Ok(())
+/// # }
+/// ```
+#[derive(Debug)]
+#[must_use = "a unit of work does nothing until it is run"]
+pub struct UnitOfWork {
+    desk: Desk,
+    command: Option<Uuid>,
+    metadata: Metadata,
+    rest: Commit,
+}
+
+/// What a unit of work did.
+#[derive(Clone, Debug)]
+#[must_use = "the token is what a reader waits for"]
+pub struct Finished<T> {
+    value: Option<T>,
+    token: Option<Token>,
+}
+
+impl<T> Finished<T> {
+    /// What the body returned; `None` if an earlier run with this command id had done the work.
+    pub const fn value(&self) -> Option<&T> {
+        self.value.as_ref()
+    }
+
+    /// What the body returned; `None` if an earlier run with this command id had done the work.
+    pub fn into_value(self) -> Option<T> {
+        self.value
+    }
+
+    /// Proof of the write, for readers to wait for; `None` if nothing was written.
+    #[must_use]
+    pub const fn token(&self) -> Option<Token> {
+        self.token
+    }
+
+    /// Whether an earlier run with this command id had done the work.
+    #[must_use]
+    pub const fn is_duplicate(&self) -> bool {
+        self.value.is_none()
+    }
+}
+
+/// How one run ended, if not for good.
+enum Again {
+    /// This process knew better: run again at once, with the turns at hand.
+    Outdated,
+    /// Another process was faster.
+    Conflict(Conflict),
+}
+
+impl UnitOfWork {
+    /// A unit of work on a store: a backend's handle, or an `Arc<dyn EventStore>`. The repositories used in
+    /// it must be on the same store.
+    pub fn new(store: impl EventStore) -> Self {
+        Self::with_options(store, &Options::default())
+    }
+
+    /// A unit of work that differs from the usual one, in retries, seed and metadata.
+    pub fn with_options(store: impl EventStore, options: &Options) -> Self {
+        Self {
+            desk: Desk::new(Arc::new(store), options),
+            command: None,
+            metadata: options.metadata.clone(),
+            rest: Commit::new(),
+        }
+    }
+
+    /// Gives the unit an identity: however often it is repeated with this id, it happens once.
+    ///
+    /// A unit that recorded no event leaves no trace, and is run anew when repeated.
+    pub fn command_id(mut self, command: Uuid) -> Self {
+        self.command = Some(command);
+        self
+    }
+
+    /// Sets what travels with the events.
+    pub fn metadata(mut self, metadata: Metadata) -> Self {
+        self.metadata = metadata.or(&self.metadata);
+        self
+    }
+
+    /// Adds what must become durable with the events, an inbox key for example.
+    pub fn with(mut self, rest: Commit) -> Self {
+        self.rest = self.rest.and(rest);
+        self
+    }
+
+    /// Runs `body`, and commits what it decided. It may be run several times, and the last run counts: it
+    /// must do nothing but work with what it is given.
+    ///
+    /// # Errors
+    /// [`WorkError`]; a refusal is handed on only when the states it was made on have proved to be the
+    /// newest.
+    ///
+    /// # Cancel safety
+    /// Dropping the future leaves the unit done or not done, never half.
+    pub async fn run<T, R, F>(self, body: F) -> Result<Finished<T>, WorkError<R>>
+    where
+        F: AsyncFn(&mut Work) -> Result<T, WorkError<R>>,
+    {
+        let span = tracing::debug_span!("unit_of_work", command = self.command.map(tracing::field::display));
+        self.run_until_done(body).instrument(span).await
+    }
+
+    async fn run_until_done<T, R, F>(self, body: F) -> Result<Finished<T>, WorkError<R>>
+    where
+        F: AsyncFn(&mut Work) -> Result<T, WorkError<R>>,
+    {
+        let mut backoff = self.desk.backoff();
+        let mut turns = BTreeMap::new();
+        loop {
+            let mut work = Work::new(turns, self.command, self.metadata.clone());
+            let result = body(&mut work).await;
+            let Work { streams, turns: held, .. } = work;
+            turns = take_turns(&streams, held).await;
+            let again = match result {
+                _ if streams.values().any(|touched| touched.is_outdated()) => Again::Outdated,
+                Ok(value) => match self.commit(&streams).await? {
+                    Ok(done) => return Ok(self.finish(value, done, &streams).await?),
+                    Err(conflict) => Again::Conflict(conflict),
+                },
+                Err(WorkError::Rejected(refusal)) => match self.prove(&streams).await? {
+                    None => return self.refuse(refusal).await,
+                    Some(conflict) => Again::Conflict(conflict),
+                },
+                Err(error) => return Err(error),
+            };
+            if let Again::Conflict(conflict) = again {
+                telemetry::retry("conflict");
+                tracing::debug!(%conflict, "running again");
+                // Nobody of this process waits while this one sleeps.
+                turns.clear();
+                if !backoff.wait().await {
+                    return Err(CommitError::from(conflict).into());
+                }
+                turns = take_turns(&streams, turns).await;
+                try_join_all(streams.values().map(|touched| touched.refresh(true))).await?;
+            }
+        }
+    }
+
+    /// Commits all that was decided, with guards on all that was only read. `Err` inside is a conflict.
+    async fn commit<R>(
+        &self,
+        streams: &Streams,
+    ) -> Result<Result<Option<Committed>, Conflict>, WorkError<R>> {
+        if self.rest.is_empty() && !streams.values().any(|touched| touched.has_events()) {
+            return Ok(self.prove(streams).await?.map_or(Ok(None), Err));
+        }
+        let commit =
+            streams.values().fold(self.rest.clone(), |commit, touched| touched.write(commit));
+        match self.desk.commit(commit).await {
+            Ok(done) => Ok(Ok(Some(done))),
+            Err(CommitError::Conflict(conflict)) if streams.contains_key(conflict.stream()) => {
+                Ok(Err(conflict))
+            }
+            Err(error @ CommitError::IdReused(_)) => match self.repeated().await? {
+                Some(first) => Ok(Ok(Some(first))),
+                None => Err(error.into()),
+            },
+            Err(error) => Err(error.into()),
+        }
+    }
+
+    /// Proves that all that was read was the newest at one moment, by a commit of guards alone.
+    async fn prove<R>(&self, streams: &Streams) -> Result<Option<Conflict>, WorkError<R>> {
+        if streams.is_empty() {
+            return Ok(None);
+        }
+        let guards = streams.values().fold(Commit::new(), |commit, touched| touched.guard(commit));
+        match self.desk.commit(guards).await {
+            Ok(_) => Ok(None),
+            Err(CommitError::Conflict(conflict)) => Ok(Some(conflict)),
+            Err(error) => Err(error.into()),
+        }
+    }
+
+    async fn finish<T, R>(
+        &self,
+        value: T,
+        done: Option<Committed>,
+        streams: &Streams,
+    ) -> Result<Finished<T>, WorkError<R>> {
+        let Some(done) = done else { return Ok(Finished { value: Some(value), token: None }) };
+        // A duplicate just where this commit belongs is our own, after a lost reply.
+        let written = || streams.iter().filter(|(_, touched)| touched.has_events());
+        let ours = !done.is_duplicate()
+            || (written().next().is_some()
+                && written().all(|(s, touched)| done.version_of(s) == Some(touched.version())));
+        if ours {
+            written().for_each(|(_, touched)| touched.remember());
+            return Ok(Finished { value: Some(value), token: Some(done.token()) });
+        }
+        let first = self.repeated().await?.unwrap_or(done);
+        Ok(Finished { value: None, token: Some(first.token()) })
+    }
+
+    async fn refuse<T, R>(&self, refusal: R) -> Result<Finished<T>, WorkError<R>> {
+        match self.repeated().await? {
+            Some(first) => Ok(Finished { value: None, token: Some(first.token()) }),
+            None => Err(WorkError::Rejected(refusal)),
+        }
+    }
+
+    /// Where an earlier run with this command id, or for this message, landed.
+    async fn repeated<R>(&self) -> Result<Option<Committed>, WorkError<R>> {
+        let mut last = None;
+        if let Some(command) = self.command {
+            // The unit's events have ids 0, 1, 2 and so on; the last of them is what a reader waits for.
+            for index in 0.. {
+                let key = DedupKey::Event(EventId::of_command(command, index));
+                let Some(at) = self.desk.store.outcome(&key).await? else { break };
+                last = Some(at.as_duplicate());
+            }
+        }
+        if last.is_some() {
+            return Ok(last);
+        }
+        for key in self.rest.dedup_keys() {
+            if let Some(first) = self.desk.store.outcome(&key).await? {
+                return Ok(Some(first.as_duplicate()));
+            }
+        }
+        Ok(None)
+    }
+}
+
+/// The turns of all streams, taken in their order. If some are held and others not, all are given back
+/// first: whoever holds one and waits for a smaller one could wait for ever.
+async fn take_turns(
+    streams: &Streams,
+    held: BTreeMap<StreamId, Turn>,
+) -> BTreeMap<StreamId, Turn> {
+    if streams.keys().all(|stream| held.contains_key(stream)) {
+        return held;
+    }
+    drop(held);
+    let mut turns = BTreeMap::new();
+    for (stream, touched) in streams {
+        turns.insert(stream.clone(), touched.turn().await);
+    }
+    turns
+}

@@ -1,0 +1,106 @@
+//! What the body of a unit of work works with.
+
+use std::any::Any;
+use std::collections::BTreeMap;
+use std::fmt;
+
+use uuid::Uuid;
+
+use super::execute::stamp;
+use super::lane::Turn;
+use super::touched::{Touch, Touched};
+use super::{Aggregate, Loaded, Repository, WorkError};
+use crate::event;
+use crate::types::{EventId, Metadata, StreamId};
+
+/// The streams of a unit of work.
+pub(super) type Streams = BTreeMap<StreamId, Box<dyn Touched>>;
+
+/// What the body of a [unit of work](super::UnitOfWork) reads and decides with. All it touches is committed
+/// together, and every state it saw is guarded.
+pub struct Work {
+    pub(super) streams: Streams,
+    pub(super) turns: BTreeMap<StreamId, Turn>,
+    command: Option<Uuid>,
+    metadata: Metadata,
+    events: u64,
+}
+
+impl Work {
+    pub(super) fn new(
+        turns: BTreeMap<StreamId, Turn>,
+        command: Option<Uuid>,
+        metadata: Metadata,
+    ) -> Self {
+        Self { streams: Streams::new(), turns, command, metadata, events: 0 }
+    }
+
+    /// The state of `id`, with what this unit has decided so far. The commit guards it: if it changes
+    /// meanwhile, the unit is run again.
+    ///
+    /// # Errors
+    /// [`WorkError`], but no refusal.
+    pub async fn load<A: Aggregate, R>(
+        &mut self,
+        repository: &Repository<A>,
+        id: impl AsRef<str>,
+    ) -> Result<Loaded<A>, WorkError<R>> {
+        Ok(self.touch(repository, id.as_ref()).await?.loaded.clone())
+    }
+
+    /// Decides on the state of `id`, with what this unit has decided so far, and returns the state after
+    /// it. Nothing is written before the unit ends.
+    ///
+    /// # Errors
+    /// [`WorkError::Rejected`] if `decide` refuses; hand it on with `?` to end the unit.
+    pub async fn execute<A: Aggregate, R>(
+        &mut self,
+        repository: &Repository<A>,
+        id: impl AsRef<str>,
+        decide: impl FnOnce(&A) -> Result<Vec<A::Event>, R>,
+    ) -> Result<Loaded<A>, WorkError<R>> {
+        let metadata = stamp(&self.metadata, self.command, repository);
+        let (command, first) = (self.command, self.events);
+        let touch = self.touch(repository, id.as_ref()).await?;
+        let events = decide(&touch.loaded).map_err(WorkError::Rejected)?;
+        let mut new = Vec::with_capacity(events.len());
+        for (index, event) in (first..).zip(&events) {
+            let id = match command {
+                Some(command) => EventId::of_command(command, index),
+                None => repository.fresh_id(),
+            };
+            new.push(event::encode(event, id)?.with_metadata(metadata.clone()));
+        }
+        touch.decide(&events, new);
+        let after = touch.loaded.clone();
+        self.events += events.len() as u64;
+        Ok(after)
+    }
+
+    async fn touch<A: Aggregate, R>(
+        &mut self,
+        repository: &Repository<A>,
+        id: &str,
+    ) -> Result<&mut Touch<A>, WorkError<R>> {
+        let stream = Repository::<A>::stream(id)?;
+        if !self.streams.contains_key(&stream) {
+            let held = self.turns.contains_key(&stream);
+            let touch = Touch::new(repository, &stream, held).await?;
+            self.streams.insert(stream.clone(), Box::new(touch));
+        }
+        let touched: Option<&mut dyn Any> = match self.streams.get_mut(&stream) {
+            Some(touched) => Some(&mut **touched),
+            None => None,
+        };
+        touched.and_then(|any| any.downcast_mut()).ok_or(WorkError::TwoTypes(stream))
+    }
+}
+
+impl fmt::Debug for Work {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Work")
+            .field("streams", &self.streams.keys())
+            .field("events", &self.events)
+            .finish_non_exhaustive()
+    }
+}

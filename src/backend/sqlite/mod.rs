@@ -1,0 +1,43 @@
+//! A durable store in one SQLite file, with no server.
+//!
+//! [`SqliteStore::open`] migrates the file (`schema`) and starts one thread that owns the only
+//! connection that writes (`writer`). Commits wait in a bounded queue; the thread puts all that wait
+//! into one transaction, so that they share one sync of the disk (`batch`), and answers each only
+//! after that. What one commit does inside the transaction is in `append`; a repetition is recognised
+//! in `duplicate`, and only when something has failed, so that fresh commits pay nothing for it.
+//! Readers have connections of their own (`readers`) and never wait for the writer.
+//!
+//! A service with tables of its own writes them in the same transaction: with [`SqliteStore::transact`],
+//! on the writer's thread and within its group commit, or with [`SqliteStore::commit_in`], in a
+//! transaction of a connection of its own.
+//!
+//! `docs/sqlite.md` says what is durable when, which errors there are, and what to do about them.
+
+mod append;
+mod batch;
+mod duplicate;
+mod error;
+mod event_store;
+mod handle;
+mod job;
+mod options;
+mod readers;
+mod row;
+mod savepoint;
+mod schema;
+mod staged;
+mod store;
+mod transact;
+mod writer;
+
+pub use error::{NewerSchema, NotWal, OtherLog};
+pub use handle::SqliteStore;
+pub use options::SqliteOptions;
+/// The driver, in the version that this crate was built with.
+pub use rusqlite;
+pub use staged::Staged;
+pub use transact::TransactError;
+
+#[cfg(doctest)]
+#[doc = include_str!("../../../docs/sqlite.md")]
+mod guide {}

@@ -1,0 +1,146 @@
+//! Between the rows of a table and the values of the crate.
+
+use std::error::Error;
+
+use bytes::Bytes;
+use chrono::DateTime;
+use rusqlite::Row;
+use rusqlite::types::Type;
+use uuid::Uuid;
+
+use crate::types::{
+    EventId, EventName, Metadata, NewEvent, Position, RecordedEvent, Recording, StreamId, StreamVersion,
+};
+
+/// The most names that a page remembers, so that rows with the same name share one text.
+const NAMES_MAX: usize = 16;
+
+/// The columns that [`Decoder::event_of`] reads.
+macro_rules! select_of_stream {
+    ($rest:literal) => {
+        concat!(
+            "SELECT position, event_id, version, name, data, metadata, recorded_at \
+             FROM freehold_events ",
+            $rest
+        )
+    };
+}
+
+/// The columns that [`Decoder::event`] reads.
+macro_rules! select_events {
+    ($rest:literal) => {
+        concat!(
+            "SELECT position, event_id, version, name, data, metadata, recorded_at, category, stream \
+             FROM freehold_events ",
+            $rest
+        )
+    };
+}
+
+pub(super) use {select_events, select_of_stream};
+
+/// Turns the rows of one page into events. Neighbours often share stream, name and metadata; then they
+/// share the memory too.
+#[derive(Default)]
+pub(super) struct Decoder {
+    stream: Option<StreamId>,
+    names: Vec<EventName>,
+    metadata: Option<(Box<str>, Metadata)>,
+}
+
+impl Decoder {
+    /// The event of a row of [`select_events`].
+    pub(super) fn event(&mut self, row: &Row<'_>) -> rusqlite::Result<RecordedEvent> {
+        let stream = self.stream(row)?;
+        self.event_of(&stream, row)
+    }
+
+    /// The event of a row of [`select_of_stream`], whose stream is known.
+    pub(super) fn event_of(
+        &mut self,
+        stream: &StreamId,
+        row: &Row<'_>,
+    ) -> rusqlite::Result<RecordedEvent> {
+        let id = EventId::new(uuid(row, 1)?);
+        let data = row.get_ref(4)?.as_blob().map_err(|why| corrupt(4, why))?;
+        let recorded_at = DateTime::from_timestamp_micros(row.get(6)?)
+            .ok_or_else(|| corrupt(6, "a time out of range"))?;
+        let event = NewEvent::new(id, self.name(row)?, Bytes::copy_from_slice(data))
+            .with_metadata(self.metadata(row)?);
+        Ok(event.recorded(Recording {
+            stream: stream.clone(),
+            version: version(row, 2)?,
+            position: position(row, 0)?,
+            recorded_at,
+        }))
+    }
+
+    fn stream(&mut self, row: &Row<'_>) -> rusqlite::Result<StreamId> {
+        let (category, id) = (text(row, 7)?, text(row, 8)?);
+        match &self.stream {
+            Some(last) if last.id() == id && last.category() == category => Ok(last.clone()),
+            _ => Ok(self.stream.insert(stream(category, id)?).clone()),
+        }
+    }
+
+    fn name(&mut self, row: &Row<'_>) -> rusqlite::Result<EventName> {
+        let name = text(row, 3)?;
+        if let Some(known) = self.names.iter().find(|known| known.as_str() == name) {
+            return Ok(known.clone());
+        }
+        let name = EventName::new(name).map_err(|why| corrupt(3, why))?;
+        if self.names.len() < NAMES_MAX {
+            self.names.push(name.clone());
+        }
+        Ok(name)
+    }
+
+    fn metadata(&mut self, row: &Row<'_>) -> rusqlite::Result<Metadata> {
+        let json = row.get_ref(5)?.as_str_or_null().map_err(|why| corrupt(5, why))?;
+        let Some(json) = json else { return Ok(Metadata::default()) };
+        if let Some((last, metadata)) = &self.metadata
+            && **last == *json
+        {
+            return Ok(metadata.clone());
+        }
+        let metadata: Metadata = serde_json::from_str(json).map_err(|why| corrupt(5, why))?;
+        self.metadata = Some((json.into(), metadata.clone()));
+        Ok(metadata)
+    }
+}
+
+/// The stream of two columns.
+pub(super) fn stream(category: &str, id: &str) -> rusqlite::Result<StreamId> {
+    StreamId::new(category, id).map_err(|why| corrupt(7, why))
+}
+
+pub(super) fn text<'r>(row: &'r Row<'_>, column: usize) -> rusqlite::Result<&'r str> {
+    row.get_ref(column)?.as_str().map_err(|why| corrupt(column, why))
+}
+
+pub(super) fn uuid(row: &Row<'_>, column: usize) -> rusqlite::Result<Uuid> {
+    let bytes = row.get_ref(column)?.as_blob().map_err(|why| corrupt(column, why))?;
+    Uuid::from_slice(bytes).map_err(|why| corrupt(column, why))
+}
+
+pub(super) fn version(row: &Row<'_>, column: usize) -> rusqlite::Result<StreamVersion> {
+    Ok(StreamVersion::new(unsigned(row, column)?))
+}
+
+pub(super) fn position(row: &Row<'_>, column: usize) -> rusqlite::Result<Position> {
+    Ok(Position::new(unsigned(row, column)?))
+}
+
+/// SQLite's integers are signed; what lies beyond the largest lies beyond every row.
+pub(super) fn signed(n: u64) -> i64 {
+    i64::try_from(n).unwrap_or(i64::MAX)
+}
+
+fn unsigned(row: &Row<'_>, column: usize) -> rusqlite::Result<u64> {
+    let n: i64 = row.get(column)?;
+    u64::try_from(n).map_err(|_| rusqlite::Error::IntegralValueOutOfRange(column, n))
+}
+
+fn corrupt(column: usize, why: impl Into<Box<dyn Error + Send + Sync>>) -> rusqlite::Error {
+    rusqlite::Error::FromSqlConversionFailure(column, Type::Null, why.into())
+}
