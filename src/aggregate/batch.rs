@@ -10,7 +10,9 @@ use uuid::Uuid;
 use super::desk::Desk;
 use super::lane::Lane;
 use crate::ports::CommitError;
-use crate::types::{Commit, Committed, Conflict, EventId, Limits, NewEvent, StreamId, StreamVersion};
+use crate::types::{
+    Commit, Committed, Conflict, EventId, Limits, NewEvent, StreamId, StreamVersion,
+};
 
 /// What came of a batch, for all who are in it.
 #[derive(Clone, Debug)]
@@ -79,7 +81,12 @@ impl Batch {
     }
 
     /// Takes one more command in, or gives it back if the batch is full or under way.
-    pub(super) fn add(&self, entry: Entry, commands_max: usize, limits: &Limits) -> Result<(), Entry> {
+    pub(super) fn add(
+        &self,
+        entry: Entry,
+        commands_max: usize,
+        limits: &Limits,
+    ) -> Result<(), Entry> {
         let mut collected = self.collected();
         let more = bytes(&entry);
         if collected.closed

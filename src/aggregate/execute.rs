@@ -160,7 +160,8 @@ where
         let entry = Entry { command: self.command, events: self.encode(&events)? };
         let ids: Vec<EventId> = entry.events.iter().map(NewEvent::id).collect();
         let after = after(&ground.loaded, &events);
-        let (commands_max, limits) = (shared.options.commands_per_commit_max, shared.desk.store.limits());
+        let (commands_max, limits) =
+            (shared.options.commands_per_commit_max, shared.desk.store.limits());
         let Some(batch) = lane.join(&ground, after.clone(), entry, commands_max, limits) else {
             return Ok(Step::Again);
         };

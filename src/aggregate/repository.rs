@@ -9,7 +9,9 @@ use super::lane::{Ground, Lanes, Place};
 use super::{Aggregate, Execute, ExecuteError, Handle, Loaded, Options};
 use crate::event::{self, Event, EventError};
 use crate::ports::{BackendError, EventStore};
-use crate::types::{EventId, InvalidStreamId, ReadFrom, RecordedEvent, StreamId, StreamVersion, category_is_valid};
+use crate::types::{
+    EventId, InvalidStreamId, ReadFrom, RecordedEvent, StreamId, StreamVersion, category_is_valid,
+};
 
 /// Runs the commands of one type of aggregates: loads, decides, commits; tries again when somebody else was
 /// faster. See the [module](super) for an example and for what it promises.

@@ -77,7 +77,11 @@ pub struct Done<A: Aggregate> {
 }
 
 impl<A: Aggregate> Done<A> {
-    pub(super) const fn new(loaded: Loaded<A>, events: Vec<A::Event>, token: Option<Token>) -> Self {
+    pub(super) const fn new(
+        loaded: Loaded<A>,
+        events: Vec<A::Event>,
+        token: Option<Token>,
+    ) -> Self {
         Self { loaded, events, token, duplicate: false }
     }
 

@@ -56,8 +56,9 @@ impl<A: Aggregate> Touch<A> {
             repository.ground(&place).await?.0.loaded
         } else {
             let durable = place.ground().filter(|ground| ground.tail.is_none());
-            let known =
-                durable.map(|ground| ground.loaded).or_else(|| repository.shared().cache.get(stream));
+            let known = durable
+                .map(|ground| ground.loaded)
+                .or_else(|| repository.shared().cache.get(stream));
             match known {
                 Some(known) => known,
                 None => repository.load_stream(stream).await?,

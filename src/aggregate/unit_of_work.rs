@@ -12,9 +12,7 @@ use super::lane::Turn;
 use super::work::Streams;
 use super::{Options, Work, WorkError};
 use crate::ports::{CommitError, EventStore, telemetry};
-use crate::types::{
-    Commit, Committed, Conflict, DedupKey, EventId, Metadata, StreamId, Token,
-};
+use crate::types::{Commit, Committed, Conflict, DedupKey, EventId, Metadata, StreamId, Token};
 
 /// Several aggregates loaded, decided and committed together, and run again as one when somebody else was
 /// faster.
@@ -156,7 +154,10 @@ impl UnitOfWork {
     where
         F: AsyncFn(&mut Work) -> Result<T, WorkError<R>>,
     {
-        let span = tracing::debug_span!("unit_of_work", command = self.command.map(tracing::field::display));
+        let span = tracing::debug_span!(
+            "unit_of_work",
+            command = self.command.map(tracing::field::display)
+        );
         self.run_until_done(body).instrument(span).await
     }
 
@@ -192,7 +193,7 @@ impl UnitOfWork {
                     return Err(CommitError::from(conflict).into());
                 }
                 turns = take_turns(&streams, turns).await;
-                try_join_all(streams.values().map(|touched| touched.refresh(true))).await?;
+                try_join_all(streams.values().map(|touched| touched.refresh())).await?;
             }
         }
     }
@@ -285,10 +286,7 @@ impl UnitOfWork {
 
 /// The turns of all streams, taken in their order. If some are held and others not, all are given back
 /// first: whoever holds one and waits for a smaller one could wait for ever.
-async fn take_turns(
-    streams: &Streams,
-    held: BTreeMap<StreamId, Turn>,
-) -> BTreeMap<StreamId, Turn> {
+async fn take_turns(streams: &Streams, held: BTreeMap<StreamId, Turn>) -> BTreeMap<StreamId, Turn> {
     if streams.keys().all(|stream| held.contains_key(stream)) {
         return held;
     }

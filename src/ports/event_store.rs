@@ -90,6 +90,7 @@ pub trait EventStore: Store {
 }
 
 mod sealed {
+    #[allow(unnameable_types, reason = "that is what seals a trait")]
     pub trait Sealed {}
     impl<S: super::EventStore + ?Sized> Sealed for S {}
 }

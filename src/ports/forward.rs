@@ -5,7 +5,8 @@ use std::sync::Arc;
 
 use super::{BackendError, CommitError, EventStore, Store};
 use crate::types::{
-    Commit, Committed, DedupKey, FeedPage, Filter, Limits, LogId, Position, ReadFrom, StreamId, StreamPage,
+    Commit, Committed, DedupKey, FeedPage, Filter, Limits, LogId, Position, ReadFrom, StreamId,
+    StreamPage,
 };
 
 type Reply<'a, T> = Pin<Box<dyn Future<Output = T> + Send + 'a>>;

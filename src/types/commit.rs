@@ -1,8 +1,8 @@
 //! The write as a value.
 
 use super::{
-    Append, Check, DedupKey, ExpectedVersion, InboxKey, InvalidCommit, Limits, NewEvent, PartKind, Parts,
-    StreamId,
+    Append, Check, DedupKey, ExpectedVersion, InboxKey, InvalidCommit, Limits, NewEvent, PartKind,
+    Parts, StreamId,
 };
 
 /// Everything that becomes durable together, or not at all.
@@ -48,7 +48,11 @@ impl Commit {
         events: impl IntoIterator<Item = NewEvent>,
     ) -> Self {
         let events = events.into_iter().collect();
-        self.parts.appends.push(Append { stream: stream.clone(), expected: expected.into(), events });
+        self.parts.appends.push(Append {
+            stream: stream.clone(),
+            expected: expected.into(),
+            events,
+        });
         self
     }
 

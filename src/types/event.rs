@@ -187,7 +187,10 @@ impl fmt::Debug for NewEvent {
 
 /// For backends: where and when an event was recorded.
 #[derive(Clone, Debug, PartialEq, Eq)]
-#[allow(clippy::exhaustive_structs, reason = "backends build it, and a new field must not pass them by")]
+#[allow(
+    clippy::exhaustive_structs,
+    reason = "backends build it, and a new field must not pass them by"
+)]
 pub struct Recording {
     /// Its stream.
     pub stream: StreamId,

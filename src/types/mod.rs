@@ -23,7 +23,9 @@ pub use event::{EventId, EventName, InvalidEventName, NewEvent, RecordedEvent, R
 pub use limits::Limits;
 pub use metadata::{InvalidMetadata, Metadata};
 pub use owned::{Owned, Service};
-pub use parts::{Append, Check, DedupKey, InboxKey, InvalidCommit, InvalidInboxKey, PartKind, Parts};
+pub use parts::{
+    Append, Check, DedupKey, InboxKey, InvalidCommit, InvalidInboxKey, PartKind, Parts,
+};
 pub use position::{InvalidToken, LogId, Position, Token};
 pub use read::{FeedPage, Filter, ReadFrom, StreamPage};
 pub use stream::{

@@ -44,7 +44,9 @@ pub struct InboxKey {
 
 /// A consumer or a message id that is empty, too long, or holds a control character.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("an inbox key is a consumer of 1 to 190 and a message id of 1 to 512 bytes without control characters")]
+#[error(
+    "an inbox key is a consumer of 1 to 190 and a message id of 1 to 512 bytes without control characters"
+)]
 pub struct InvalidInboxKey;
 
 impl InboxKey {

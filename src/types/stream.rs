@@ -75,8 +75,7 @@ impl StreamId {
         if id.is_empty() || id.len() > ID_BYTES_MAX || id.chars().any(char::is_control) {
             return Err(InvalidStreamId::Id);
         }
-        let category_bytes =
-            u8::try_from(category.len()).map_err(|_| InvalidStreamId::Category)?;
+        let category_bytes = u8::try_from(category.len()).map_err(|_| InvalidStreamId::Category)?;
         let mut text = String::with_capacity(category.len() + 1 + id.len());
         text.push_str(category);
         text.push('-');
@@ -132,7 +131,17 @@ impl FromStr for StreamId {
 /// How many events a stream holds, which is also the version of its newest event; 0 is a stream
 /// without events.
 #[derive(
-    Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash, serde::Serialize, serde::Deserialize,
+    Clone,
+    Copy,
+    Debug,
+    Default,
+    PartialEq,
+    Eq,
+    PartialOrd,
+    Ord,
+    Hash,
+    serde::Serialize,
+    serde::Deserialize,
 )]
 #[serde(transparent)]
 pub struct StreamVersion(u64);

@@ -7,8 +7,8 @@ use chrono::{DateTime, SubsecRound, Utc};
 
 use crate::ports::CommitError;
 use crate::types::{
-    Committed, Conflict, DedupKey, EventId, FeedPage, Filter, InboxKey, LogId, Parts, Position, ReadFrom,
-    RecordedEvent, Recording, StreamId, StreamPage, StreamVersion, Token,
+    Committed, Conflict, DedupKey, EventId, FeedPage, Filter, InboxKey, LogId, Parts, Position,
+    ReadFrom, RecordedEvent, Recording, StreamId, StreamPage, StreamVersion, Token,
 };
 
 #[derive(Debug, Default)]
@@ -124,7 +124,12 @@ impl Log {
         }
     }
 
-    pub(super) fn stream_page(&self, stream: &StreamId, from: ReadFrom, limit: usize) -> StreamPage {
+    pub(super) fn stream_page(
+        &self,
+        stream: &StreamId,
+        from: ReadFrom,
+        limit: usize,
+    ) -> StreamPage {
         let places = self.streams.get(stream).map_or(&[][..], Vec::as_slice);
         let index = |version: StreamVersion| usize::try_from(version.get()).unwrap_or(usize::MAX);
         let (rest, backward) = match from {
