@@ -68,7 +68,6 @@ impl<A> Deref for Loaded<A> {
 
 /// What a command did. It derefs to the state after it.
 #[derive(Debug)]
-#[must_use = "the token is what a reader waits for"]
 pub struct Done<A: Aggregate> {
     loaded: Loaded<A>,
     events: Vec<A::Event>,

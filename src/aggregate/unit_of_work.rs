@@ -66,7 +66,6 @@ pub struct UnitOfWork {
 
 /// What a unit of work did.
 #[derive(Clone, Debug)]
-#[must_use = "the token is what a reader waits for"]
 pub struct Finished<T> {
     value: Option<T>,
     token: Option<Token>,
@@ -74,11 +73,13 @@ pub struct Finished<T> {
 
 impl<T> Finished<T> {
     /// What the body returned; `None` if an earlier run with this command id had done the work.
+    #[must_use]
     pub const fn value(&self) -> Option<&T> {
         self.value.as_ref()
     }
 
     /// What the body returned; `None` if an earlier run with this command id had done the work.
+    #[must_use]
     pub fn into_value(self) -> Option<T> {
         self.value
     }
@@ -142,7 +143,8 @@ impl UnitOfWork {
     }
 
     /// Runs `body`, and commits what it decided. It may be run several times, and the last run counts: it
-    /// must do nothing but work with what it is given.
+    /// must do nothing but work with what it is given. Each run is of a clone: what the closure borrows
+    /// needs nothing, what it moves in must be `Clone`.
     ///
     /// # Errors
     /// [`WorkError`]; a refusal is handed on only when the states it was made on have proved to be the
@@ -152,7 +154,7 @@ impl UnitOfWork {
     /// Dropping the future leaves the unit done or not done, never half.
     pub async fn run<T, R, F>(self, body: F) -> Result<Finished<T>, WorkError<R>>
     where
-        F: AsyncFn(&mut Work) -> Result<T, WorkError<R>>,
+        F: AsyncFnOnce(&mut Work) -> Result<T, WorkError<R>> + Clone,
     {
         let span = tracing::debug_span!(
             "unit_of_work",
@@ -163,13 +165,13 @@ impl UnitOfWork {
 
     async fn run_until_done<T, R, F>(self, body: F) -> Result<Finished<T>, WorkError<R>>
     where
-        F: AsyncFn(&mut Work) -> Result<T, WorkError<R>>,
+        F: AsyncFnOnce(&mut Work) -> Result<T, WorkError<R>> + Clone,
     {
         let mut backoff = self.desk.backoff();
         let mut turns = BTreeMap::new();
         loop {
             let mut work = Work::new(turns, self.command, self.metadata.clone());
-            let result = body(&mut work).await;
+            let result = body.clone()(&mut work).await;
             let Work { streams, turns: held, .. } = work;
             turns = take_turns(&streams, held).await;
             let again = match result {

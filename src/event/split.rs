@@ -167,10 +167,6 @@ impl<C: SerializeStruct<Ok = (), Error = serde_json::Error>> SerializeStructVari
         Ok(self.0.serialize_field(key, value)?)
     }
 
-    fn skip_field(&mut self, key: &'static str) -> Result<(), Mismatch> {
-        Ok(self.0.skip_field(key)?)
-    }
-
     fn end(self) -> Result<(), Mismatch> {
         Ok(self.0.end()?)
     }

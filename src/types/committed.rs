@@ -6,7 +6,6 @@ use super::{Position, StreamId, StreamVersion, Token};
 
 /// Where a commit landed.
 #[derive(Clone, Debug, PartialEq, Eq)]
-#[must_use = "the token is what a reader waits for"]
 pub struct Committed {
     versions: Vec<(StreamId, StreamVersion)>,
     positions: Option<RangeInclusive<Position>>,
@@ -17,6 +16,7 @@ pub struct Committed {
 impl Committed {
     /// For backends: the version of each stream after the commit, in the order of its appends; the
     /// positions of its first and last event; the token, minted after the commit is durable.
+    #[must_use]
     pub const fn new(
         versions: Vec<(StreamId, StreamVersion)>,
         positions: Option<RangeInclusive<Position>>,
@@ -26,6 +26,7 @@ impl Committed {
     }
 
     /// For backends: the same answer, given to a repetition.
+    #[must_use]
     pub const fn as_duplicate(mut self) -> Self {
         self.duplicate = true;
         self

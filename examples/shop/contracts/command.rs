@@ -5,9 +5,6 @@ use uuid::Uuid;
 
 use super::InvoiceNo;
 
-/// Who asks.
-const ACTOR: &str = "shop";
-
 /// What is to be done for an invoice.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Step<'a> {
@@ -59,29 +56,49 @@ impl Step<'_> {
     }
 }
 
-/// A step for an invoice. Its id is the same whenever and wherever the step is asked for, so that asking
-/// twice does it once.
+/// Somebody who asks services for steps.
 #[derive(Clone, Debug)]
-pub struct Command {
-    id: Uuid,
-    metadata: Metadata,
+pub struct Clerk {
+    says: Metadata,
 }
 
-impl Command {
-    /// The command to take `step` for `invoice`.
+impl Clerk {
+    /// The one called `name`.
     ///
     /// # Errors
-    /// [`InvalidMetadata`] never comes: the actor is a constant that fits.
-    pub fn new(invoice: &InvoiceNo, step: Step<'_>) -> Result<Self, InvalidMetadata> {
+    /// [`InvalidMetadata`] if the name does not fit an event's metadata.
+    pub fn new(name: &str) -> Result<Self, InvalidMetadata> {
+        Ok(Self { says: Metadata::new().with_actor(name)? })
+    }
+
+    /// The command to take `step` for `invoice`.
+    #[must_use]
+    pub fn asks(&self, invoice: &InvoiceNo, step: Step<'_>) -> Command {
         let flow = invoice.flow();
         let mut id = Uuid::new_v5(&flow, step.name().as_bytes());
         // Shipping with another tracking number is another command, and must be refused as such.
         if let Step::Ship(tracking) = step {
             id = Uuid::new_v5(&id, tracking.as_bytes());
         }
-        let metadata =
-            Metadata::new().with_correlation(flow).with_causation(id).with_actor(ACTOR)?;
-        Ok(Self { id, metadata })
+        let metadata = self.says.clone().with_correlation(flow).with_causation(id);
+        Command { invoice: invoice.clone(), id, metadata }
+    }
+}
+
+/// A step for an invoice. Its id is the same whenever and wherever the step is asked for, so that asking
+/// twice does it once.
+#[derive(Clone, Debug)]
+pub struct Command {
+    invoice: InvoiceNo,
+    id: Uuid,
+    metadata: Metadata,
+}
+
+impl Command {
+    /// What it is about.
+    #[must_use]
+    pub const fn invoice(&self) -> &InvoiceNo {
+        &self.invoice
     }
 
     /// What its repetition is known by.

@@ -1,8 +1,8 @@
 //! The published language: all that the services, and those who call them, have in common. Values only.
 //!
 //! In reading order: [`Money`] is exact; [`Units`] count goods; [`InvoiceNo`], [`StockCode`] and [`Customer`]
-//! name things; a [`Line`] is some units of a code at a price; a [`Command`] is what the driver asks of a
-//! service, with an id that makes its repetition harmless; a [`Feed`] reads a service's own events back; a
+//! name things; a [`Line`] is some units of a code at a price; a [`Command`] is what a [`Clerk`] asks of
+//! a service, with an id that makes its repetition harmless; a [`Feed`] reads a service's own events back; a
 //! [`Failure`] says what went wrong where.
 
 mod command;
@@ -12,7 +12,7 @@ mod line;
 mod money;
 mod names;
 
-pub use command::{Command, Step};
+pub use command::{Clerk, Command, Step};
 pub use failure::Failure;
 pub use feed::Feed;
 pub use line::{Line, Units, total, units_by_code};

@@ -9,7 +9,7 @@ use super::append::{Log, head};
 use super::error::{BACKEND, backend};
 use super::job::{Broken, Job};
 use super::savepoint::Savepoint;
-use crate::ports::{CommitError, telemetry};
+use crate::ports::{BackendError, CommitError, Fault, telemetry};
 use crate::types::{Commit, Committed, Token};
 
 /// Why [`transact`](super::SqliteStore::transact) was not acknowledged.
@@ -63,22 +63,102 @@ pub(super) struct Work<T, R, F> {
     caller: oneshot::Sender<Answer<T, R>>,
 }
 
-impl<T, R, F> Work<T, R, F>
-where
-    F: FnOnce(&Transaction<'_>) -> Result<(T, Commit), R>,
-{
+impl<T, R, F> Work<T, R, F> {
     pub(super) const fn new(work: F, caller: oneshot::Sender<Answer<T, R>>) -> Self {
         Self { work: Some(work), answer: None, guilty: false, caller }
     }
+}
 
-    /// Runs the work in its savepoint. The answer holds only if the savepoint was there to be closed.
-    fn run(&mut self, work: F, tx: &Transaction<'_>, log: &Log) -> Result<Answer<T, R>, Broken> {
-        if let Err(error) = Savepoint::Work.open(tx) {
-            self.answer = Some(Err(CommitError::from(backend("transact", error)).into()));
-            return if tx.is_autocommit() { Err(Broken::RolledBack) } else { Ok(self.answer.take_or_panicked()) };
-        }
-        let done = catch_unwind(AssertUnwindSafe(|| work(tx)));
-        let _ = (done, log);
-        unreachable!()
+impl<T, R, F> Job for Work<T, R, F>
+where
+    T: Send,
+    R: Send,
+    F: FnOnce(&Transaction<'_>) -> Result<(T, Commit), R> + Send,
+{
+    fn apply(&mut self, tx: &Transaction<'_>, log: &Log) -> Result<(), Broken> {
+        let Some(work) = self.work.take() else { return Ok(()) };
+        let (answer, survived) = run(work, tx, log);
+        self.guilty = survived.is_err();
+        self.answer = Some(answer);
+        survived
     }
+
+    fn rewind(&mut self, broken: Broken) -> bool {
+        if self.work.is_none() && !self.guilty {
+            self.answer = Some(Err(match broken {
+                Broken::RolledBack => TransactError::Interrupted,
+                Broken::ByWork => TransactError::Commit(CommitError::Unknown(BackendError::new(
+                    BACKEND,
+                    "transact",
+                    Fault::Other,
+                    "the work of a neighbour ended the transaction",
+                ))),
+            }));
+        }
+        self.work.is_some()
+    }
+
+    fn fail(&mut self, error: CommitError) {
+        self.answer = Some(Err(TransactError::Commit(error)));
+    }
+
+    fn written(&self) -> Option<&Committed> {
+        let (_, committed) = self.answer.as_ref()?.as_ref().ok()?;
+        (!committed.is_duplicate()).then_some(committed)
+    }
+
+    fn answer(self: Box<Self>) {
+        if let Some(Err(TransactError::Commit(CommitError::Conflict(_)))) = &self.answer {
+            telemetry::conflict(BACKEND);
+        }
+        if let Some(answer) = self.answer {
+            let _ = self.caller.send(answer);
+        }
+    }
+}
+
+/// Runs the work in a savepoint, and its commit after it. Says what the caller is to hear if the
+/// transaction becomes durable, and whether the transaction has survived.
+fn run<T, R>(
+    work: impl FnOnce(&Transaction<'_>) -> Result<(T, Commit), R>,
+    tx: &Transaction<'_>,
+    log: &Log,
+) -> (Answer<T, R>, Result<(), Broken>) {
+    if let Err(error) = Savepoint::Work.open(tx) {
+        let answer = Err(CommitError::from(backend("transact", error)).into());
+        return (answer, if tx.is_autocommit() { Err(Broken::RolledBack) } else { Ok(()) });
+    }
+    let answer = match catch_unwind(AssertUnwindSafe(|| work(tx))) {
+        Err(_panic) => Err(TransactError::Panicked),
+        Ok(Err(refusal)) => Err(TransactError::Rejected(refusal)),
+        Ok(Ok(_)) if tx.is_autocommit() => Err(TransactError::Ended),
+        Ok(Ok((value, commit))) => {
+            let recorded = record(tx, commit, log).map_err(TransactError::Commit);
+            if tx.is_autocommit() {
+                return (recorded.map(|committed| (value, committed)), Err(Broken::RolledBack));
+            }
+            recorded.map(|committed| (value, committed))
+        }
+    };
+    if tx.is_autocommit() {
+        return (answer, Err(Broken::ByWork));
+    }
+    // The first time of a repetition has written what this time wrote again.
+    let closed = match &answer {
+        Ok((_, committed)) if !committed.is_duplicate() => Savepoint::Work.keep(tx),
+        Ok(_) | Err(_) => Savepoint::Work.undo(tx),
+    };
+    match closed {
+        Ok(()) => (answer, Ok(())),
+        // The savepoint is gone: this is a transaction that the work began after it had ended ours.
+        Err(_) => (answer.and(Err(TransactError::Ended)), Err(Broken::ByWork)),
+    }
+}
+
+fn record(tx: &Transaction<'_>, commit: Commit, log: &Log) -> Result<Committed, CommitError> {
+    if commit.is_empty() {
+        let head = head(tx).map_err(|why| backend("transact", why))?;
+        return Ok(Committed::new(Vec::new(), None, Token::new(log.id, head)));
+    }
+    log.append(tx, &log.open(commit)?)
 }

@@ -156,6 +156,7 @@ fn a_payload_that_does_not_fit_is_not_read() {
     for (name, data, misfit) in [
         ("never seen", "{}", Misfit::Name),
         ("Opened", "{}", Misfit::Name),
+        (" opened", "{}", Misfit::Name),
         ("opened", "", Misfit::Json),
         ("opened", "{", Misfit::Json),
         ("opened", "{} {}", Misfit::Json),

@@ -12,4 +12,5 @@ mod paths;
 mod sizes;
 mod source;
 mod stories;
+mod telemetry;
 mod words;

@@ -1,0 +1,220 @@
+//! The port for reading. A page is one trip to a blocking thread.
+
+use std::sync::{Arc, PoisonError};
+
+use async_trait::async_trait;
+use rusqlite::{Connection, Params};
+use tokio::time::{Instant, sleep};
+
+use super::append::head;
+use super::batch::publish;
+use super::duplicate;
+use super::error::BACKEND;
+use super::handle::{Shared, SqliteStore};
+use super::row::{Decoder, select_events, select_of_stream, signed};
+use crate::ports::{BackendError, EventStore, telemetry};
+use crate::types::{
+    Committed, DedupKey, FeedPage, Filter, LogId, Position, ReadFrom, RecordedEvent, StreamId,
+    StreamPage, Token,
+};
+
+/// The most events that a page makes room for before it has seen them.
+const ROOM_EVENTS_MAX: usize = 128;
+
+#[async_trait]
+impl EventStore for SqliteStore {
+    async fn read_stream(
+        &self,
+        stream: &StreamId,
+        from: ReadFrom,
+        limit: usize,
+    ) -> Result<StreamPage, BackendError> {
+        let (stream, limit) = (stream.clone(), self.shared.log.limits.page(limit));
+        let read = move |conn: &Connection| read_stream(conn, &stream, from, limit);
+        self.shared.readers.read("read a stream", read).await
+    }
+
+    async fn read_all(
+        &self,
+        after: Position,
+        filter: &Filter,
+        limit: usize,
+    ) -> Result<FeedPage, BackendError> {
+        let (filter, limit) = (filter.clone(), self.shared.log.limits.page(limit));
+        let read = move |conn: &Connection| {
+            let page = match filter.wanted() {
+                None => read_feed(conn, after, limit)?,
+                Some(categories) => read_categories(conn, after, categories, limit)?,
+            };
+            let head = if page.has_more { head(conn)? } else { page.upto };
+            Ok((page, head))
+        };
+        let (page, head) = self.shared.readers.read("read the feed", read).await?;
+        telemetry::feed_lag(BACKEND, head.get().saturating_sub(page.upto.get()));
+        Ok(page)
+    }
+
+    async fn head(&self) -> Result<Position, BackendError> {
+        let head = self.shared.readers.read("read the head", head).await?;
+        publish(&self.shared.heads, head);
+        Ok(head)
+    }
+
+    async fn changed(&self, after: Position) -> Result<(), BackendError> {
+        let mut heads = self.shared.heads.subscribe();
+        loop {
+            if *heads.borrow_and_update() > after || self.head().await? > after {
+                return Ok(());
+            }
+            // The writer of this store tells. Others do not: somebody looks for all who wait.
+            loop {
+                tokio::select! {
+                    _ = heads.changed() => break,
+                    () = sleep(self.shared.poll_interval) => if self.shared.is_due() { break },
+                }
+            }
+        }
+    }
+
+    async fn outcome(&self, of: &DedupKey) -> Result<Option<Committed>, BackendError> {
+        let (of, log) = (of.clone(), self.shared.log.id);
+        let read = move |conn: &Connection| outcome(conn, log, &of);
+        self.shared.readers.read("read an outcome", read).await
+    }
+}
+
+impl Shared {
+    /// Whether nobody has looked for the commits of other processes for an interval. If so, the caller is
+    /// to look.
+    fn is_due(&self) -> bool {
+        let now = Instant::now();
+        let mut polled = self.polled.lock().unwrap_or_else(PoisonError::into_inner);
+        let due = now.duration_since(*polled) >= self.poll_interval;
+        if due {
+            *polled = now;
+        }
+        due
+    }
+}
+
+fn read_stream(
+    conn: &Connection,
+    stream: &StreamId,
+    from: ReadFrom,
+    limit: usize,
+) -> rusqlite::Result<StreamPage> {
+    let forward = select_of_stream!(
+        "WHERE category = ?1 AND stream = ?2 AND version > ?3 ORDER BY version LIMIT ?4"
+    );
+    let backward = select_of_stream!(
+        "WHERE category = ?1 AND stream = ?2 AND version < ?3 ORDER BY version DESC LIMIT ?4"
+    );
+    let (sql, bound) = match from {
+        ReadFrom::After(version) => (forward, signed(version.get())),
+        ReadFrom::Before(version) => (backward, signed(version.get())),
+        ReadFrom::End => (backward, i64::MAX),
+    };
+    let mut select = conn.prepare_cached(sql)?;
+    let mut rows = select.query((stream.category(), stream.id(), bound, one_more(limit)))?;
+    let mut decoder = Decoder::default();
+    let mut events = Vec::with_capacity(limit.min(ROOM_EVENTS_MAX));
+    while let Some(row) = rows.next()? {
+        if events.len() == limit {
+            return Ok(StreamPage::new(events, true));
+        }
+        events.push(decoder.event_of(stream, row)?);
+    }
+    Ok(StreamPage::new(events, false))
+}
+
+fn read_feed(conn: &Connection, after: Position, limit: usize) -> rusqlite::Result<FeedPage> {
+    let sql = select_events!("WHERE position > ?1 ORDER BY position LIMIT ?2");
+    let mut events = select(conn, sql, (signed(after.get()), one_more(limit)), limit)?;
+    let has_more = events.len() > limit;
+    events.truncate(limit);
+    // One statement sees one state of the log, and without a filter its last event is the head.
+    let upto = events.last().map_or(after, RecordedEvent::position);
+    Ok(FeedPage::new(events, upto, has_more))
+}
+
+fn read_categories(
+    conn: &Connection,
+    after: Position,
+    categories: &[Arc<str>],
+    limit: usize,
+) -> rusqlite::Result<FeedPage> {
+    // The head comes first: events only ever appear beyond it, so that what is read up to it afterwards
+    // is all there is, without a transaction.
+    let head = head(conn)?.max(after);
+    let range = (signed(after.get()), signed(head.get()));
+    let last = if let [_one] = categories { None } else { last_of_page(conn, range, categories, limit)? };
+    let to = last.unwrap_or(range.1);
+    let sql = select_events!(
+        "WHERE category = ?1 AND position > ?2 AND position <= ?3 ORDER BY position LIMIT ?4"
+    );
+    let mut events = Vec::new();
+    for category in categories {
+        events.extend(select(conn, sql, (&**category, range.0, to, one_more(limit)), limit)?);
+    }
+    events.sort_unstable_by_key(RecordedEvent::position);
+    let has_more = last.is_some() || events.len() > limit;
+    events.truncate(limit);
+    let upto = match events.last() {
+        Some(last) if has_more => last.position(),
+        Some(_) | None => head,
+    };
+    Ok(FeedPage::new(events, upto, has_more))
+}
+
+/// Where a page over several categories ends, if more than a page is there. Only the index is read.
+fn last_of_page(
+    conn: &Connection,
+    (after, to): (i64, i64),
+    categories: &[Arc<str>],
+    limit: usize,
+) -> rusqlite::Result<Option<i64>> {
+    let mut select = conn.prepare_cached(
+        "SELECT position FROM freehold_events
+         WHERE category = ?1 AND position > ?2 AND position <= ?3 ORDER BY position LIMIT ?4",
+    )?;
+    let mut positions: Vec<i64> = Vec::new();
+    for category in categories {
+        let rows = select.query_map((&**category, after, to, one_more(limit)), |row| row.get(0))?;
+        for position in rows {
+            positions.push(position?);
+        }
+    }
+    positions.sort_unstable();
+    let more = positions.len() > limit;
+    Ok(positions.get(limit.saturating_sub(1)).copied().filter(|_| more))
+}
+
+fn select(
+    conn: &Connection,
+    sql: &'static str,
+    params: impl Params,
+    limit: usize,
+) -> rusqlite::Result<Vec<RecordedEvent>> {
+    let mut select = conn.prepare_cached(sql)?;
+    let mut rows = select.query(params)?;
+    let mut decoder = Decoder::default();
+    let mut events = Vec::with_capacity(limit.min(ROOM_EVENTS_MAX));
+    while let Some(row) = rows.next()? {
+        events.push(decoder.event(row)?);
+    }
+    Ok(events)
+}
+
+fn outcome(conn: &Connection, log: LogId, of: &DedupKey) -> rusqlite::Result<Option<Committed>> {
+    match of {
+        DedupKey::Event(id) => Ok(duplicate::event(conn, *id)?.map(|event| {
+            let (stream, at) = (event.stream().clone(), event.position());
+            Committed::new(vec![(stream, event.version())], Some(at..=at), Token::new(log, at))
+        })),
+        DedupKey::Inbox(key) => duplicate::of_inbox(conn, log, key),
+    }
+}
+
+fn one_more(limit: usize) -> i64 {
+    signed(limit as u64).saturating_add(1)
+}

@@ -1,0 +1,281 @@
+//! The store's handle: opening a file, and writing with the user's own SQL.
+
+use std::fmt;
+use std::path::{Path, PathBuf};
+use std::sync::{Arc, Mutex};
+use std::time::{Duration, Instant};
+
+use rusqlite::{Connection, OpenFlags, Transaction};
+use tokio::sync::{mpsc, oneshot, watch};
+use tokio::task::spawn_blocking;
+
+use super::append::Log;
+use super::error::{BACKEND, NotWal, OtherLog, backend, closed};
+use super::job::Job;
+use super::options::SqliteOptions;
+use super::readers::Readers;
+use super::staged::Staged;
+use super::transact::{TransactError, Work};
+use super::{schema, writer};
+use crate::ports::{BackendError, CommitError, Fault, telemetry};
+use crate::types::{Commit, Committed, Position};
+
+/// The most statements that a connection keeps prepared; the user's own count too.
+const STATEMENTS_MAX: usize = 64;
+/// How long to wait before asking again for the lock that a change of the journal mode needs.
+const WAL_RETRY_INTERVAL: Duration = Duration::from_millis(5);
+
+/// A durable store in one SQLite file.
+///
+/// An acknowledged commit survives the kill of the process and the loss of power (WAL mode with
+/// `synchronous=FULL`). Commits that wait at the same time share one sync of the disk. Clones are handles
+/// of the same store; any number of stores, in any number of processes of one machine, may have the same
+/// file open. When the last handle is dropped, what is queued is still written, and the file is closed.
+///
+/// ```
+/// use freehold::backend::sqlite::SqliteStore;
+/// use freehold::{Commit, EventId, EventName, EventStore, NewEvent, ReadFrom, Store, StreamId};
+/// # #[tokio::main(flavor = "current_thread")]
+/// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+/// # let folder = tempfile::tempdir()?;
+/// # let path = folder.path().join("orders.db");
+///
+/// let store = SqliteStore::open(path).await?;
+/// let order = StreamId::new("order", "1234")?;
+/// let placed = NewEvent::new(EventId::new(uuid::Uuid::now_v7()), EventName::from_static("Placed")?, "{}");
+/// store.commit(Commit::new().append(&order, freehold::ExpectedVersion::NoStream, [placed])).await?;
+///
+/// assert_eq!(store.read_stream(&order, ReadFrom::End, 1).await?.events[0].name().as_str(), "Placed");
+/// # Ok(())
+/// # }
+/// ```
+#[derive(Clone)]
+pub struct SqliteStore {
+    pub(super) shared: Arc<Shared>,
+}
+
+/// What all clones of a handle share.
+pub(super) struct Shared {
+    path: PathBuf,
+    pub(super) log: Log,
+    pub(super) readers: Arc<Readers>,
+    /// The newest position that this store has made or seen; touched to make waiters look again.
+    pub(super) heads: Arc<watch::Sender<Position>>,
+    pub(super) poll_interval: Duration,
+    /// When somebody last looked for the commits of other processes.
+    pub(super) polled: Mutex<tokio::time::Instant>,
+    queue: mpsc::Sender<Box<dyn Job>>,
+}
+
+impl SqliteStore {
+    /// Opens the file with the default options, creates it if it is not there, and migrates it.
+    ///
+    /// # Errors
+    /// As [`SqliteStore::open_with`].
+    pub async fn open(path: impl AsRef<Path>) -> Result<Self, BackendError> {
+        Self::open_with(path, SqliteOptions::default()).await
+    }
+
+    /// Opens the file, creates it if it is not there, and migrates it.
+    ///
+    /// # Errors
+    /// The [fault](BackendError::fault) is [`Fault::Unavailable`] if the file cannot be opened,
+    /// [`Fault::Busy`] if somebody else holds it for too long, [`Fault::Corrupt`] if it is not a
+    /// database, [`Fault::ReadOnly`] if it would have to be written and cannot, and
+    /// [`Fault::NewerSchema`] if a newer version of this crate has migrated it. A file that cannot be in
+    /// WAL mode is [`Fault::Other`] with [`NotWal`] as its source.
+    ///
+    /// # Cancel safety
+    /// Dropping the future may leave a file with an empty log.
+    pub async fn open_with(
+        path: impl AsRef<Path>,
+        options: SqliteOptions,
+    ) -> Result<Self, BackendError> {
+        let path = path.as_ref().to_path_buf();
+        let opening = spawn_blocking(move || Self::start(path, options));
+        opening.await.map_err(|_| closed("open"))?
+    }
+
+    fn start(path: PathBuf, options: SqliteOptions) -> Result<Self, BackendError> {
+        let failed = |error| backend("open", error);
+        let flags = OpenFlags::SQLITE_OPEN_READ_WRITE
+            | OpenFlags::SQLITE_OPEN_CREATE
+            | OpenFlags::SQLITE_OPEN_NO_MUTEX;
+        let mut conn = Connection::open_with_flags(&path, flags).map_err(failed)?;
+        tune(&conn, &options).map_err(failed)?;
+        enter_wal(&conn, options.busy_timeout)?;
+        make_durable(&conn).map_err(failed)?;
+        if let Some(pages) = options.page_count_max {
+            let set = format!("PRAGMA max_page_count = {pages}");
+            conn.query_row(&set, [], |_| Ok(())).map_err(failed)?;
+        }
+        let id = schema::migrate(&mut conn, &options)?;
+        let log = Log { id, limits: options.limits, clock: Arc::clone(&options.clock) };
+        let heads = Arc::new(watch::Sender::new(Position::START));
+        let queue = writer::start(conn, log.clone(), Arc::clone(&heads), &options)
+            .map_err(|why| BackendError::new(BACKEND, "start its writer", Fault::Unavailable, why))?;
+        let poll_interval = options.poll_interval.max(Duration::from_millis(1));
+        let readers = Arc::new(Readers::new(path.clone(), options));
+        let polled = Mutex::new(tokio::time::Instant::now());
+        let shared = Shared { path, log, readers, heads, poll_interval, polled, queue };
+        Ok(Self { shared: Arc::new(shared) })
+    }
+
+    /// Runs `work` on the writer's thread, and commits what it wrote together with the commit that it
+    /// returns, or neither. It shares the transaction of the commits that wait at the same time, each of
+    /// them in a savepoint.
+    ///
+    /// The commit may be empty. If it is a repetition, what `work` wrote is undone, since its first time
+    /// has written it, and the first answer is returned beside the new value. `work` must be short, since
+    /// every commit waits for it, must not end the transaction, and must not write tables whose names
+    /// begin with `freehold_`. A deferred foreign key is checked for the transaction as a whole.
+    ///
+    /// ```
+    /// use freehold::backend::sqlite::{SqliteStore, rusqlite};
+    /// use freehold::{Commit, EventId, EventName, ExpectedVersion, NewEvent, StreamId};
+    /// # #[tokio::main(flavor = "current_thread")]
+    /// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+    /// # let folder = tempfile::tempdir()?;
+    /// # let store = SqliteStore::open(folder.path().join("orders.db")).await?;
+    /// # let order = StreamId::new("order", "1234")?;
+    /// # let placed = NewEvent::new(EventId::new(uuid::Uuid::now_v7()), EventName::from_static("Placed")?, "{}");
+    ///
+    /// let commit = Commit::new().append(&order, ExpectedVersion::NoStream, [placed]);
+    /// let (rows, committed) = store
+    ///     .transact(move |tx| {
+    ///         tx.execute_batch("CREATE TABLE IF NOT EXISTS orders (id TEXT PRIMARY KEY)")?;
+    ///         let rows = tx.execute("INSERT INTO orders (id) VALUES ('1234')", [])?;
+    ///         Ok::<_, rusqlite::Error>((rows, commit))
+    ///     })
+    ///     .await?;
+    /// assert_eq!((rows, committed.is_duplicate()), (1, false));
+    /// # Ok(())
+    /// # }
+    /// ```
+    ///
+    /// # Errors
+    /// [`TransactError`]; only [`CommitError::Unknown`] and [`TransactError::Ended`] leave open whether
+    /// anything was written.
+    ///
+    /// # Cancel safety
+    /// Dropping the future leaves an unknown outcome, never half of it.
+    pub async fn transact<T, R>(
+        &self,
+        work: impl FnOnce(&Transaction<'_>) -> Result<(T, Commit), R> + Send + 'static,
+    ) -> Result<(T, Committed), TransactError<R>>
+    where
+        T: Send + 'static,
+        R: Send + 'static,
+    {
+        self.enqueue("transact", |caller| Box::new(Work::new(work, caller))).await?
+    }
+
+    /// Writes a commit into a transaction of the user's own connection to the same file; it becomes
+    /// durable with the transaction, or not at all.
+    ///
+    /// A refused commit has written nothing, and the transaction lives on. How durable the transaction is
+    /// is set on its connection (`PRAGMA synchronous`). Begin it with `BEGIN IMMEDIATE`, keep it short,
+    /// and await nothing of this store within it: all other commits wait.
+    ///
+    /// ```
+    /// use freehold::backend::sqlite::{SqliteStore, rusqlite::{Connection, TransactionBehavior}};
+    /// use freehold::{Commit, EventId, EventName, ExpectedVersion, NewEvent, StreamId};
+    /// # #[tokio::main(flavor = "current_thread")]
+    /// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+    /// # let folder = tempfile::tempdir()?;
+    /// # let path = folder.path().join("orders.db");
+    /// # let store = SqliteStore::open(&path).await?;
+    /// # let order = StreamId::new("order", "1234")?;
+    /// # let placed = NewEvent::new(EventId::new(uuid::Uuid::now_v7()), EventName::from_static("Placed")?, "{}");
+    ///
+    /// let mut connection = Connection::open(&path)?;
+    /// let tx = connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
+    /// tx.execute_batch("CREATE TABLE orders (id TEXT PRIMARY KEY); INSERT INTO orders VALUES ('1234')")?;
+    /// let staged = store.commit_in(&tx, Commit::new().append(&order, ExpectedVersion::NoStream, [placed]))?;
+    /// tx.commit()?;
+    /// let committed = staged.committed();
+    /// assert_eq!(committed.positions().map(|at| at.end().get()), Some(1));
+    /// # Ok(())
+    /// # }
+    /// ```
+    ///
+    /// # Errors
+    /// As [`Store::commit`](crate::Store::commit), and never [`CommitError::Unknown`]: whether the
+    /// transaction happened is for the user to know. A transaction of another file is
+    /// [`CommitError::Backend`] with [`OtherLog`] as its source. After [`Fault::Full`] SQLite may have
+    /// rolled back the whole transaction.
+    pub fn commit_in(&self, tx: &Transaction<'_>, commit: Commit) -> Result<Staged, CommitError> {
+        let log = &self.shared.log;
+        let parts = log.open(commit)?;
+        let found = schema::log_id(tx).map_err(|why| backend("commit_in", why))?;
+        if found != Some(log.id) {
+            let why = OtherLog { expected: log.id, found };
+            return Err(BackendError::new(BACKEND, "commit_in", Fault::Other, why).into());
+        }
+        let committed = log.append(tx, &parts).inspect_err(|error| {
+            if let CommitError::Conflict(_) = error {
+                telemetry::conflict(BACKEND);
+            }
+        })?;
+        Ok(Staged::new(committed, Arc::clone(&self.shared.heads)))
+    }
+
+    /// Hands a job to the writer, and waits for its answer.
+    pub(super) async fn enqueue<A>(
+        &self,
+        operation: &'static str,
+        job: impl FnOnce(oneshot::Sender<A>) -> Box<dyn Job>,
+    ) -> Result<A, CommitError> {
+        let began = Instant::now();
+        let (caller, answer) = oneshot::channel();
+        let queued = self.shared.queue.send(job(caller)).await;
+        queued.map_err(|_| CommitError::Backend(closed(operation)))?;
+        // Without an answer, the writer may have died before or after the commit.
+        let answer = answer.await.map_err(|_| CommitError::Unknown(closed(operation)))?;
+        telemetry::committed(BACKEND, began.elapsed());
+        Ok(answer)
+    }
+}
+
+impl fmt::Debug for SqliteStore {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("SqliteStore")
+            .field("path", &self.shared.path)
+            .field("log", &self.shared.log.id)
+            .finish_non_exhaustive()
+    }
+}
+
+/// What every connection is set to.
+pub(super) fn tune(conn: &Connection, options: &SqliteOptions) -> rusqlite::Result<()> {
+    conn.busy_timeout(options.busy_timeout)?;
+    conn.set_prepared_statement_cache_capacity(STATEMENTS_MAX);
+    // A negative size is in KiB.
+    conn.pragma_update(None, "cache_size", -i64::from(options.cache_kib_max))
+}
+
+/// A commit is on the disk before it is acknowledged. The last two matter on macOS, where a plain sync
+/// leaves the data in the drive.
+fn make_durable(conn: &Connection) -> rusqlite::Result<()> {
+    conn.pragma_update(None, "synchronous", "FULL")?;
+    conn.pragma_update(None, "fullfsync", true)?;
+    conn.pragma_update(None, "checkpoint_fullfsync", true)
+}
+
+fn enter_wal(conn: &Connection, busy_timeout: Duration) -> Result<(), BackendError> {
+    let deadline = Instant::now() + busy_timeout;
+    loop {
+        let mode = conn.query_row("PRAGMA journal_mode = WAL", [], |row| row.get::<_, String>(0));
+        match mode.map_err(|why| backend("open", why)) {
+            Ok(mode) if mode == "wal" => return Ok(()),
+            Ok(mode) => {
+                return Err(BackendError::new(BACKEND, "open", Fault::Other, NotWal { mode }));
+            }
+            // SQLite does not wait for this lock itself.
+            Err(error) if error.fault() == Fault::Busy && Instant::now() < deadline => {
+                std::thread::sleep(WAL_RETRY_INTERVAL);
+            }
+            Err(error) => return Err(error),
+        }
+    }
+}

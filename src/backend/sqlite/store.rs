@@ -1,0 +1,25 @@
+//! The port for writing.
+
+use async_trait::async_trait;
+
+use super::handle::SqliteStore;
+use super::job::CommitJob;
+use crate::ports::{CommitError, Store};
+use crate::types::{Commit, Committed, Limits, LogId};
+
+#[async_trait]
+impl Store for SqliteStore {
+    fn identity(&self) -> LogId {
+        self.shared.log.id
+    }
+
+    fn limits(&self) -> &Limits {
+        &self.shared.log.limits
+    }
+
+    async fn commit(&self, commit: Commit) -> Result<Committed, CommitError> {
+        // What is malformed does not wait in the queue first.
+        let parts = self.shared.log.open(commit)?;
+        self.enqueue("commit", |caller| Box::new(CommitJob::new(parts, caller))).await?
+    }
+}

@@ -1,0 +1,152 @@
+//! The clauses as a list, and the list as a module of tests.
+
+use std::panic::resume_unwind;
+use std::sync::mpsc::{RecvTimeoutError, channel};
+use std::thread;
+use std::time::Duration;
+
+use super::kit::rounds;
+
+/// Makes a module of tests of the conformance suite: one for each function of
+/// [`testkit::conformance`](crate::testkit::conformance) that is named after a clause, and one that
+/// compares the store with the [model](crate::testkit::model).
+///
+/// The first argument names the module, the second is an expression that makes a
+/// [`Harness`](crate::testkit::conformance::Harness). It is evaluated once a test, inside a tokio runtime, and may
+/// `.await`. The user's crate needs neither tokio nor an attribute of it.
+///
+/// ```
+/// # use std::{collections::HashMap, sync::{Arc, Mutex}};
+/// use freehold::EventStore;
+/// use freehold::backend::memory::MemoryStore;
+/// use freehold::testkit::{async_trait, conformance::Harness};
+///
+/// #[derive(Default)]
+/// struct InMemory(Mutex<HashMap<String, MemoryStore>>);
+///
+/// #[async_trait]
+/// impl Harness for InMemory {
+///     async fn open(&self, log: &str) -> Arc<dyn EventStore> {
+///         Arc::new(self.0.lock().unwrap().entry(log.to_owned()).or_default().clone())
+///     }
+/// }
+///
+/// freehold::event_store_conformance!(in_memory, InMemory::default());
+/// # fn main() {}
+/// ```
+#[macro_export]
+macro_rules! event_store_conformance {
+    ($name:ident, $harness:expr $(,)?) => {
+        $crate::__event_store_clauses! { [$crate::__event_store_suite] { $name, $harness } }
+    };
+}
+
+/// Hands the names of all clause functions to another macro, so that whoever needs them has the same.
+#[doc(hidden)]
+#[macro_export]
+macro_rules! __event_store_clauses {
+    ([$($then:tt)*] $with:tt) => {
+        $($then)* ! {
+            $with
+            s01_a_commit_over_two_streams_is_whole_or_absent
+            s01_readers_never_see_half_a_commit
+            s02_an_append_is_refused_unless_its_expectation_holds
+            s02_one_wrong_expectation_refuses_all_appends
+            s02_of_racing_appends_at_one_version_one_wins
+            s03_a_commit_is_refused_unless_its_checks_hold
+            s03_checks_guard_a_commit_without_events
+            s03_of_racing_commits_that_check_each_other_one_wins
+            s04_a_repeat_is_answered_as_the_first_was
+            s04_a_repeat_needs_no_expectation_to_hold
+            s04_racing_repeats_happen_once
+            s05_an_id_with_other_content_is_refused
+            s05_an_id_in_another_stream_is_refused
+            s05_a_commit_recorded_in_part_is_refused
+            s06_a_message_is_handled_once
+            s06_a_message_without_events_is_handled_once
+            s06_of_racing_deliveries_one_is_handled
+            s06_messages_are_told_apart
+            s06_a_refused_message_is_not_handled
+            s07_a_malformed_commit_is_refused
+            s08_every_kind_of_part_is_kept_or_refused
+            s09_a_commit_beyond_the_limits_is_refused
+            s10_an_acknowledged_commit_is_there_after_reopening
+            s11_a_dropped_commit_happens_once_when_repeated
+            s11_dropped_commits_among_others_happen_once
+            s12_the_answer_says_where_the_commit_landed
+            s12_without_events_the_token_is_at_the_head
+            s12_racing_commits_are_told_their_own_places
+            e01_an_event_comes_back_as_it_was_appended
+            e01_streams_are_told_apart_byte_for_byte
+            e01_versions_count_from_one
+            e02_a_stream_reads_both_ways_from_any_version
+            e02_a_stream_without_events_is_an_empty_page
+            e03_the_pages_of_a_stream_joined_are_the_stream
+            e03_the_pages_of_the_feed_joined_are_the_feed
+            e03_a_page_is_bounded_by_the_limits
+            e04_the_feed_is_in_commit_order
+            e05_a_reader_that_follows_the_feed_misses_nothing
+            e05_a_reader_that_filters_misses_nothing
+            e06_a_filter_leaves_out_other_categories_only
+            e06_upto_passes_over_what_was_left_out
+            e07_the_head_is_the_newest_event
+            e08_a_wait_behind_the_head_ends_at_once
+            e08_a_wait_at_the_head_ends_with_the_next_commit
+            e08_no_wake_up_is_lost_in_a_race
+            e08_a_commit_by_another_handle_wakes
+            e08_dropping_a_wait_loses_nothing
+            e09_an_outcome_is_found_by_each_event
+            e09_an_outcome_is_found_by_the_inbox_key
+            e09_no_outcome_is_found_of_what_was_not_committed
+            e10_the_identity_is_the_logs
+            e10_every_token_names_the_log
+        }
+    };
+}
+
+#[doc(hidden)]
+#[macro_export]
+macro_rules! __event_store_suite {
+    ({ $name:ident, $harness:expr } $($clause:ident)*) => {
+        mod $name {
+            #[allow(unused_imports, reason = "the harness may be named by its full path")]
+            use super::*;
+
+            $(#[test]
+            fn $clause() {
+                $crate::testkit::__private::run(stringify!($clause), || async {
+                    let harness = $harness;
+                    $crate::testkit::conformance::$clause(&harness).await;
+                });
+            })*
+
+            #[test]
+            fn the_store_agrees_with_the_model() {
+                $crate::testkit::__private::run("the model", || async {
+                    let harness = $harness;
+                    $crate::testkit::model::agrees(&harness, 24).await;
+                });
+            }
+        }
+    };
+}
+
+/// Runs one clause on a runtime of its own, with threads, so that tasks race as they do in a service. A
+/// store that blocks its thread for good fails the test as well.
+pub fn run<F: Future<Output = ()>>(clause: &str, test: impl FnOnce() -> F + Send + 'static) {
+    let time_limit = Duration::from_secs(u64::from(rounds(600, 3_600)));
+    let (over, ended) = channel::<()>();
+    let running = thread::Builder::new().name(clause.to_owned()).spawn(move || {
+        // Dropped when the test is over, be it by a panic.
+        let _over = over;
+        let threads = tokio::runtime::Builder::new_multi_thread().worker_threads(4).enable_all().build();
+        threads.expect("a runtime can be built").block_on(test());
+    });
+    let running = running.expect("a thread can be started");
+    if ended.recv_timeout(time_limit) == Err(RecvTimeoutError::Timeout) {
+        panic!("{clause} has not ended within {time_limit:?}");
+    }
+    if let Err(panic) = running.join() {
+        resume_unwind(panic);
+    }
+}

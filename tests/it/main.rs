@@ -1,0 +1,11 @@
+//! Every test that needs more than one module: one binary, one link.
+
+#![allow(
+    clippy::expect_used,
+    clippy::indexing_slicing,
+    clippy::print_stdout,
+    clippy::unwrap_used,
+    reason = "a test may panic: that is how it says no"
+)]
+
+mod aggregate;

@@ -1,0 +1,104 @@
+//! The store in a SQLite file: what the contract of every store does not say.
+//!
+//! Every test has a file of its own. Nothing sleeps: where a test needs commits to wait for each other,
+//! another connection holds the file.
+
+mod commit_in;
+mod errors;
+mod group;
+mod processes;
+mod schema;
+mod transact;
+
+use std::path::PathBuf;
+
+use freehold::backend::sqlite::rusqlite::Connection;
+use freehold::backend::sqlite::{SqliteOptions, SqliteStore};
+use freehold::{
+    Commit, EventId, EventName, ExpectedVersion, InboxKey, NewEvent, StreamId, StreamVersion,
+};
+use tempfile::TempDir;
+use uuid::Uuid;
+
+/// A folder with one file, which goes away.
+struct File(TempDir);
+
+impl File {
+    fn new() -> Self {
+        Self(tempfile::tempdir().unwrap())
+    }
+
+    fn path(&self) -> PathBuf {
+        self.0.path().join("log.db")
+    }
+
+    async fn store(&self) -> SqliteStore {
+        SqliteStore::open(self.path()).await.unwrap()
+    }
+
+    async fn store_with(&self, options: SqliteOptions) -> SqliteStore {
+        SqliteStore::open_with(self.path(), options).await.unwrap()
+    }
+
+    /// A connection of the user's own.
+    fn connection(&self) -> Connection {
+        Connection::open(self.path()).unwrap()
+    }
+
+    /// Keeps every writer out until it is dropped.
+    fn lock(&self) -> Lock {
+        let connection = self.connection();
+        connection.execute_batch("BEGIN IMMEDIATE").unwrap();
+        Lock(connection)
+    }
+}
+
+struct Lock(Connection);
+
+impl Drop for Lock {
+    fn drop(&mut self) {
+        self.0.execute_batch("ROLLBACK").unwrap();
+    }
+}
+
+fn stream(id: &str) -> StreamId {
+    StreamId::new("account", id).unwrap()
+}
+
+fn id(n: u128) -> EventId {
+    EventId::new(Uuid::from_u128(n))
+}
+
+fn event(n: u128) -> NewEvent {
+    NewEvent::new(id(n), EventName::from_static("Opened").unwrap(), format!(r#"{{"n":{n}}}"#))
+}
+
+/// One event for one stream, whatever its version.
+fn one(n: u128, to: &str) -> Commit {
+    Commit::new().append(&stream(to), ExpectedVersion::Any, [event(n)])
+}
+
+/// One event for a stream that must not exist.
+fn opening(n: u128, to: &str) -> Commit {
+    Commit::new().append(&stream(to), ExpectedVersion::NoStream, [event(n)])
+}
+
+fn inbox(message: &str) -> Commit {
+    Commit::new().inbox(InboxKey::new("tests", message).unwrap())
+}
+
+const fn version(n: u64) -> StreamVersion {
+    StreamVersion::new(n)
+}
+
+/// How many transactions the write-ahead log holds: a frame that ends one names the size of the file.
+fn transactions(file: &File) -> usize {
+    let wal = std::fs::read(file.path().with_extension("db-wal")).unwrap_or_default();
+    if wal.len() < 32 {
+        return 0;
+    }
+    let salt = &wal[16..24];
+    let page = u32::from_be_bytes(wal[8..12].try_into().unwrap()) as usize;
+    let frames = wal[32..].chunks_exact(24 + page);
+    frames.filter(|frame| frame[8..16] == *salt && frame[4..8] != [0; 4]).count()
+}
