@@ -213,7 +213,7 @@ where
                 lane.forget();
                 let first = self.repeated(lane.stream()).await?;
                 Ok(Step::Done(first.unwrap_or_else(|| {
-                    Done::new(ground.loaded, Vec::new(), Some(done.token())).as_duplicate()
+                    Done::new(ground.loaded, Vec::new(), Some(done.token())).into_duplicate()
                 })))
             }
             Err(error) => {
@@ -271,7 +271,9 @@ where
 
 fn after<A: Aggregate>(loaded: &Loaded<A>, events: &[A::Event]) -> Loaded<A> {
     let mut after = loaded.clone();
-    events.iter().for_each(|event| after.apply(event));
+    for event in events {
+        after.apply(event);
+    }
     after
 }
 

@@ -156,13 +156,12 @@ impl<A> Lanes<A> {
 
     pub(super) fn enter(&self, stream: &StreamId) -> Place<A> {
         let mut lanes = self.lock();
-        let lane = match lanes.get(stream) {
-            Some(lane) => Arc::clone(lane),
-            None => {
-                let lane = Arc::new(Lane::new(stream.clone()));
-                lanes.insert(stream.clone(), Arc::clone(&lane));
-                lane
-            }
+        let lane = if let Some(lane) = lanes.get(stream) {
+            Arc::clone(lane)
+        } else {
+            let lane = Arc::new(Lane::new(stream.clone()));
+            lanes.insert(stream.clone(), Arc::clone(&lane));
+            lane
         };
         Place { lanes: Self(Arc::clone(&self.0)), lane }
     }

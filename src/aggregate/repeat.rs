@@ -60,7 +60,7 @@ impl<A: Aggregate, D> Execute<'_, A, D> {
         }
         let (loaded, events) = self.repository.replay(stream, is_ours, last).await?;
         let token = position.map(|position| Token::new(store.identity(), position));
-        Ok(Done::new(loaded, events, token).as_duplicate())
+        Ok(Done::new(loaded, events, token).into_duplicate())
     }
 
     async fn answer_of_commit(
@@ -71,12 +71,12 @@ impl<A: Aggregate, D> Execute<'_, A, D> {
         let token = Some(first.token());
         let Some(version) = first.version_of(stream) else {
             let loaded = self.repository.load_stream(stream).await?;
-            return Ok(Done::new(loaded, Vec::new(), token).as_duplicate());
+            return Ok(Done::new(loaded, Vec::new(), token).into_duplicate());
         };
         let is_ours = |event: &RecordedEvent| {
             first.positions().is_some_and(|positions| positions.contains(&event.position()))
         };
         let (loaded, events) = self.repository.replay(stream, is_ours, version).await?;
-        Ok(Done::new(loaded, events, token).as_duplicate())
+        Ok(Done::new(loaded, events, token).into_duplicate())
     }
 }

@@ -82,6 +82,7 @@ impl<A: Aggregate> Repository<A> {
     }
 
     /// The same for a command as data.
+    #[allow(clippy::type_complexity, reason = "the type of a closure has no other name")]
     pub fn handle(
         &self,
         id: impl Into<String>,

@@ -84,7 +84,7 @@ impl<A: Aggregate> Done<A> {
         Self { loaded, events, token, duplicate: false }
     }
 
-    pub(super) const fn as_duplicate(mut self) -> Self {
+    pub(super) const fn into_duplicate(mut self) -> Self {
         self.duplicate = true;
         self
     }
@@ -149,6 +149,7 @@ impl<A: Aggregate> Prepared<A> {
     }
 
     /// The state that the decision was made on.
+    #[must_use]
     pub const fn before(&self) -> &Loaded<A> {
         &self.loaded
     }

@@ -70,7 +70,9 @@ impl<A: Aggregate> Touch<A> {
 
     /// Takes a decision in.
     pub(super) fn decide(&mut self, events: &[A::Event], new: Vec<NewEvent>) {
-        events.iter().for_each(|event| self.loaded.apply(event));
+        for event in events {
+            self.loaded.apply(event);
+        }
         self.events.extend(new);
     }
 }

@@ -177,7 +177,7 @@ impl UnitOfWork {
             let again = match result {
                 _ if streams.values().any(|touched| touched.is_outdated()) => Again::Outdated,
                 Ok(value) => match self.commit(&streams).await? {
-                    Ok(done) => return Ok(self.finish(value, done, &streams).await?),
+                    Ok(done) => return self.finish(value, done, &streams).await,
                     Err(conflict) => Again::Conflict(conflict),
                 },
                 Err(WorkError::Rejected(refusal)) => match self.prove(&streams).await? {

@@ -1,6 +1,7 @@
 //! How a store fails.
 
 use std::error::Error;
+use std::fmt;
 use std::sync::Arc;
 
 use crate::types::{Conflict, EventId, InvalidCommit};
@@ -30,8 +31,7 @@ pub enum Fault {
 /// The backend failed. What it said is the [source](Error::source), never part of the message.
 ///
 /// Cloning shares the source: one failed group commit answers many callers.
-#[derive(Clone, Debug, thiserror::Error)]
-#[error("{backend} failed to {operation} ({fault:?})")]
+#[derive(Clone, Debug)]
 pub struct BackendError {
     backend: &'static str,
     operation: &'static str,
@@ -60,6 +60,19 @@ impl BackendError {
     #[must_use]
     pub const fn is_transient(&self) -> bool {
         matches!(self.fault, Fault::Busy | Fault::Unavailable)
+    }
+}
+
+impl fmt::Display for BackendError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{} failed to {} ({:?})", self.backend, self.operation, self.fault)
+    }
+}
+
+impl Error for BackendError {
+    // By hand, since a derived source would be the `Arc`, which hides the type of what it holds.
+    fn source(&self) -> Option<&(dyn Error + 'static)> {
+        Some(&*self.source)
     }
 }
 

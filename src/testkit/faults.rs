@@ -8,7 +8,8 @@ use async_trait::async_trait;
 
 use crate::ports::{BackendError, CommitError, EventStore, Fault, Store};
 use crate::types::{
-    Commit, Committed, DedupKey, FeedPage, Filter, Limits, LogId, Position, ReadFrom, StreamId, StreamPage,
+    Commit, Committed, DedupKey, FeedPage, Filter, Limits, LogId, Position, ReadFrom, StreamId,
+    StreamPage,
 };
 
 const BACKEND: &str = "faulty store";

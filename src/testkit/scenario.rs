@@ -144,7 +144,10 @@ impl<A: Aggregate, R> When<A, R> {
     /// # Panics
     /// If it is not so.
     #[track_caller]
-    #[allow(clippy::needless_pass_by_value, reason = "a scenario reads better without the ampersand")]
+    #[allow(
+        clippy::needless_pass_by_value,
+        reason = "a scenario reads better without the ampersand"
+    )]
     pub fn then_error(self, expected: R) -> Self
     where
         R: PartialEq + Debug,
@@ -207,7 +210,9 @@ impl<A: Aggregate, R> Debug for When<A, R> {
 pub(super) fn wire<E: Event>(event: &E) -> String {
     match encode(event, EventId::new(Uuid::nil())) {
         Ok(new) => format!("{} {}", new.name(), String::from_utf8_lossy(new.data())),
-        Err(error) => panic!("an event of `{}` cannot be recorded: {error} ({error:?})", E::CATEGORY),
+        Err(error) => {
+            panic!("an event of `{}` cannot be recorded: {error} ({error:?})", E::CATEGORY)
+        }
     }
 }
 
@@ -231,7 +236,8 @@ fn difference(expected: &[String], decided: &[String]) -> String {
         [] => String::new(),
         some => lines(mark, some),
     };
-    let both = |events: &[String]| if events.is_empty() { String::new() } else { lines("  ", events) };
+    let both =
+        |events: &[String]| if events.is_empty() { String::new() } else { lines("  ", events) };
     [
         both(&expected[..begin]),
         only(expected_rest, "- "),

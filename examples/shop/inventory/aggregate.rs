@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use freehold::Aggregate;
 
-use super::contracts::{InvoiceNo, StockCode, Units};
+use super::contracts::{StockCode, Units};
 use super::events::{Move, ReservationEvent, StockEvent, TermsEvent};
 
 /// Why a command is refused.
@@ -185,6 +185,21 @@ impl Reservation {
             (Self::None | Self::Refused | Self::Restocked, _) => Err(Refusal::NoReservation),
         }
     }
+
+    /// The goods of a return are put back. Nothing happens when they were put back before.
+    ///
+    /// # Errors
+    /// [`Refusal::Known`] if the invoice is an order.
+    pub fn restock(
+        &self,
+        goods: &BTreeMap<StockCode, Units>,
+    ) -> Result<Vec<ReservationEvent>, Refusal> {
+        match self {
+            Self::None => Ok(vec![ReservationEvent::GoodsRestocked { goods: goods.clone() }]),
+            Self::Restocked => Ok(Vec::new()),
+            Self::Made(_) | Self::Refused | Self::Released | Self::Taken => Err(Refusal::Known),
+        }
+    }
 }
 
 /// What an order hears that asks for goods.
@@ -228,9 +243,4 @@ impl Terms {
             Some(_) => Err(Refusal::OtherTerms),
         }
     }
-}
-
-/// The same goods, as one invoice moves them.
-pub fn moved(invoice: &InvoiceNo, units: Units) -> Move {
-    Move { invoice: invoice.clone(), units }
 }

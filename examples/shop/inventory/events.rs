@@ -34,6 +34,14 @@ pub struct Move {
     pub units: Units,
 }
 
+impl Move {
+    /// `units`, for `invoice`.
+    #[must_use]
+    pub fn new(invoice: &InvoiceNo, units: Units) -> Self {
+        Self { invoice: invoice.clone(), units }
+    }
+}
+
 /// An event in the stream of what one invoice does to the stock. It is written in the same commit as what
 /// happens to the codes, so that the answer to a command is known for good once it was given.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]

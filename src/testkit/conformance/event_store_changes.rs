@@ -20,7 +20,9 @@ pub async fn e08_a_wait_behind_the_head_ends_at_once(h: &dyn Harness) {
     let log = Log::open(h, "e08_behind").await;
     let mut passed = vec![Position::START];
     for n in 0..3 {
-        passed.push(log.commit(append(&stream("a"), Any, &[&n.to_string()])).await.token().position());
+        passed.push(
+            log.commit(append(&stream("a"), Any, &[&n.to_string()])).await.token().position(),
+        );
         for after in &passed[..passed.len() - 1] {
             changed(&log, *after).await;
             changed(&log, *after).await;
@@ -38,11 +40,16 @@ pub async fn e08_a_wait_at_the_head_ends_with_the_next_commit(h: &dyn Harness) {
         let mut waiting = pin!(log.0.changed(after));
         for step in 0..4 {
             for _ in 0..20 {
-                assert!(poll!(waiting.as_mut()).is_pending(), "woken with nothing new, after step {step}");
+                assert!(
+                    poll!(waiting.as_mut()).is_pending(),
+                    "woken with nothing new, after step {step}"
+                );
                 yield_now().await;
             }
             match step {
-                0 => drop(log.refused(append(&a, StreamVersion::new(1_000), &["refused"]), &[&a]).await),
+                0 => drop(
+                    log.refused(append(&a, StreamVersion::new(1_000), &["refused"]), &[&a]).await,
+                ),
                 1 if log.keeps(PartKind::Checks).await => {
                     let _ = log.commit(Commit::new().check(&a, Any)).await;
                 }

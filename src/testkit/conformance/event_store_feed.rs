@@ -5,8 +5,8 @@ use std::collections::HashSet;
 use super::event_store_pages::feed_page;
 use super::kit::{Harness, Log, append, event, events, inbox, stream, stream_in};
 use crate::types::{
-    Commit, EventId, ExpectedVersion::*, Filter, NewEvent, PartKind, Position, RecordedEvent, StreamId,
-    StreamVersion,
+    Commit, EventId, ExpectedVersion::*, Filter, NewEvent, PartKind, Position, RecordedEvent,
+    StreamId, StreamVersion,
 };
 
 /// E4: positions strictly grow; a commit's events stand in the order of its appends, and a stream's in
@@ -62,7 +62,11 @@ pub async fn e06_a_filter_leaves_out_other_categories_only(h: &dyn Harness) {
             commit = commit.append(&stream_in(category, "1"), Any, [event(&tag)]);
         }
         // An id that names another category is still of its own.
-        commit = commit.append(&stream_in("note", &format!("order-{n}")), Any, events(&format!("n{n}"), 2));
+        commit = commit.append(
+            &stream_in("note", &format!("order-{n}")),
+            Any,
+            events(&format!("n{n}"), 2),
+        );
         log.commit(commit).await;
     }
     let feed = log.feed().await;
@@ -113,7 +117,8 @@ pub async fn e06_upto_passes_over_what_was_left_out(h: &dyn Harness) {
     let filter = Filter::categories(["wanted"]).expect("it is well formed");
     let mut after = Position::START;
     for n in 0..4 {
-        log.commit(Commit::new().append(&stream_in("other", "1"), Any, events(&format!("{n}"), 5))).await;
+        log.commit(Commit::new().append(&stream_in("other", "1"), Any, events(&format!("{n}"), 5)))
+            .await;
         let mut page = feed_page(&log, after, &filter, 2).await;
         while page.has_more {
             assert!(page.events.is_empty() && page.upto > after, "{page:?} after {after}");

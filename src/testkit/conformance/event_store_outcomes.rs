@@ -2,7 +2,8 @@
 
 use super::kit::{Harness, Log, append, event, id, inbox, name, stream};
 use crate::types::{
-    Commit, DedupKey, ExpectedVersion::*, InboxKey, LogId, NewEvent, PartKind, RecordedEvent, StreamVersion,
+    Commit, DedupKey, ExpectedVersion::*, InboxKey, LogId, NewEvent, PartKind, RecordedEvent,
+    StreamVersion,
 };
 
 /// E9: every event of every commit is found, at its own version and position.

@@ -3,7 +3,8 @@
 use super::event_store_streams::page;
 use super::kit::{Harness, Log, append, event, events, stream, within};
 use crate::types::{
-    Commit, ExpectedVersion::*, FeedPage, Filter, NewEvent, Position, ReadFrom, RecordedEvent, StreamVersion,
+    Commit, ExpectedVersion::*, FeedPage, Filter, NewEvent, Position, ReadFrom, RecordedEvent,
+    StreamVersion,
 };
 
 /// A page limit beyond this is too large to be tried.
@@ -28,7 +29,12 @@ pub async fn e03_the_pages_of_a_stream_joined_are_the_stream(h: &dyn Harness) {
                 let page = page(&log, &read, from, limit).await;
                 assert!(page.events.len() <= limit, "{} events of {limit}", page.events.len());
                 joined.extend(page.events);
-                assert_eq!(page.has_more, joined.len() < whole.len(), "more after {}", joined.len());
+                assert_eq!(
+                    page.has_more,
+                    joined.len() < whole.len(),
+                    "more after {}",
+                    joined.len()
+                );
                 let Some(last) = joined.last().filter(|_| page.has_more) else { break };
                 let at = last.version();
                 from = if backward { ReadFrom::Before(at) } else { ReadFrom::After(at) };
@@ -41,7 +47,12 @@ pub async fn e03_the_pages_of_a_stream_joined_are_the_stream(h: &dyn Harness) {
     }
 }
 
-pub(super) async fn feed_page(log: &Log, after: Position, filter: &Filter, limit: usize) -> FeedPage {
+pub(super) async fn feed_page(
+    log: &Log,
+    after: Position,
+    filter: &Filter,
+    limit: usize,
+) -> FeedPage {
     let page = within("reading the feed", log.0.read_all(after, filter, limit)).await;
     page.expect("the feed is readable")
 }
@@ -91,7 +102,9 @@ pub async fn e03_a_page_is_bounded_by_the_limits(h: &dyn Harness) {
         return;
     }
     let read = stream("read");
-    let all: Vec<_> = (0..=max).map(|n| NewEvent::new(event(&n.to_string()).id(), event("").name().clone(), "")).collect();
+    let all: Vec<_> = (0..=max)
+        .map(|n| NewEvent::new(event(&n.to_string()).id(), event("").name().clone(), ""))
+        .collect();
     for some in all.chunks(limits.events_per_commit_max.clamp(1, 1_000)) {
         log.commit(Commit::new().append(&read, Any, some.to_vec())).await;
     }

@@ -25,7 +25,8 @@ fn full_metadata() -> Metadata {
             .with_entry("empty", "")
             .ok()?;
         for n in 1..32 {
-            metadata = metadata.with_entry(&format!("k{n}"), &"\u{0}\n\u{1F980}".repeat(170)).ok()?;
+            metadata =
+                metadata.with_entry(&format!("k{n}"), &"\u{0}\n\u{1F980}".repeat(170)).ok()?;
         }
         Some(metadata)
     };
@@ -41,9 +42,17 @@ fn tempting_events() -> Vec<NewEvent> {
         ("Empty", b"", full_metadata()),
         ("NotJson", b"{\"open", Metadata::new()),
         ("Binary", &[0, 0xff, 0xfe, 0x00, b'\\', b'x', 0xc3, 0x28], Metadata::new()),
-        ("Zero.v2 'quoted\" \u{1F980} \u{65e5}\u{672c}", "\u{feff}\"\u{1F980}\"".as_bytes(), full_metadata()),
+        (
+            "Zero.v2 'quoted\" \u{1F980} \u{65e5}\u{672c}",
+            "\u{feff}\"\u{1F980}\"".as_bytes(),
+            full_metadata(),
+        ),
         (&long, b"null", Metadata::new().with_correlation(Uuid::nil())),
-        ("Traced", b"1", Metadata::new().with_trace(TraceContext::new(PARENT).expect("a good header"))),
+        (
+            "Traced",
+            b"1",
+            Metadata::new().with_trace(TraceContext::new(PARENT).expect("a good header")),
+        ),
     ]
     .into_iter()
     .map(|(called, data, metadata)| {
@@ -62,7 +71,12 @@ pub async fn e01_an_event_comes_back_as_it_was_appended(h: &dyn Harness) {
     for event in tempting_events() {
         let again = id(&format!("{} again", event.name()));
         let fresh = NewEvent::new(again, event.name().clone(), event.data().clone());
-        log.commit(Commit::new().append(&each, Any, [fresh.with_metadata(event.metadata().clone())])).await;
+        log.commit(Commit::new().append(
+            &each,
+            Any,
+            [fresh.with_metadata(event.metadata().clone())],
+        ))
+        .await;
     }
     let mut backward = page(&log, &one, ReadFrom::End, 100).await.events;
     backward.reverse();
@@ -74,7 +88,11 @@ pub async fn e01_an_event_comes_back_as_it_was_appended(h: &dyn Harness) {
         }
     }
     for (recorded, event) in log.stream(&each).await.iter().zip(&appended) {
-        assert_eq!((recorded.name(), recorded.data()), (event.name(), event.data()), "appended alone");
+        assert_eq!(
+            (recorded.name(), recorded.data()),
+            (event.name(), event.data()),
+            "appended alone"
+        );
         assert_eq!(recorded.metadata(), event.metadata(), "the metadata of {}", event.name());
     }
 }
@@ -99,10 +117,33 @@ pub async fn e01_streams_are_told_apart_byte_for_byte(h: &dyn Harness) {
     let long = "x".repeat(189);
     let long = [format!("{long}1"), format!("{long}2")];
     let ids = [
-        "a", "A", "a ", " a", "\u{e4}", "a\u{308}", "%", "_", "a%", "a-b", "a--b", "'", "\"; --", "\\", "0", "00",
-        "\u{65e5}\u{672c}", "\u{1F980}", "\u{200b}", "-", "/", "..", &long[0], &long[1],
+        "a",
+        "A",
+        "a ",
+        " a",
+        "\u{e4}",
+        "a\u{308}",
+        "%",
+        "_",
+        "a%",
+        "a-b",
+        "a--b",
+        "'",
+        "\"; --",
+        "\\",
+        "0",
+        "00",
+        "\u{65e5}\u{672c}",
+        "\u{1F980}",
+        "\u{200b}",
+        "-",
+        "/",
+        "..",
+        &long[0],
+        &long[1],
     ];
-    let alike = ids.iter().flat_map(|id| ["test", "tes", "test_", "t_st"].map(|c| stream_in(c, id)));
+    let alike =
+        ids.iter().flat_map(|id| ["test", "tes", "test_", "t_st"].map(|c| stream_in(c, id)));
     let alike: Vec<StreamId> = alike.collect();
     for stream in &alike {
         log.commit(Commit::new().append(stream, NoStream, [event(&format!("in {stream}"))])).await;
@@ -134,7 +175,9 @@ pub async fn e01_versions_count_from_one(h: &dyn Harness) {
 }
 
 pub(super) async fn page(log: &Log, stream: &StreamId, from: ReadFrom, limit: usize) -> StreamPage {
-    within("reading a stream", log.0.read_stream(stream, from, limit)).await.expect("it is readable")
+    within("reading a stream", log.0.read_stream(stream, from, limit))
+        .await
+        .expect("it is readable")
 }
 
 /// E2: from after, and from before, every version there is and some that are not, a page of any size
@@ -155,7 +198,8 @@ pub async fn e02_a_stream_reads_both_ways_from_any_version(h: &dyn Harness) {
         ReadFrom::End => true,
     };
     let edges = (0..=count + 2).chain([1 << 62, u64::MAX]).map(StreamVersion::new);
-    let edges = edges.flat_map(|v| [ReadFrom::After(v), ReadFrom::Before(v)]).chain([ReadFrom::End]);
+    let edges =
+        edges.flat_map(|v| [ReadFrom::After(v), ReadFrom::Before(v)]).chain([ReadFrom::End]);
     for from in edges {
         let mut wanted: Vec<_> = whole.iter().filter(|event| at(event, from)).cloned().collect();
         if !matches!(from, ReadFrom::After(_)) {

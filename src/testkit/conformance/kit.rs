@@ -11,8 +11,8 @@ use uuid::Uuid;
 
 use crate::ports::{CommitError, EventStore};
 use crate::types::{
-    Commit, Committed, DedupKey, EventId, EventName, ExpectedVersion, Filter, InboxKey, InvalidCommit,
-    NewEvent, PartKind, Position, ReadFrom, RecordedEvent, StreamId, StreamVersion,
+    Commit, Committed, DedupKey, EventId, EventName, ExpectedVersion, Filter, InboxKey,
+    InvalidCommit, NewEvent, PartKind, Position, ReadFrom, RecordedEvent, StreamId, StreamVersion,
 };
 
 /// Far longer than any store needs for one call: who waits longer, waits in vain.
@@ -168,7 +168,9 @@ impl Log {
         );
         match answer {
             Err(error) => error,
-            Ok(done) => panic!("a commit was to be refused, and was accepted: {done:?}, {commit:?}"),
+            Ok(done) => {
+                panic!("a commit was to be refused, and was accepted: {done:?}, {commit:?}")
+            }
         }
     }
 
@@ -192,7 +194,10 @@ impl Log {
             PartKind::Checks => Commit::new().check(&stream(&unique), ExpectedVersion::Any),
             PartKind::Inbox => Commit::new().inbox(inbox(&unique)),
         };
-        !matches!(self.answer(probe).await, Err(CommitError::Invalid(InvalidCommit::Unsupported(_))))
+        !matches!(
+            self.answer(probe).await,
+            Err(CommitError::Invalid(InvalidCommit::Unsupported(_)))
+        )
     }
 
     /// A whole stream, page by page.
@@ -236,8 +241,12 @@ impl Log {
     }
 
     pub(super) async fn seen(&self, streams: &[&StreamId], keys: &[DedupKey]) -> Seen {
-        let mut seen =
-            Seen { head: self.head().await, feed: self.feed().await, streams: vec![], outcomes: vec![] };
+        let mut seen = Seen {
+            head: self.head().await,
+            feed: self.feed().await,
+            streams: vec![],
+            outcomes: vec![],
+        };
         for name in streams {
             seen.streams.push(self.stream(name).await);
         }
@@ -259,4 +268,3 @@ impl Log {
         assert_eq!(at, versions(tags.len()), "the versions of {stream}");
     }
 }
-

@@ -73,5 +73,4 @@ pub fn i01_no_id_is_drawn_twice(ids: Arc<dyn Ids>) {
             assert!(drawn.insert(id), "{id} was drawn twice");
         }
     }
-
 }

@@ -51,11 +51,16 @@ pub async fn s12_without_events_the_token_is_at_the_head(h: &dyn Harness) {
         eventless.push(Commit::new().inbox(inbox("m")));
     }
     for (n, commit) in eventless.into_iter().enumerate() {
-        let head = log.commit(Commit::new().append(&stream("a"), Any, events(&n.to_string(), 3))).await;
+        let head =
+            log.commit(Commit::new().append(&stream("a"), Any, events(&n.to_string(), 3))).await;
         let done = log.commit(commit).await;
         assert_eq!((done.versions(), done.positions()), (&[][..], None), "of no events");
         assert_eq!(done.token(), head.token(), "the token of a commit without events");
-        assert_eq!(log.head().await, head.token().position(), "the head after a commit without events");
+        assert_eq!(
+            log.head().await,
+            head.token().position(),
+            "the head after a commit without events"
+        );
     }
 }
 
@@ -69,9 +74,13 @@ pub async fn s12_racing_commits_are_told_their_own_places(h: &dyn Harness) {
         tasks.spawn(async move {
             let mut told = Vec::new();
             for round in 0..rounds(10, 100) {
-                let [first, last] = ["first", "last"].map(|end| event(&format!("{task} {round} {end}")));
+                let [first, last] =
+                    ["first", "last"].map(|end| event(&format!("{task} {round} {end}")));
                 let ids = (first.id(), last.id());
-                told.push((ids, log.commit(Commit::new().append(&shared, Any, [first, last])).await));
+                told.push((
+                    ids,
+                    log.commit(Commit::new().append(&shared, Any, [first, last])).await,
+                ));
             }
             told
         });

@@ -20,7 +20,8 @@ pub async fn s01_a_commit_over_two_streams_is_whole_or_absent(h: &dyn Harness) {
     for refused in 0..3 {
         let mut commit = Commit::new();
         for (n, stream) in [&a, &c, &b].into_iter().enumerate() {
-            let expected = if n == refused { if stream == &c { StreamExists } else { NoStream } } else { Any };
+            let expected =
+                if n == refused { if stream == &c { StreamExists } else { NoStream } } else { Any };
             commit = commit.append(stream, expected, [event(&format!("refused {refused} {n}"))]);
         }
         let error = log.refused(commit, &[&a, &b, &c]).await;

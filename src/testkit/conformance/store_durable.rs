@@ -37,7 +37,8 @@ pub async fn s10_an_acknowledged_commit_is_there_after_reopening(h: &dyn Harness
         for (commit, first) in commits.iter().zip(&answers) {
             log.repeated(commit.clone(), first).await;
         }
-        let more = append(&a, StreamVersion::new(52 + generation), &[&format!("late {generation}")]);
+        let more =
+            append(&a, StreamVersion::new(52 + generation), &[&format!("late {generation}")]);
         let done = log.commit(more).await;
         assert!(done.token().position() > before.head, "{done:?} is not behind {}", before.head);
     }
@@ -104,8 +105,11 @@ pub async fn s11_dropped_commits_among_others_happen_once(h: &dyn Harness) {
         tasks.spawn(async move {
             let mut answers = Vec::new();
             for (round, polls) in polls().take(rounds(16, 30) as usize).enumerate() {
-                let commit = append(&shared, Any, &[&format!("shared {task} {round}")])
-                    .append(&stream(&format!("own {task}")), Any, [event(&format!("own {task} {round}"))]);
+                let commit = append(&shared, Any, &[&format!("shared {task} {round}")]).append(
+                    &stream(&format!("own {task}")),
+                    Any,
+                    [event(&format!("own {task} {round}"))],
+                );
                 dropped(&log, commit.clone(), polls).await;
                 let first = once(&log, &commit).await;
                 assert!(once(&log, &commit).await.is_duplicate(), "it happened twice");
@@ -114,7 +118,8 @@ pub async fn s11_dropped_commits_among_others_happen_once(h: &dyn Harness) {
             answers
         });
     }
-    let answers: Vec<_> = all("commits that are dropped", tasks).await.into_iter().flatten().collect();
+    let answers: Vec<_> =
+        all("commits that are dropped", tasks).await.into_iter().flatten().collect();
     let recorded = log.stream(&shared).await;
     assert_eq!(recorded.len(), answers.len(), "events in the shared stream");
     for (event, answer) in &answers {

@@ -78,7 +78,10 @@ pub async fn s08_every_kind_of_part_is_kept_or_refused(h: &dyn Harness) {
     for kind in kept.clone() {
         let others: Vec<_> = kept.iter().copied().filter(|other| *other != kind).collect();
         let tag = format!("beside {kind:?}");
-        assert!(is_kept(&log, kind, &others, &tag).await, "{kind} are kept alone, not beside others");
+        assert!(
+            is_kept(&log, kind, &others, &tag).await,
+            "{kind} are kept alone, not beside others"
+        );
     }
 }
 
@@ -145,7 +148,8 @@ pub async fn s09_a_commit_beyond_the_limits_is_refused(h: &dyn Harness) {
         && checks
     {
         let over = |count: usize| {
-            let written = append(&stream(&format!("of {count}")), Any, &[&format!("streams {count}")]);
+            let written =
+                append(&stream(&format!("of {count}")), Any, &[&format!("streams {count}")]);
             let guarded = (1..count).map(|n| stream(&format!("guarded {n}")));
             guarded.fold(written, |commit, stream| commit.check(&stream, Any))
         };
@@ -155,13 +159,15 @@ pub async fn s09_a_commit_beyond_the_limits_is_refused(h: &dyn Harness) {
         let of = |count: usize| Commit::new().append(&stream("many"), Any, empty_events(count));
         too_large("events", max, of(max), of(max + 1)).await;
     }
-    if let Some(max) = reachable(limits.bytes_per_event_max.min(limits.bytes_per_commit_max), BYTES_MAX)
+    if let Some(max) =
+        reachable(limits.bytes_per_event_max.min(limits.bytes_per_commit_max), BYTES_MAX)
     {
         let of = |bytes| Commit::new().append(&stream("large"), Any, [sized("large", bytes)]);
         too_large("bytes in one event", max, of(max), of(max + 1)).await;
     }
     if let Some(max) = reachable(limits.bytes_per_commit_max, BYTES_MAX)
-        && max.div_ceil(limits.bytes_per_event_max.max(1)) < limits.events_per_commit_max.min(COUNT_MAX)
+        && max.div_ceil(limits.bytes_per_event_max.max(1))
+            < limits.events_per_commit_max.min(COUNT_MAX)
     {
         let of = |bytes| Commit::new().append(&stream("heavy"), Any, shared_out(bytes, &limits));
         too_large("bytes", max, of(max), of(max + 1)).await;

@@ -7,7 +7,9 @@ use tokio::task::JoinSet;
 
 use super::kit::{Harness, Log, all, append, event, events, rounds, stream};
 use crate::ports::CommitError;
-use crate::types::{Commit, ExpectedVersion, ExpectedVersion::*, PartKind, StreamId, StreamVersion};
+use crate::types::{
+    Commit, ExpectedVersion, ExpectedVersion::*, PartKind, StreamId, StreamVersion,
+};
 
 const fn exact(version: u64) -> ExpectedVersion {
     Exact(StreamVersion::new(version))

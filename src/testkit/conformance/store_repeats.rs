@@ -8,7 +8,8 @@ use tokio::task::JoinSet;
 use super::kit::{Harness, Log, all, append, event, id, name, rounds, stream};
 use crate::ports::CommitError;
 use crate::types::{
-    Commit, ExpectedVersion, ExpectedVersion::*, Metadata, NewEvent, PartKind, StreamId, StreamVersion,
+    Commit, ExpectedVersion, ExpectedVersion::*, Metadata, NewEvent, PartKind, StreamId,
+    StreamVersion,
 };
 
 /// S4: the same commit again, at once and after other commits, with one stream and with several, is
@@ -92,11 +93,13 @@ pub async fn s05_an_id_with_other_content_is_refused(h: &dyn Harness) {
     let [a, b] = ["a", "b"].map(stream);
     let actor = |who| Metadata::new().with_actor(who).expect("a short name");
     let recorded = event("a1").with_metadata(actor("alice"));
-    let first = log.commit(Commit::new().append(&a, NoStream, [recorded.clone(), event("a2")])).await;
+    let first =
+        log.commit(Commit::new().append(&a, NoStream, [recorded.clone(), event("a2")])).await;
     let data = recorded.data().clone();
     for other in [
         NewEvent::new(id("a1"), name("Tested"), "{}").with_metadata(actor("alice")),
-        NewEvent::new(id("a1"), name("Tested"), [&data[..], b" "].concat()).with_metadata(actor("alice")),
+        NewEvent::new(id("a1"), name("Tested"), [&data[..], b" "].concat())
+            .with_metadata(actor("alice")),
         NewEvent::new(id("a1"), name("tested"), data.clone()).with_metadata(actor("alice")),
         NewEvent::new(id("a1"), name("Tested"), data.clone()).with_metadata(actor("bob")),
         NewEvent::new(id("a1"), name("Tested"), data.clone()),

@@ -139,7 +139,8 @@ pub fn run<F: Future<Output = ()>>(clause: &str, test: impl FnOnce() -> F + Send
     let running = thread::Builder::new().name(clause.to_owned()).spawn(move || {
         // Dropped when the test is over, be it by a panic.
         let _over = over;
-        let threads = tokio::runtime::Builder::new_multi_thread().worker_threads(4).enable_all().build();
+        let threads =
+            tokio::runtime::Builder::new_multi_thread().worker_threads(4).enable_all().build();
         threads.expect("a runtime can be built").block_on(test());
     });
     let running = running.expect("a thread can be started");

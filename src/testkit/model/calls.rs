@@ -18,14 +18,34 @@ pub(super) const MESSAGES: u8 = 4;
 pub(super) enum Call {
     Commit(NewCommit),
     /// An earlier commit, accepted or not, once more; with other expectations if there are any.
-    Again { earlier: Index, expect: Option<Expect> },
+    Again {
+        earlier: Index,
+        expect: Option<Expect>,
+    },
     /// The events of an earlier commit with something changed.
-    Reuse { earlier: Index, change: Change },
-    ReadStream { stream: usize, from: From, limit: usize },
-    ReadAll { after: Index, beyond: u64, categories: Option<Vec<usize>>, limit: usize },
-    OutcomeOfEvent { earlier: Index, event: Index },
+    Reuse {
+        earlier: Index,
+        change: Change,
+    },
+    ReadStream {
+        stream: usize,
+        from: Start,
+        limit: usize,
+    },
+    ReadAll {
+        after: Index,
+        beyond: u64,
+        categories: Option<Vec<usize>>,
+        limit: usize,
+    },
+    OutcomeOfEvent {
+        earlier: Index,
+        event: Index,
+    },
     OutcomeOfMessage(u8),
-    Changed { after: Index },
+    Changed {
+        after: Index,
+    },
     Reopen,
 }
 
@@ -68,7 +88,7 @@ pub(super) enum Change {
 }
 
 #[derive(Clone, Copy, Debug)]
-pub(super) enum From {
+pub(super) enum Start {
     After(u64),
     Before(u64),
     End,
@@ -114,28 +134,27 @@ fn changes() -> impl Strategy<Value = Change> {
 
 fn calls() -> impl Strategy<Value = Call> {
     let from = prop_oneof![
-        (0..9_u64).prop_map(From::After),
-        (0..9_u64).prop_map(From::Before),
-        Just(From::End)
+        (0..9_u64).prop_map(Start::After),
+        (0..9_u64).prop_map(Start::Before),
+        Just(Start::End)
     ];
     let limit = prop_oneof![1..6_usize, Just(100), Just(usize::MAX)];
     let categories = option::of(vec(0..CATEGORIES.len(), 0..3));
     let beyond = prop_oneof![4 => Just(0), 1 => 1..3_u64];
-    let (earlier, after) = (any::<Index>, any::<Index>);
     prop_oneof![
         8 => new_commits().prop_map(Call::Commit),
-        3 => (earlier(), option::weighted(0.3, expectations()))
+        3 => (any::<Index>(), option::weighted(0.3, expectations()))
             .prop_map(|(earlier, expect)| Call::Again { earlier, expect }),
-        3 => (earlier(), changes()).prop_map(|(earlier, change)| Call::Reuse { earlier, change }),
+        3 => (any::<Index>(), changes()).prop_map(|(earlier, change)| Call::Reuse { earlier, change }),
         3 => (0..STREAMS.len(), from, limit.clone())
             .prop_map(|(stream, from, limit)| Call::ReadStream { stream, from, limit }),
-        3 => (after(), beyond, categories, limit).prop_map(|(after, beyond, categories, limit)| {
+        3 => (any::<Index>(), beyond, categories, limit).prop_map(|(after, beyond, categories, limit)| {
             Call::ReadAll { after, beyond, categories, limit }
         }),
-        2 => (earlier(), any::<Index>())
+        2 => (any::<Index>(), any::<Index>())
             .prop_map(|(earlier, event)| Call::OutcomeOfEvent { earlier, event }),
         1 => (0..MESSAGES).prop_map(Call::OutcomeOfMessage),
-        1 => after().prop_map(|after| Call::Changed { after }),
+        1 => any::<Index>().prop_map(|after| Call::Changed { after }),
         1 => Just(Call::Reopen),
     ]
 }

@@ -15,5 +15,6 @@ mod values;
 
 pub use histories::{History, assert_events_survive, histories};
 pub use values::{
-    commits, event_ids, event_names, expected_versions, inbox_keys, metadata, new_events, stream_ids,
+    commits, event_ids, event_names, expected_versions, inbox_keys, metadata, new_events,
+    stream_ids,
 };

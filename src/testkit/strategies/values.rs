@@ -7,14 +7,15 @@ use proptest::sample::select;
 use uuid::Uuid;
 
 use crate::types::{
-    Commit, EventId, EventName, ExpectedVersion, InboxKey, Metadata, NewEvent, StreamId, StreamVersion,
-    TraceContext,
+    Commit, EventId, EventName, ExpectedVersion, InboxKey, Metadata, NewEvent, StreamId,
+    StreamVersion, TraceContext,
 };
 
 /// Text of 1 to `bytes_max` bytes without control characters; mostly short and plain, at times long, or
 /// of any script.
 fn names(bytes_max: usize) -> impl Strategy<Value = String> {
-    let plain = select(('a'..='z').chain('0'..='9').chain("-_. %'\"/\\".chars()).collect::<Vec<_>>());
+    let plain =
+        select(('a'..='z').chain('0'..='9').chain("-_. %'\"/\\".chars()).collect::<Vec<_>>());
     let character = prop_oneof![
         4 => plain,
         1 => any::<char>().prop_map(|c| if c.is_control() { '\u{1F980}' } else { c }),
@@ -55,8 +56,9 @@ pub fn event_names() -> impl Strategy<Value = EventName> {
 
 /// Any inbox key.
 pub fn inbox_keys() -> impl Strategy<Value = InboxKey> {
-    (names(190), names(512))
-        .prop_map(|(consumer, message)| InboxKey::new(&consumer, &message).expect("it is well formed"))
+    (names(190), names(512)).prop_map(|(consumer, message)| {
+        InboxKey::new(&consumer, &message).expect("it is well formed")
+    })
 }
 
 /// Every form of expectation, with versions that are likely and one that is not.
@@ -121,8 +123,9 @@ pub fn metadata() -> impl Strategy<Value = Metadata> {
 pub fn new_events() -> impl Strategy<Value = NewEvent> {
     let json = any::<i64>().prop_map(|n| format!(r#"{{"n":{n}}}"#).into_bytes());
     let data = prop_oneof![3 => json, 1 => vec(any::<u8>(), 0..64)];
-    (event_ids(), event_names(), data, metadata())
-        .prop_map(|(id, name, data, metadata)| NewEvent::new(id, name, data).with_metadata(metadata))
+    (event_ids(), event_names(), data, metadata()).prop_map(|(id, name, data, metadata)| {
+        NewEvent::new(id, name, data).with_metadata(metadata)
+    })
 }
 
 /// Well-formed commits, within the usual limits: one to four streams with one to four events each, up to

@@ -4,7 +4,9 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use syn::{Expr, ExprLit, Item, ItemTrait, Lit, Meta, TypeParamBound, Visibility};
 
-use super::source::{Problem, Source, assert_none, crate_files, each_token, ident, is_ident};
+use super::source::{
+    Problem, Source, assert_none, crate_files, each_token, ident, is_ident, rust_files,
+};
 
 const MEND_CONTRACT: &str =
     "say under `# Contract` what an implementation owes, in numbered clauses";
@@ -12,6 +14,8 @@ const MEND_FORM: &str = "write it `- **S1 name** – what is promised`";
 const MEND_NUMBER: &str = "number the clauses 1, 2, 3 …, under a letter that no other port has";
 const MEND_TEST: &str =
     "write the test in src/testkit/conformance, and a mutant store that fails it";
+const MEND_IDLE: &str =
+    "add it to the list in src/testkit/conformance/suite.rs, or call it in tests/it";
 const MEND_STALE: &str = "name a clause that stands, or write the clause first";
 
 /// `S1` of the port in which it stands.
@@ -160,6 +164,31 @@ fn untested(stated: &[Stated], named: &[(Stated, String)]) -> Vec<Problem> {
     missing.chain(stale).collect()
 }
 
+/// Tests of clauses whose name is written only where they are defined: nothing runs them.
+fn idle(named: &[(Stated, String)], users: &[Source]) -> Vec<Problem> {
+    let mut written: BTreeMap<String, usize> = BTreeMap::new();
+    for file in users {
+        each_token(file.tokens(), &mut |trees| {
+            if let Some(name) = ident(trees.first()) {
+                *written.entry(name.to_string()).or_default() += 1;
+            }
+        });
+    }
+    let is_idle = |name: &String| written.get(name).copied().unwrap_or_default() < 2;
+    let idle = named.iter().filter(|(_, name)| is_idle(name));
+    idle.map(|(test, name)| Problem {
+        file: test.file.clone(),
+        line: test.line,
+        what: format!("nothing runs `{name}`"),
+        mend: MEND_IDLE,
+    })
+    .collect()
+}
+
+fn suite() -> Vec<Source> {
+    crate_files().into_iter().filter(|file| file.is_under("src/testkit/conformance")).collect()
+}
+
 fn ports() -> Vec<Source> {
     crate_files().into_iter().filter(|file| file.is_under("src/ports")).collect()
 }
@@ -173,10 +202,17 @@ fn every_port_has_a_contract_of_numbered_clauses() {
 
 #[test]
 fn every_clause_is_named_by_a_conformance_test() {
-    let suite: Vec<Source> =
-        crate_files().into_iter().filter(|file| file.is_under("src/testkit/conformance")).collect();
     let (stated, _) = stated_and_problems(&ports());
-    assert_none(untested(&stated, &named(&suite)));
+    assert_none(untested(&stated, &named(&suite())));
+}
+
+#[test]
+fn every_conformance_test_is_run() {
+    let users: Vec<Source> = rust_files()
+        .into_iter()
+        .filter(|file| file.is_under("src/testkit") || file.is_under("tests/it"))
+        .collect();
+    assert_none(idle(&named(&suite()), &users));
 }
 
 #[cfg(test)]
@@ -228,5 +264,13 @@ mod tests {
             let suite = Source::new("src/testkit/conformance/x.rs", suite);
             assert_eq!(untested(&stated, &named(&[suite])).len(), problems);
         }
+    }
+
+    #[test]
+    fn a_conformance_test_that_nothing_runs_is_seen() {
+        let file = |text| [Source::new("src/testkit/conformance/x.rs", text)];
+        let idle = |text| idle(&named(&file(text)), &file(text)).len();
+        assert_eq!(idle("fn s01_one() {} macro_rules! m { () => { s01_one } }"), 0);
+        assert_eq!(idle("fn s01_one() {} // s01_one"), 1);
     }
 }

@@ -29,6 +29,11 @@ fn is_doc(attribute: &Attribute) -> bool {
     matches!(&attribute.meta, Meta::NameValue(pair) if pair.path.is_ident("doc"))
 }
 
+fn is_for_doctests(attribute: &Attribute) -> bool {
+    attribute.path().is_ident("cfg")
+        && attribute.parse_args::<Meta>().is_ok_and(|meta| meta.path().is_ident("doctest"))
+}
+
 fn logic(file: &Source, items: &[Item]) -> Vec<Problem> {
     let mut problems = Vec::new();
     for item in items {
@@ -36,6 +41,8 @@ fn logic(file: &Source, items: &[Item]) -> Vec<Problem> {
             Item::Use(_) => {}
             // What is checked when compiling has no name and does nothing at run time.
             Item::Const(check) if check.ident == "_" => {}
+            // A carrier of a document whose code is tested is no logic either.
+            Item::Struct(carrier) if carrier.attrs.iter().any(is_for_doctests) => {}
             // A module without a file may hold documents and nothing else.
             Item::Mod(module) => {
                 let inner = module.content.as_ref().map_or(&[][..], |(_, items)| items);
@@ -73,6 +80,7 @@ fn logic_or_silence_in_a_mod_rs_is_seen() {
     ] {
         assert_eq!(check(&Source::new("src/x/mod.rs", bad)).len(), 1, "{bad}");
     }
-    let good = "//! S\n#[cfg(unix)]\nmod a;\npub use a::A;\nmod docs { #![doc = \"x\"] }\nconst _: () = ();";
+    let good = "//! S\n#[cfg(unix)]\nmod a;\npub use a::A;\nmod docs { #![doc = \"x\"] }\n\
+                #[cfg(doctest)]\n#[doc = \"x\"]\nstruct Guide;\nconst _: () = ();";
     assert!(check(&Source::new("src/x/mod.rs", good)).is_empty());
 }

@@ -1,0 +1,21 @@
+//! The Inventory service: goods. Its database is `inventory.db`, and nobody else reads it.
+//!
+//! Every stock code is a stream. An order reserves all its codes in one commit, or none; what is reserved is
+//! then taken, or released. What an invoice was answered is a stream too, written in the same commit: asked
+//! again, the service gives the same answer, whatever the stock is by then.
+//!
+//! In reading order: `events`, what can happen; `aggregate`, what may happen when; `service`, the face that
+//! others see; `queries`, what is read back.
+
+mod aggregate;
+mod events;
+mod queries;
+mod service;
+
+// All that comes in from outside: the published language.
+use super::contracts;
+
+pub use aggregate::{Answer, Refusal, Reservation, Stock, Terms};
+pub use events::{Move, ReservationEvent, StockEvent, TermsEvent};
+pub use queries::Figures;
+pub use service::{InventoryOwner, InventoryService, InventoryStore};

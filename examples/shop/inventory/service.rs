@@ -1,0 +1,261 @@
+//! The face of the service: commands, each of which may be repeated.
+
+use std::collections::BTreeMap;
+use std::path::Path;
+
+use freehold::aggregate::{Finished, Options, Work, WorkError};
+use freehold::backend::sqlite::{SqliteOptions, SqliteStore};
+use freehold::{BackendError, Limits, Owned, Repository, Service, UnitOfWork};
+
+use super::aggregate::{Answer, Refusal, Reservation, Stock, Terms};
+use super::contracts::{Command, Failure, Feed, StockCode, Units};
+use super::events::{Move, ReservationEvent};
+
+/// The one stream of the terms.
+const TERMS: &str = "shop";
+
+/// The proof of being the Inventory service; nothing outside this file can make one.
+#[derive(Debug)]
+pub struct InventoryOwner(());
+
+impl Service for InventoryOwner {
+    const NAME: &'static str = "inventory";
+}
+
+/// The database of the Inventory service, in nobody else's hands.
+pub type InventoryStore = Owned<InventoryOwner, SqliteStore>;
+
+/// How many units of which codes.
+type Goods = BTreeMap<StockCode, Units>;
+
+/// The Inventory service.
+#[derive(Debug)]
+pub struct InventoryService {
+    owner: InventoryOwner,
+    store: InventoryStore,
+    stocks: Repository<Stock>,
+    reservations: Repository<Reservation>,
+    terms: Repository<Terms>,
+}
+
+impl InventoryService {
+    /// Opens the service's database in `folder`.
+    ///
+    /// # Errors
+    /// [`BackendError`] if the file cannot be opened.
+    ///
+    /// # Cancel safety
+    /// Dropping the future may leave an empty database.
+    pub async fn open(folder: &Path) -> Result<InventoryStore, BackendError> {
+        // A reservation is one commit, however many codes it has.
+        let limits = Limits {
+            streams_per_commit_max: 200_000,
+            events_per_commit_max: 400_000,
+            bytes_per_event_max: 64 << 20,
+            bytes_per_commit_max: 256 << 20,
+            ..Limits::default()
+        };
+        let options = SqliteOptions { limits, ..SqliteOptions::default() };
+        let store = SqliteStore::open_with(folder.join("inventory.db"), options).await?;
+        Ok(Owned::claim(&InventoryOwner(()), store))
+    }
+
+    /// The service on its database.
+    #[must_use]
+    pub fn new(store: InventoryStore) -> Self {
+        let owner = InventoryOwner(());
+        let handle = store.get(&owner);
+        // Every code of a shop has its state in memory, so that a reservation reads nothing.
+        let options = Options { cached_states_max: 65_536, ..Options::default() };
+        let stocks = Repository::with_options(handle.clone(), options);
+        let reservations = Repository::new(handle.clone());
+        let terms = Repository::new(handle.clone());
+        Self { owner, store, stocks, reservations, terms }
+    }
+
+    /// How many units there are of a code when it is first met, if that is agreed on.
+    ///
+    /// # Errors
+    /// [`Failure::Failed`] if it cannot be read.
+    ///
+    /// # Cancel safety
+    /// Reading changes nothing.
+    pub async fn agreed(&self) -> Result<Option<u64>, Failure> {
+        match self.terms.load(TERMS).await {
+            Ok(terms) => Ok(terms.units_per_code()),
+            Err(error) => Err(Failure::failed(InventoryOwner::NAME, "read its terms", error)),
+        }
+    }
+
+    /// Agrees on how many units there are of a code when it is first met, once and for all.
+    ///
+    /// # Errors
+    /// [`Failure::Refused`] if another number was agreed on.
+    ///
+    /// # Cancel safety
+    /// Ask again to know whether it happened; it happens once. So it is with every command here.
+    pub async fn agree(&self, units_per_code: u64) -> Result<(), Failure> {
+        match self.terms.execute(TERMS, |terms| terms.agree(units_per_code)).await {
+            Ok(_) => Ok(()),
+            Err(error) => Err(Failure::command(InventoryOwner::NAME, "agree on terms", error)),
+        }
+    }
+
+    /// Reserves all of `goods`, or nothing. Either way the codes are known from then on.
+    ///
+    /// # Errors
+    /// [`Failure::Refused`] if the invoice is a return.
+    ///
+    /// # Cancel safety
+    /// As [`InventoryService::agree`].
+    pub async fn reserve(&self, command: &Command, goods: &Goods) -> Result<Answer, Failure> {
+        let at_first = self.at_first().await?;
+        let task = "reserve goods";
+        let body = async |work: &mut Work| self.reserve_in(work, command, goods, at_first).await;
+        if let Some(answer) = self.run(command, task, body).await?.into_value() {
+            return Ok(answer);
+        }
+        // Another run of this very command was faster: what it answered stands in the reservation.
+        let failed = |error| Failure::failed(InventoryOwner::NAME, task, error);
+        let before = self.reservations.load(command.invoice().stream()).await;
+        match before.map_err(|error| failed(error.into()))?.answered() {
+            Ok(Some(answer)) => Ok(answer),
+            Ok(None) => Err(failed(Refusal::NoReservation.into())),
+            Err(refusal) => Err(failed(refusal.into())),
+        }
+    }
+
+    /// Lets what was reserved leave the shop.
+    ///
+    /// # Errors
+    /// [`Failure::Refused`] if nothing is reserved, or it was released.
+    ///
+    /// # Cancel safety
+    /// As [`InventoryService::agree`].
+    pub async fn take(&self, command: &Command) -> Result<(), Failure> {
+        self.settle(command, "take goods", &ReservationEvent::ReservationTaken, Stock::take).await
+    }
+
+    /// Gives back what was reserved.
+    ///
+    /// # Errors
+    /// [`Failure::Refused`] if nothing is reserved, or it was taken.
+    ///
+    /// # Cancel safety
+    /// As [`InventoryService::agree`].
+    pub async fn release(&self, command: &Command) -> Result<(), Failure> {
+        let event = ReservationEvent::ReservationReleased;
+        self.settle(command, "release goods", &event, Stock::release).await
+    }
+
+    /// Puts the goods of a return back.
+    ///
+    /// # Errors
+    /// [`Failure::Refused`] if the invoice is an order.
+    ///
+    /// # Cancel safety
+    /// As [`InventoryService::agree`].
+    pub async fn restock(&self, command: &Command, goods: &Goods) -> Result<(), Failure> {
+        let at_first = self.at_first().await?;
+        let body = async |work: &mut Work| {
+            let invoice = command.invoice();
+            let events = |before: &Reservation| before.restock(goods);
+            let before = work.load(&self.reservations, invoice.stream()).await?;
+            if *before == Reservation::Restocked {
+                return Ok(());
+            }
+            work.execute(&self.reservations, invoice.stream(), events).await?;
+            for (code, units) in goods {
+                let back = Move::new(invoice, *units);
+                let decide = |stock: &Stock| Ok(stock.put_back(back, at_first));
+                work.execute(&self.stocks, code.stream(), decide).await?;
+            }
+            Ok(())
+        };
+        self.run(command, "restock goods", body).await.map(|_| ())
+    }
+
+    /// The service's own events.
+    pub(super) fn feed(&self) -> Feed<'_> {
+        Feed::new(InventoryOwner::NAME, self.store.get(&self.owner))
+    }
+
+    async fn at_first(&self) -> Result<Units, Failure> {
+        let agreed = self.agreed().await?.map(Units::new);
+        agreed.ok_or_else(|| Failure::Refused {
+            service: InventoryOwner::NAME,
+            reason: "no terms are agreed on".to_owned(),
+        })
+    }
+
+    async fn reserve_in(
+        &self,
+        work: &mut Work,
+        command: &Command,
+        goods: &Goods,
+        at_first: Units,
+    ) -> Result<Answer, WorkError<Refusal>> {
+        let invoice = command.invoice();
+        let before = work.load(&self.reservations, invoice.stream()).await?;
+        if let Some(answer) = before.answered().map_err(WorkError::Rejected)? {
+            return Ok(answer);
+        }
+        let mut short = None;
+        for (code, units) in goods {
+            let stock = work.load(&self.stocks, code.stream()).await?;
+            if stock.available(at_first) < *units {
+                short = Some(code);
+                break;
+            }
+        }
+        let event = match short {
+            None => ReservationEvent::ReservationMade { goods: goods.clone() },
+            Some(short) => ReservationEvent::ReservationRefused { short: short.clone() },
+        };
+        work.execute(&self.reservations, invoice.stream(), |_| Ok(vec![event])).await?;
+        for (code, units) in goods {
+            let decide = |stock: &Stock| match short {
+                None => stock.reserve(code, Move::new(invoice, *units), at_first),
+                Some(_) => Ok(stock.meet(at_first)),
+            };
+            work.execute(&self.stocks, code.stream(), decide).await?;
+        }
+        Ok(if short.is_none() { Answer::Reserved } else { Answer::OutOfStock })
+    }
+
+    /// Settles a reservation with `event`, and each of its codes by `decide`, in one commit.
+    async fn settle(
+        &self,
+        command: &Command,
+        task: &'static str,
+        event: &ReservationEvent,
+        decide: impl Fn(&Stock, Move) -> Result<Vec<super::StockEvent>, Refusal>,
+    ) -> Result<(), Failure> {
+        let body = async |work: &mut Work| {
+            let invoice = command.invoice();
+            let before = work.load(&self.reservations, invoice.stream()).await?;
+            let Some(goods) = before.settle(event).map_err(WorkError::Rejected)? else {
+                return Ok(());
+            };
+            let events = vec![event.clone()];
+            work.execute(&self.reservations, invoice.stream(), |_| Ok(events)).await?;
+            for (code, units) in goods {
+                let goods = Move::new(invoice, units);
+                work.execute(&self.stocks, code.stream(), |stock| decide(stock, goods)).await?;
+            }
+            Ok(())
+        };
+        self.run(command, task, body).await.map(|_| ())
+    }
+
+    async fn run<T>(
+        &self,
+        command: &Command,
+        task: &'static str,
+        body: impl AsyncFn(&mut Work) -> Result<T, WorkError<Refusal>>,
+    ) -> Result<Finished<T>, Failure> {
+        let unit = UnitOfWork::new(self.store.get(&self.owner).clone());
+        let unit = unit.command_id(command.id()).metadata(command.metadata());
+        unit.run(body).await.map_err(|error| Failure::work(InventoryOwner::NAME, task, error))
+    }
+}
