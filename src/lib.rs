@@ -10,7 +10,9 @@ pub mod retry;
 pub mod testkit;
 mod types;
 
-pub use aggregate::{Aggregate, Handle, Repository, UnitOfWork};
-pub use event::Event;
+pub use aggregate::contract::{Aggregate, Handle};
+pub use aggregate::repository::Repository;
+pub use aggregate::unit_of_work::UnitOfWork;
+pub use event::contract::Event;
 pub use ports::*;
 pub use types::*;

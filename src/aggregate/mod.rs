@@ -55,24 +55,24 @@
 
 mod batch;
 mod cache;
-mod contract;
+pub(crate) mod contract;
 mod desk;
 mod error;
 mod execute;
 mod lane;
 mod options;
 mod repeat;
-mod repository;
+pub(crate) mod repository;
 mod state;
 mod touched;
-mod unit_of_work;
+pub(crate) mod unit_of_work;
 mod work;
 
-pub use contract::{Aggregate, Handle};
+pub(crate) use contract::{Aggregate, Handle};
 pub use error::{ExecuteError, WorkError};
 pub use execute::Execute;
 pub use options::Options;
-pub use repository::Repository;
+pub(crate) use repository::Repository;
 pub use state::{Done, Loaded, Prepared};
-pub use unit_of_work::{Finished, UnitOfWork};
+pub use unit_of_work::Finished;
 pub use work::Work;

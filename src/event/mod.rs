@@ -61,7 +61,7 @@
 //! cannot be read is an [`EventError`] that says where it stands, and is never passed over.
 
 mod codec;
-mod contract;
+pub(crate) mod contract;
 mod error;
 mod join;
 mod mismatch;
@@ -72,6 +72,7 @@ mod split;
 mod tests;
 
 pub use codec::{decode, encode, stream};
-pub use contract::{Event, Raw};
+pub(crate) use contract::Event;
+pub use contract::Raw;
 pub use error::{EventError, Misfit};
 pub use names::names;

@@ -123,5 +123,7 @@ mod tests {
             assert!(!text.contains("secret"), "{text}");
         }
         assert_eq!(error.source().unwrap().to_string(), "the secret detail");
+        let io = BackendError::new("sqlite", "open", Fault::Other, std::io::Error::other("disk"));
+        assert!(io.source().unwrap().downcast_ref::<std::io::Error>().is_some());
     }
 }

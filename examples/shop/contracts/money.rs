@@ -32,6 +32,9 @@ pub struct Money {
 pub struct InvalidMoney;
 
 impl Money {
+    /// Zero.
+    pub const NOTHING: Self = Self { is_negative: false, limbs: Vec::new(), fraction: 0 };
+
     /// Whether it is less than nothing.
     #[must_use]
     pub const fn is_negative(&self) -> bool {
@@ -194,6 +197,12 @@ impl fmt::Display for Money {
             text.truncate(text.trim_end_matches('0').len());
         }
         f.pad(&text)
+    }
+}
+
+impl From<u32> for Money {
+    fn from(whole: u32) -> Self {
+        Self::carried(vec![whole.into()], 0)
     }
 }
 

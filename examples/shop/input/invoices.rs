@@ -55,7 +55,7 @@ impl Invoices {
     ///
     /// # Errors
     /// [`BadInput`] if a file has changed since it was checked.
-    pub fn next(&mut self) -> Result<Option<Invoice>, BadInput> {
+    pub fn read_next(&mut self) -> Result<Option<Invoice>, BadInput> {
         let Self { plan, next, open } = self;
         while let Some(planned) = plan.invoices.get(*next) {
             *next += 1;

@@ -117,9 +117,8 @@ impl Plan {
             let flow = row.invoice.flow();
             let run = Run { source: self.sources.len(), start: record.start(), rows: 1 };
             let follows = last == Some((flow, run.source));
-            let planned = self.planned(flow, run);
-            planned.take(&row, run, follows, &mut buffer);
-            if planned.rows > bounds.rows_per_invoice_max {
+            let rows = self.planned(flow, run).map(|p| p.take(&row, run, follows, &mut buffer));
+            if rows > Some(bounds.rows_per_invoice_max) {
                 let at: At = columns.invoice_at(record.start().line);
                 let expected = format!("at most {} rows of one invoice", bounds.rows_per_invoice_max);
                 return Err(source.fault(Fault::new(at, expected)));
@@ -131,8 +130,8 @@ impl Plan {
         Ok(())
     }
 
-    /// The invoice of this flow, with no row yet if it is new.
-    fn planned(&mut self, flow: Uuid, run: Run) -> &mut Planned {
+    /// The invoice of this flow; a new one has no row yet.
+    fn planned(&mut self, flow: Uuid, run: Run) -> Option<&mut Planned> {
         let new = self.invoices.len();
         let at = *self.by_flow.entry(flow).or_insert(new);
         if at == new {
@@ -144,12 +143,12 @@ impl Plan {
                 is_recorded: false,
             });
         }
-        &mut self.invoices[at]
+        self.invoices.get_mut(at)
     }
 }
 
 impl Planned {
-    fn take(&mut self, row: &Row<'_>, run: Run, follows: bool, buffer: &mut Vec<u8>) {
+    fn take(&mut self, row: &Row<'_>, run: Run, follows: bool, buffer: &mut Vec<u8>) -> u32 {
         self.fingerprint = row.fingerprint(self.fingerprint, buffer);
         if self.rows == 0 || follows {
             self.more.last_mut().unwrap_or(&mut self.first).rows += 1;
@@ -157,5 +156,6 @@ impl Planned {
             self.more.push(run);
         }
         self.rows += 1;
+        self.rows
     }
 }

@@ -6,10 +6,11 @@ use std::path::Path;
 use freehold::aggregate::{Finished, Options, Work, WorkError};
 use freehold::backend::sqlite::{SqliteOptions, SqliteStore};
 use freehold::{BackendError, Limits, Owned, Repository, Service, UnitOfWork};
+use tokio::sync::OnceCell;
 
 use super::aggregate::{Answer, Refusal, Reservation, Stock, Terms};
 use super::contracts::{Command, Failure, Feed, StockCode, Units};
-use super::events::{Move, ReservationEvent};
+use super::events::{Move, ReservationEvent, StockEvent};
 
 /// The one stream of the terms.
 const TERMS: &str = "shop";
@@ -36,6 +37,8 @@ pub struct InventoryService {
     stocks: Repository<Stock>,
     reservations: Repository<Reservation>,
     terms: Repository<Terms>,
+    /// What a code begins with, once it is agreed on: it never changes.
+    at_first: OnceCell<Units>,
 }
 
 impl InventoryService {
@@ -70,7 +73,7 @@ impl InventoryService {
         let stocks = Repository::with_options(handle.clone(), options);
         let reservations = Repository::new(handle.clone());
         let terms = Repository::new(handle.clone());
-        Self { owner, store, stocks, reservations, terms }
+        Self { owner, store, stocks, reservations, terms, at_first: OnceCell::new() }
     }
 
     /// How many units there are of a code when it is first met, if that is agreed on.
@@ -159,12 +162,12 @@ impl InventoryService {
         let at_first = self.at_first().await?;
         let body = async |work: &mut Work| {
             let invoice = command.invoice();
-            let events = |before: &Reservation| before.restock(goods);
             let before = work.load(&self.reservations, invoice.stream()).await?;
-            if *before == Reservation::Restocked {
+            let events = before.restock(goods).map_err(WorkError::Rejected)?;
+            if events.is_empty() {
                 return Ok(());
             }
-            work.execute(&self.reservations, invoice.stream(), events).await?;
+            work.execute(&self.reservations, invoice.stream(), |_| Ok(events)).await?;
             for (code, units) in goods {
                 let back = Move::new(invoice, *units);
                 let decide = |stock: &Stock| Ok(stock.put_back(back, at_first));
@@ -181,11 +184,14 @@ impl InventoryService {
     }
 
     async fn at_first(&self) -> Result<Units, Failure> {
-        let agreed = self.agreed().await?.map(Units::new);
-        agreed.ok_or_else(|| Failure::Refused {
-            service: InventoryOwner::NAME,
-            reason: "no terms are agreed on".to_owned(),
-        })
+        let read = async || {
+            let agreed = self.agreed().await?.map(Units::new);
+            agreed.ok_or_else(|| Failure::Refused {
+                service: InventoryOwner::NAME,
+                reason: "no terms are agreed on".to_owned(),
+            })
+        };
+        self.at_first.get_or_try_init(read).await.copied()
     }
 
     async fn reserve_in(
@@ -229,7 +235,7 @@ impl InventoryService {
         command: &Command,
         task: &'static str,
         event: &ReservationEvent,
-        decide: impl Fn(&Stock, Move) -> Result<Vec<super::StockEvent>, Refusal>,
+        decide: impl Fn(&Stock, Move) -> Result<Vec<StockEvent>, Refusal>,
     ) -> Result<(), Failure> {
         let body = async |work: &mut Work| {
             let invoice = command.invoice();

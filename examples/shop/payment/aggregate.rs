@@ -121,6 +121,9 @@ impl Aggregate for Balance {
 }
 
 impl Balance {
+    /// Of an account without entries.
+    pub const NOTHING: Self = Self(Money::NOTHING);
+
     /// Debits less credits.
     #[must_use]
     pub const fn amount(&self) -> &Money {

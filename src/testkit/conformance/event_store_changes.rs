@@ -8,7 +8,7 @@ use tokio::sync::Barrier;
 use tokio::task::{JoinSet, yield_now};
 
 use super::kit::{Harness, Log, all, append, inbox, rounds, stream, within};
-use crate::types::{Commit, ExpectedVersion::*, PartKind, Position, StreamVersion};
+use crate::types::{Commit, ExpectedVersion::Any, PartKind, Position, StreamVersion};
 
 async fn changed(log: &Log, after: Position) {
     let woken = within("waiting for a commit that has happened", log.0.changed(after)).await;
@@ -100,14 +100,14 @@ pub async fn e08_a_commit_by_another_handle_wakes(h: &dyn Harness) {
     let other = Log::open(h, "e08_handles").await;
     for round in 0..rounds(10, 100) {
         let after = log.head().await;
-        let (writing, waiting) = if round % 2 == 0 { (&log, &other) } else { (&other, &log) };
-        let waits = [waiting.clone(), writing.clone(), waiting.clone()];
+        let (writer, reader) = if round % 2 == 0 { (&log, &other) } else { (&other, &log) };
+        let waits = [reader.clone(), writer.clone(), reader.clone()];
         let mut tasks = JoinSet::new();
         for log in waits {
             tasks.spawn(async move { changed(&log, after).await });
         }
         yield_now().await;
-        writing.commit(append(&stream("a"), Any, &[&round.to_string()])).await;
+        writer.commit(append(&stream("a"), Any, &[&round.to_string()])).await;
         all("a wait on another handle", tasks).await;
     }
 }

@@ -5,7 +5,7 @@ use std::collections::HashSet;
 use super::event_store_pages::feed_page;
 use super::kit::{Harness, Log, append, event, events, inbox, stream, stream_in};
 use crate::types::{
-    Commit, EventId, ExpectedVersion::*, Filter, NewEvent, PartKind, Position, RecordedEvent,
+    Commit, EventId, ExpectedVersion::{Any, NoStream, StreamExists}, Filter, NewEvent, PartKind, Position, RecordedEvent,
     StreamId, StreamVersion,
 };
 

@@ -11,7 +11,7 @@ use super::event_store_pages::feed_page;
 use super::kit::{Harness, Log, all, event, rounds, stream_in, within};
 use crate::ports::CommitError;
 use crate::types::{
-    Commit, EventId, ExpectedVersion::*, Filter, Position, RecordedEvent, StreamId, StreamVersion,
+    Commit, EventId, ExpectedVersion::Any, Filter, Position, RecordedEvent, StreamId, StreamVersion,
 };
 
 /// What one writer was told: the ids of each commit that was acknowledged.

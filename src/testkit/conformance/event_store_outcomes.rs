@@ -2,7 +2,7 @@
 
 use super::kit::{Harness, Log, append, event, id, inbox, name, stream};
 use crate::types::{
-    Commit, DedupKey, ExpectedVersion::*, InboxKey, LogId, NewEvent, PartKind, RecordedEvent,
+    Commit, DedupKey, ExpectedVersion::{Any, NoStream}, InboxKey, LogId, NewEvent, PartKind, RecordedEvent,
     StreamVersion,
 };
 

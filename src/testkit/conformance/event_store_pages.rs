@@ -3,7 +3,7 @@
 use super::event_store_streams::page;
 use super::kit::{Harness, Log, append, event, events, stream, within};
 use crate::types::{
-    Commit, ExpectedVersion::*, FeedPage, Filter, NewEvent, Position, ReadFrom, RecordedEvent,
+    Commit, ExpectedVersion::{Any, NoStream}, FeedPage, Filter, NewEvent, Position, ReadFrom, RecordedEvent,
     StreamVersion,
 };
 

@@ -4,7 +4,7 @@ use uuid::Uuid;
 
 use super::kit::{Harness, Log, event, events, id, name, stream, stream_in, versions, within};
 use crate::types::{
-    Commit, ExpectedVersion::*, Metadata, NewEvent, ReadFrom, RecordedEvent, StreamId, StreamPage,
+    Commit, ExpectedVersion::{Any, NoStream}, Metadata, NewEvent, ReadFrom, RecordedEvent, StreamId, StreamPage,
     StreamVersion, TraceContext,
 };
 
@@ -114,8 +114,7 @@ fn same(recorded: &RecordedEvent, appended: &NewEvent) {
 /// query language would take for a wildcard.
 pub async fn e01_streams_are_told_apart_byte_for_byte(h: &dyn Harness) {
     let log = Log::open(h, "e01_apart").await;
-    let long = "x".repeat(189);
-    let long = [format!("{long}1"), format!("{long}2")];
+    let [longest, as_long] = ["1", "2"].map(|end| format!("{}{end}", "x".repeat(189)));
     let ids = [
         "a",
         "A",
@@ -139,8 +138,8 @@ pub async fn e01_streams_are_told_apart_byte_for_byte(h: &dyn Harness) {
         "-",
         "/",
         "..",
-        &long[0],
-        &long[1],
+        &longest,
+        &as_long,
     ];
     let alike =
         ids.iter().flat_map(|id| ["test", "tes", "test_", "t_st"].map(|c| stream_in(c, id)));

@@ -16,7 +16,7 @@ use crate::types::{
 };
 
 /// Far longer than any store needs for one call: who waits longer, waits in vain.
-const PATIENCE: Duration = Duration::from_secs(60);
+const PATIENCE: Duration = Duration::from_mins(1);
 
 /// Opens the logs that the suite writes to.
 ///
@@ -58,7 +58,7 @@ pub trait Harness: Send + Sync + 'static {
 pub(in crate::testkit) async fn within<T>(what: &str, work: impl Future<Output = T>) -> T {
     match timeout(PATIENCE, work).await {
         Ok(done) => done,
-        Err(_) => panic!("{what} has not ended within {PATIENCE:?}"),
+        Err(elapsed) => panic!("{what} has not ended within {PATIENCE:?}: {elapsed}"),
     }
 }
 
@@ -221,7 +221,8 @@ impl Log {
         let mut all: Vec<RecordedEvent> = Vec::new();
         let mut after = Position::START;
         loop {
-            let page = self.0.read_all(after, &Filter::all(), usize::MAX);
+            let filter = Filter::all();
+            let page = self.0.read_all(after, &filter, usize::MAX);
             let page = within("reading the feed", page).await.expect("the feed is readable");
             all.extend(page.events);
             if !page.has_more {

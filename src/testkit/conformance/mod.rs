@@ -46,4 +46,5 @@ pub use store_form::*;
 pub use store_guards::*;
 pub use store_inbox::*;
 pub use store_repeats::*;
-pub(super) use suite::run;
+#[doc(hidden)]
+pub use suite::run;

@@ -55,15 +55,16 @@ pub async fn k01_a_store_records_the_times_it_was_told(
 /// ```
 /// use std::sync::Arc;
 ///
-/// use freehold::SystemIds;
+/// use freehold::{Ids, SystemIds};
 /// use freehold::testkit::conformance;
 ///
-/// conformance::i01_no_id_is_drawn_twice(Arc::new(SystemIds));
+/// let ids: Arc<dyn Ids> = Arc::new(SystemIds);
+/// conformance::i01_no_id_is_drawn_twice(&ids);
 /// ```
-pub fn i01_no_id_is_drawn_twice(ids: Arc<dyn Ids>) {
+pub fn i01_no_id_is_drawn_twice(ids: &Arc<dyn Ids>) {
     let drawing: Vec<_> = (0..8)
         .map(|_| {
-            let ids = Arc::clone(&ids);
+            let ids = Arc::clone(ids);
             thread::spawn(move || (0..10_000).map(|_| ids.draw()).collect::<Vec<_>>())
         })
         .collect();

@@ -5,7 +5,7 @@ use tokio::task::{JoinSet, yield_now};
 
 use super::kit::{Harness, Log, all, append, event, events, id, inbox, rounds, stream};
 use crate::ports::CommitError;
-use crate::types::{Commit, Committed, DedupKey, ExpectedVersion::*, PartKind, StreamVersion};
+use crate::types::{Commit, Committed, DedupKey, ExpectedVersion::{Any, NoStream}, PartKind, StreamVersion};
 
 /// S10: with every handle dropped and the log opened again, all events, versions, positions and outcomes
 /// are there, repetitions are known, and writing goes on behind them.

@@ -5,7 +5,7 @@ use std::iter::successors;
 use super::kit::{Harness, Log, append, event, events, id, inbox, name, stream};
 use crate::ports::CommitError;
 use crate::types::{
-    Commit, DedupKey, ExpectedVersion::*, InvalidCommit, Limits, NewEvent, PartKind, StreamVersion,
+    Commit, DedupKey, ExpectedVersion::{Any, NoStream, StreamExists}, InvalidCommit, Limits, NewEvent, PartKind, StreamVersion,
 };
 
 /// Limits beyond these are too large to be tried.

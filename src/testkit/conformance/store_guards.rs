@@ -8,7 +8,7 @@ use tokio::task::JoinSet;
 use super::kit::{Harness, Log, all, append, event, events, rounds, stream};
 use crate::ports::CommitError;
 use crate::types::{
-    Commit, ExpectedVersion, ExpectedVersion::*, PartKind, StreamId, StreamVersion,
+    Commit, ExpectedVersion::{self, Any, Exact, NoStream, StreamExists}, PartKind, StreamId, StreamVersion,
 };
 
 const fn exact(version: u64) -> ExpectedVersion {

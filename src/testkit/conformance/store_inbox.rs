@@ -6,7 +6,7 @@ use tokio::sync::Barrier;
 use tokio::task::JoinSet;
 
 use super::kit::{Harness, Log, all, append, id, inbox, rounds, stream};
-use crate::types::{Commit, DedupKey, ExpectedVersion::*, InboxKey, PartKind, StreamVersion};
+use crate::types::{Commit, DedupKey, ExpectedVersion::{Any, NoStream, StreamExists}, InboxKey, PartKind, StreamVersion};
 
 /// S6: a second commit with the key writes nothing and is answered as the first was, whatever else it
 /// holds and expects.
@@ -83,8 +83,7 @@ pub async fn s06_messages_are_told_apart(h: &dyn Harness) {
     if !log.keeps(PartKind::Inbox).await {
         return;
     }
-    let long = "m".repeat(511);
-    let [long_a, long_b] = ["a", "b"].map(|end| format!("{long}{end}"));
+    let [long_a, long_b] = ["a", "b"].map(|end| format!("{}{end}", "m".repeat(511)));
     for (n, (consumer, message)) in [
         ("mailer", "1"),
         ("biller", "1"),

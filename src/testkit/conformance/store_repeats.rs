@@ -8,7 +8,7 @@ use tokio::task::JoinSet;
 use super::kit::{Harness, Log, all, append, event, id, name, rounds, stream};
 use crate::ports::CommitError;
 use crate::types::{
-    Commit, ExpectedVersion, ExpectedVersion::*, Metadata, NewEvent, PartKind, StreamId,
+    Commit, ExpectedVersion::{self, Any, Exact, NoStream}, Metadata, NewEvent, PartKind, StreamId,
     StreamVersion,
 };
 

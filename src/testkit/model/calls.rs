@@ -94,7 +94,7 @@ pub(super) enum Start {
     End,
 }
 
-fn expectations() -> impl Strategy<Value = Expect> {
+fn expectations() -> impl Strategy<Value = Expect> + Clone {
     prop_oneof![
         3 => Just(Expect::Any),
         5 => Just(Expect::Right),

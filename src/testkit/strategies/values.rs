@@ -74,7 +74,7 @@ pub fn expected_versions() -> impl Strategy<Value = ExpectedVersion> {
 
 fn traces() -> impl Strategy<Value = TraceContext> {
     let state = option::of(vec(select((' '..='~').collect::<Vec<_>>()), 1..=64));
-    (1.., 1.., any::<u8>(), state).prop_map(|(trace, parent, flags, state): (u128, u64, _, _)| {
+    (1_u128.., 1_u64.., any::<u8>(), state).prop_map(|(trace, parent, flags, state)| {
         let trace = TraceContext::new(&format!("00-{trace:032x}-{parent:016x}-{flags:02x}"));
         let trace = trace.expect("neither id is zero");
         match state {

@@ -1,0 +1,50 @@
+//! The event that is written and read.
+
+use freehold::{Aggregate, Event, EventId, NewEvent, StreamId, event};
+use serde::{Deserialize, Serialize};
+use uuid::Uuid;
+
+#[derive(Serialize, Deserialize)]
+pub(crate) enum Entry {
+    Deposited { cents: i64, by: String, reference: String },
+    Withdrawn { cents: i64, reason: String },
+}
+
+impl Event for Entry {
+    const CATEGORY: &'static str = "account";
+}
+
+impl Entry {
+    pub(crate) fn deposited(n: usize) -> Self {
+        let (by, reference) = ("alice@example.org".into(), format!("invoice {n}, paid by transfer"));
+        Self::Deposited { cents: 1_250, by, reference }
+    }
+
+    pub(crate) const fn cents(&self) -> i64 {
+        match self {
+            Self::Deposited { cents, .. } => *cents,
+            Self::Withdrawn { cents, .. } => -*cents,
+        }
+    }
+}
+
+#[derive(Clone, Default)]
+pub(crate) struct Account {
+    pub(crate) cents: i64,
+}
+
+impl Aggregate for Account {
+    type Event = Entry;
+
+    fn apply(&mut self, event: &Entry) {
+        self.cents += event.cents();
+    }
+}
+
+pub(crate) fn new_event(n: usize) -> NewEvent {
+    event::encode(&Entry::deposited(n), EventId::new(Uuid::now_v7())).unwrap()
+}
+
+pub(crate) fn account(id: impl std::fmt::Display) -> StreamId {
+    StreamId::new(Entry::CATEGORY, id.to_string()).unwrap()
+}

@@ -1,0 +1,86 @@
+//! Interleaved runs, medians, verdicts.
+
+use std::time::{Duration, Instant};
+
+/// What is compared: our rate, a floor's rate, and how much of it ours must be.
+pub(crate) struct Bar<'a> {
+    pub(crate) what: &'a str,
+    pub(crate) floor: &'a str,
+    pub(crate) at_least: f64,
+    pub(crate) unit: &'a str,
+}
+
+/// Rates of the runs of one subject.
+pub(crate) type Rates = Vec<f64>;
+
+/// How many runs there are.
+pub(crate) fn runs() -> usize {
+    let asked = std::env::var("FREEHOLD_BENCH_RUNS").ok().and_then(|text| text.parse().ok());
+    asked.unwrap_or(5).max(1)
+}
+
+/// Runs the subjects in turn, `runs()` times each after one round that does not count. The answers are rates,
+/// a list for each subject.
+pub(crate) fn interleave(subjects: &mut [&mut dyn FnMut() -> f64]) -> Vec<Rates> {
+    let mut rates = vec![Rates::new(); subjects.len()];
+    for round in 0..=runs() {
+        for (subject, rates) in subjects.iter_mut().zip(&mut rates) {
+            let rate = subject();
+            if round > 0 {
+                rates.push(rate);
+            }
+        }
+    }
+    rates
+}
+
+/// How many a second.
+pub(crate) fn rate(count: usize, took: Duration) -> f64 {
+    count as f64 / took.as_secs_f64()
+}
+
+/// How many a second `work` does, if it does `count`.
+pub(crate) fn timed(count: usize, work: impl FnOnce()) -> f64 {
+    let began = Instant::now();
+    work();
+    rate(count, began.elapsed())
+}
+
+impl Bar<'_> {
+    /// Prints ratio, bar, and pass or fail. Whether it holds.
+    pub(crate) fn judge(&self, ours: &Rates, floor: &Rates) -> bool {
+        let mut ratios: Vec<f64> = ours.iter().zip(floor).map(|(ours, floor)| ours / floor).collect();
+        let ratio = median(&mut ratios);
+        let holds = ratio >= self.at_least;
+        let (worst, best) = (ratios[0], ratios[ratios.len() - 1]);
+        println!(
+            "{}: {:.0} {unit}, {}: {:.0} {unit}\n    ratio {ratio:.2} (of {} runs, {worst:.2} to {best:.2}), bar {:.2}: {}",
+            self.what,
+            median(&mut ours.clone()),
+            self.floor,
+            median(&mut floor.clone()),
+            ratios.len(),
+            self.at_least,
+            if holds { "pass" } else { "FAIL" },
+            unit = self.unit,
+        );
+        holds
+    }
+}
+
+/// Sorts, and takes the middle.
+fn median(values: &mut [f64]) -> f64 {
+    values.sort_by(f64::total_cmp);
+    let middle = values.len() / 2;
+    if values.len() % 2 == 1 {
+        values[middle]
+    } else {
+        f64::midpoint(values[middle - 1], values[middle])
+    }
+}
+
+/// A runtime of two workers: what every subject with tasks runs on.
+pub(crate) fn runtime() -> tokio::runtime::Runtime {
+    let mut builder = tokio::runtime::Builder::new_multi_thread();
+    builder.worker_threads(2).enable_all().build().unwrap()
+}

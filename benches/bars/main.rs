@@ -1,0 +1,47 @@
+//! Speed, as a ratio to a floor in the same run.
+//!
+//! A floor is the bare driver with the same schema, durability, payload, tasks and checks, tuned as well as
+//! ours. Runs are interleaved, ours and the floor's in turn; a bar holds when the median of the ratios of
+//! neighbouring runs meets it. `cargo bench --bench bars [-- NAME…]` runs all of them, or those whose names
+//! hold one of the given words; `FREEHOLD_BENCH_RUNS` sets how many runs (5).
+
+#![allow(
+    clippy::cast_precision_loss,
+    clippy::expect_used,
+    clippy::indexing_slicing,
+    clippy::print_stdout,
+    clippy::unwrap_used,
+    missing_docs,
+    reason = "a measurement may panic, and prints"
+)]
+
+mod bare;
+mod entry;
+mod harness;
+mod hot_stream;
+mod memory_append;
+mod sqlite_append;
+mod sqlite_read;
+mod year;
+
+use std::process::ExitCode;
+
+fn main() -> ExitCode {
+    let words: Vec<String> = std::env::args().skip(1).filter(|word| !word.starts_with('-')).collect();
+    let wanted =
+        |name: &str| words.is_empty() || words.iter().any(|word| name.contains(word.as_str()));
+    let bars: [(&str, fn() -> bool); 5] = [
+        ("memory_append", memory_append::run),
+        ("sqlite_append", sqlite_append::run),
+        ("sqlite_read", sqlite_read::run),
+        ("hot_stream", hot_stream::run),
+        ("year", year::run),
+    ];
+    let mut held = true;
+    for (name, run) in bars {
+        if wanted(name) {
+            held &= run();
+        }
+    }
+    if held { ExitCode::SUCCESS } else { ExitCode::FAILURE }
+}

@@ -1,0 +1,82 @@
+//! Memory: 64 tasks that append.
+
+use std::collections::{HashMap, HashSet};
+use std::sync::{Arc, Mutex};
+
+use freehold::backend::memory::MemoryStore;
+use freehold::{
+    Commit, EventId, NewEvent, Position, RecordedEvent, Recording, Store, StreamId, StreamVersion,
+};
+
+use crate::entry;
+use crate::harness::{Bar, interleave, runtime, timed};
+
+const TASKS: usize = 64;
+const APPENDS: usize = 2_000;
+
+pub(crate) fn run() -> bool {
+    let rates = interleave(&mut [&mut ours, &mut locked_map]);
+    let what = "memory_append: 64 tasks";
+    let floor = "a locked map of vectors with a global log";
+    Bar { what, floor, at_least: 0.8, unit: "appends/s" }.judge(&rates[0], &rates[1])
+}
+
+fn ours() -> f64 {
+    let store = MemoryStore::new();
+    in_tasks(async move |stream, version, event| {
+        let commit = Commit::new().append(&stream, StreamVersion::new(version), [event]);
+        store.commit(commit).await.unwrap().token().position()
+    })
+}
+
+/// What one would write by hand: streams, a global log, and the ids that tell a repetition.
+#[derive(Default)]
+struct Map {
+    streams: HashMap<StreamId, Vec<RecordedEvent>>,
+    log: Vec<RecordedEvent>,
+    ids: HashSet<EventId>,
+}
+
+fn locked_map() -> f64 {
+    let map = Arc::new(Mutex::new(Map::default()));
+    in_tasks(async move |stream, version, event| {
+        let map = &mut *map.lock().unwrap();
+        assert!(map.ids.insert(event.id()));
+        let position = Position::new(map.log.len() as u64 + 1);
+        let events = map.streams.entry(stream.clone()).or_default();
+        assert_eq!(events.len() as u64, version);
+        let recorded_at = chrono::Utc::now();
+        let version = StreamVersion::new(version + 1);
+        let event = event.recorded(Recording { stream, version, position, recorded_at });
+        events.push(event.clone());
+        map.log.push(event);
+        position
+    })
+}
+
+fn in_tasks<F, Fut>(append: F) -> f64
+where
+    F: Fn(StreamId, u64, NewEvent) -> Fut + Clone + Send + 'static,
+    Fut: Future<Output = Position> + Send,
+{
+    let runtime = runtime();
+    let event = entry::new_event(0);
+    timed(TASKS * APPENDS, || {
+        runtime.block_on(async {
+            let tasks = (0..TASKS).map(|task| {
+                let (append, stream, event) = (append.clone(), entry::account(task), event.clone());
+                tokio::spawn(async move {
+                    for n in 0..APPENDS {
+                        let id = EventId::new(uuid::Uuid::from_u64_pair(task as u64 + 1, n as u64));
+                        let event =
+                            NewEvent::new(id, event.name().clone(), event.data().clone());
+                        append(stream.clone(), n as u64, event).await;
+                    }
+                })
+            });
+            for task in tasks.collect::<Vec<_>>() {
+                task.await.unwrap();
+            }
+        });
+    })
+}

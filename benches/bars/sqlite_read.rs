@@ -1,0 +1,104 @@
+//! SQLite: reading a stream of 100 events as typed events.
+
+use freehold::backend::sqlite::SqliteStore;
+use freehold::{Commit, EventStoreExt, ExpectedVersion, Store, StreamVersion, event};
+use rusqlite::Connection;
+
+use crate::entry::Entry;
+use crate::harness::{Bar, interleave, runtime, timed};
+use crate::{bare, entry};
+
+const EVENTS: usize = 100;
+const STREAMS: usize = 50;
+const READS: usize = 4_000;
+
+pub(crate) fn run() -> bool {
+    let dir = tempfile::tempdir().unwrap();
+    let path = dir.path().join("read.db");
+    let conn = bare::connect(&path);
+    let runtime = runtime();
+    let store = runtime.block_on(SqliteStore::open(&path)).unwrap();
+    let streams: Vec<_> = (0..STREAMS).map(entry::account).collect();
+    runtime.block_on(async {
+        for stream in &streams {
+            let events = (0..EVENTS).map(entry::new_event);
+            let commit = Commit::new().append(stream, ExpectedVersion::NoStream, events);
+            store.commit(commit).await.unwrap();
+        }
+    });
+    let mut ours = || {
+        timed(READS, || {
+            runtime.block_on(async {
+                for n in 0..READS {
+                    let stream = &streams[n % STREAMS];
+                    let events = store.read_tail(stream, StreamVersion::NONE).await.unwrap();
+                    let cents = events.iter().map(|e| event::decode::<Entry>(e).unwrap().cents());
+                    assert_eq!(cents.sum::<i64>(), 125_000);
+                }
+            });
+        })
+    };
+    let mut floor = || {
+        timed(READS, || {
+            for n in 0..READS {
+                let events = read_bare(&conn, &streams[n % STREAMS]);
+                assert_eq!(events.iter().map(Entry::cents).sum::<i64>(), 125_000);
+            }
+        })
+    };
+    let rates = interleave(&mut [&mut ours, &mut floor]);
+    let what = "sqlite_read: a stream of 100";
+    let floor = "bare rusqlite and serde_json on the caller's thread";
+    Bar { what, floor, at_least: 0.8, unit: "streams/s" }.judge(&rates[0], &rates[1])
+}
+
+/// The same typed events, with all that was recorded beside them.
+fn read_bare(conn: &Connection, stream: &freehold::StreamId) -> Vec<Entry> {
+    let mut select = conn
+        .prepare_cached(
+            "SELECT event_id, version, position, name, data, metadata, recorded_at
+             FROM freehold_events WHERE category = ?1 AND stream = ?2 AND version > 0
+             ORDER BY version LIMIT 1001",
+        )
+        .unwrap();
+    let mut rows = select.query([stream.category(), stream.id()]).unwrap();
+    let mut events = Vec::new();
+    let mut next = 1;
+    while let Some(row) = rows.next().unwrap() {
+        let id = row.get_ref(0).unwrap().as_blob().unwrap();
+        let version: i64 = row.get(1).unwrap();
+        let position: i64 = row.get(2).unwrap();
+        assert!(id.len() == 16 && version == next && position > 0);
+        next += 1;
+        events.push(read_entry(row.get_ref(3).unwrap().as_str().unwrap(), row.get_ref(4).unwrap().as_blob().unwrap()));
+        let _: Option<String> = row.get(5).unwrap();
+        let _: i64 = row.get(6).unwrap();
+    }
+    events
+}
+
+/// What one would write by hand for each variant.
+fn read_entry(name: &str, data: &[u8]) -> Entry {
+    #[derive(serde::Deserialize)]
+    struct Deposited {
+        cents: i64,
+        by: String,
+        reference: String,
+    }
+    #[derive(serde::Deserialize)]
+    struct Withdrawn {
+        cents: i64,
+        reason: String,
+    }
+    match name {
+        "Deposited" => {
+            let Deposited { cents, by, reference } = serde_json::from_slice(data).unwrap();
+            Entry::Deposited { cents, by, reference }
+        }
+        "Withdrawn" => {
+            let Withdrawn { cents, reason } = serde_json::from_slice(data).unwrap();
+            Entry::Withdrawn { cents, reason }
+        }
+        other => panic!("{other}"),
+    }
+}

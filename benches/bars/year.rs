@@ -1,0 +1,5 @@
+//! y
+
+pub(crate) fn run() -> bool {
+    true
+}

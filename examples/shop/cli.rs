@@ -1,0 +1,122 @@
+//! The command line.
+
+use std::path::PathBuf;
+
+use clap::{Args, Parser, Subcommand};
+
+use super::contracts::{InvoiceNo, Money};
+
+/// What a code begins with.
+const STOCK: u64 = 100;
+/// The highest total that a card is charged.
+const CARD_LIMIT: u32 = 500;
+/// The most invoices under way at a time that may be asked for.
+const CONCURRENCY_MAX: i64 = 1_024;
+
+/// Three services, each with its own database, replay the invoices of a shop.
+///
+/// Without a command it replays the day that comes with it.
+#[derive(Debug, Parser)]
+#[command(name = "shop", version)]
+pub struct Cli {
+    /// What to do.
+    #[command(subcommand)]
+    pub command: Option<Task>,
+}
+
+/// What to do.
+#[derive(Debug, Subcommand)]
+pub enum Task {
+    /// Replay invoices from CSV files.
+    Replay(Replay),
+    /// Ship a confirmed order.
+    Ship(Ship),
+    /// Print what the three services know of an invoice, in the order of time.
+    History(History),
+}
+
+/// Which invoices to replay, and how.
+#[derive(Debug, Args)]
+pub struct Replay {
+    /// CSV files with the columns InvoiceNo, StockCode, Description, Quantity, InvoiceDate, UnitPrice,
+    /// CustomerID and Country; an invoice may go on in the next file.
+    #[arg(required = true, value_name = "FILE")]
+    pub files: Vec<PathBuf>,
+    /// How to replay them.
+    #[command(flatten)]
+    pub settings: Settings,
+    /// Where to keep the databases; a second run goes on where the first one ended. Without it, they go
+    /// when the command ends.
+    #[arg(long, value_name = "DIR")]
+    pub data: Option<PathBuf>,
+    /// Print the summary as one JSON object, and nothing else.
+    #[arg(long)]
+    pub json: bool,
+}
+
+/// How to replay.
+#[derive(Clone, Debug, Args)]
+pub struct Settings {
+    /// The units of each stock code when it is first met.
+    #[arg(long, value_name = "N", default_value_t = STOCK)]
+    pub stock: u64,
+    /// The highest total that a card is charged.
+    #[arg(long, value_name = "D", default_value_t = CARD_LIMIT.into(), value_parser = card_limit)]
+    pub card_limit: Money,
+    /// How many invoices are under way at a time; with 1, one after the other.
+    #[arg(long, value_name = "N", default_value_t = 1, value_parser = concurrency())]
+    pub concurrency: u16,
+}
+
+/// What to ship.
+#[derive(Debug, Args)]
+pub struct Ship {
+    /// The number of the order's invoice.
+    #[arg(value_parser = invoice)]
+    pub invoice: InvoiceNo,
+    /// The carrier's number.
+    pub tracking: String,
+    /// Where the databases are.
+    #[arg(long, value_name = "DIR")]
+    pub data: PathBuf,
+}
+
+/// Whose history.
+#[derive(Debug, Args)]
+pub struct History {
+    /// The number of the invoice.
+    #[arg(value_parser = invoice)]
+    pub invoice: InvoiceNo,
+    /// Where the databases are.
+    #[arg(long, value_name = "DIR")]
+    pub data: PathBuf,
+}
+
+impl Replay {
+    /// The replay of one file, as usual.
+    #[must_use]
+    pub fn of(file: PathBuf) -> Self {
+        Self { files: vec![file], settings: Settings::default(), data: None, json: false }
+    }
+}
+
+impl Default for Settings {
+    fn default() -> Self {
+        Self { stock: STOCK, card_limit: CARD_LIMIT.into(), concurrency: 1 }
+    }
+}
+
+fn card_limit(text: &str) -> Result<Money, String> {
+    match text.parse::<Money>() {
+        Ok(limit) if !limit.is_negative() => Ok(limit),
+        _ => Err("a limit is a decimal number that is not below zero, as 500 or 99.95".to_owned()),
+    }
+}
+
+fn concurrency() -> impl clap::builder::TypedValueParser<Value = u16> {
+    clap::value_parser!(u16).range(1..=CONCURRENCY_MAX)
+}
+
+fn invoice(text: &str) -> Result<InvoiceNo, String> {
+    InvoiceNo::new(text).ok_or_else(|| "an invoice's number is 1 to 190 bytes".to_owned())
+}

@@ -1,0 +1,21 @@
+//! The Payment service: money. Its database is `payment.db`, and nobody else reads it.
+//!
+//! It keeps a ledger by double entry. A charge debits the customer's card and credits the sales, a refund
+//! debits the refunds and credits the card, each in one commit: the sum over all accounts is zero after every
+//! commit, and so at every position that a reader can find the log at.
+//!
+//! In reading order: `events`, what can happen; `aggregate`, what may happen when; `service`, the face that
+//! others see; `queries`, what is read back.
+
+mod aggregate;
+mod events;
+mod queries;
+mod service;
+
+// All that comes in from outside: the published language.
+use super::contracts;
+
+pub use aggregate::{Answer, Balance, Payment, Refusal, Terms};
+pub use events::{Account, EntryEvent, PaymentEvent, TermsEvent, Transfer};
+pub use queries::Figures;
+pub use service::{PaymentOwner, PaymentService, PaymentStore};

@@ -1,0 +1,213 @@
+//! The face of the service: commands, each of which may be repeated.
+
+use std::path::Path;
+
+use freehold::aggregate::Prepared;
+use freehold::backend::sqlite::SqliteStore;
+use freehold::event::{self, EventError};
+use freehold::{
+    BackendError, Commit, Event, EventId, ExpectedVersion, InvalidStreamId, Owned, Repository, Service,
+    Store, StreamId,
+};
+use tokio::sync::OnceCell;
+
+use super::aggregate::{Answer, Payment, Refusal, Terms};
+use super::contracts::{Command, Customer, Failure, Feed, Money};
+use super::events::{Account, EntryEvent, PaymentEvent};
+
+/// The one stream of the terms.
+const TERMS: &str = "shop";
+
+/// The proof of being the Payment service; nothing outside this file can make one.
+#[derive(Debug)]
+pub struct PaymentOwner(());
+
+impl Service for PaymentOwner {
+    const NAME: &'static str = "payment";
+}
+
+/// The database of the Payment service, in nobody else's hands.
+pub type PaymentStore = Owned<PaymentOwner, SqliteStore>;
+
+/// The Payment service.
+#[derive(Debug)]
+pub struct PaymentService {
+    owner: PaymentOwner,
+    store: PaymentStore,
+    payments: Repository<Payment>,
+    terms: Repository<Terms>,
+    /// The highest total that a card is charged, once it is agreed on: it never changes.
+    card_limit: OnceCell<Money>,
+}
+
+impl PaymentService {
+    /// Opens the service's database in `folder`.
+    ///
+    /// # Errors
+    /// [`BackendError`] if the file cannot be opened.
+    ///
+    /// # Cancel safety
+    /// Dropping the future may leave an empty database.
+    pub async fn open(folder: &Path) -> Result<PaymentStore, BackendError> {
+        let store = SqliteStore::open(folder.join("payment.db")).await?;
+        Ok(Owned::claim(&PaymentOwner(()), store))
+    }
+
+    /// The service on its database.
+    #[must_use]
+    pub fn new(store: PaymentStore) -> Self {
+        let owner = PaymentOwner(());
+        let handle = store.get(&owner);
+        let payments = Repository::new(handle.clone());
+        let terms = Repository::new(handle.clone());
+        Self { owner, store, payments, terms, card_limit: OnceCell::new() }
+    }
+
+    /// The highest total that a card is charged, if that is agreed on.
+    ///
+    /// # Errors
+    /// [`Failure::Failed`] if it cannot be read.
+    ///
+    /// # Cancel safety
+    /// Reading changes nothing.
+    pub async fn agreed(&self) -> Result<Option<Money>, Failure> {
+        match self.terms.load(TERMS).await {
+            Ok(terms) => Ok(terms.card_limit().cloned()),
+            Err(error) => Err(Failure::failed(PaymentOwner::NAME, "read its terms", error)),
+        }
+    }
+
+    /// Agrees on the highest total that a card is charged, once and for all.
+    ///
+    /// # Errors
+    /// [`Failure::Refused`] if another limit was agreed on.
+    ///
+    /// # Cancel safety
+    /// Ask again to know whether it happened; it happens once. So it is with every command here.
+    pub async fn agree(&self, card_limit: &Money) -> Result<(), Failure> {
+        match self.terms.execute(TERMS, |terms| terms.agree(card_limit)).await {
+            Ok(_) => Ok(()),
+            Err(error) => Err(Failure::command(PaymentOwner::NAME, "agree on terms", error)),
+        }
+    }
+
+    /// Charges the customer's card, or declines if the amount is above the limit.
+    ///
+    /// # Errors
+    /// [`Failure::Refused`] if the invoice is a return.
+    ///
+    /// # Cancel safety
+    /// As [`PaymentService::agree`].
+    pub async fn charge(
+        &self,
+        command: &Command,
+        customer: Customer,
+        amount: &Money,
+    ) -> Result<Answer, Failure> {
+        let limit = self.card_limit().await?;
+        let decide = |payment: &Payment| payment.charge(customer, amount, limit);
+        let payment = self.run(command, "charge a card", decide).await?;
+        payment.answer().ok_or_else(|| {
+            Failure::failed(PaymentOwner::NAME, "charge a card", "the charge has no answer")
+        })
+    }
+
+    /// Pays the total of a return back.
+    ///
+    /// # Errors
+    /// [`Failure::Refused`] if the invoice is an order.
+    ///
+    /// # Cancel safety
+    /// As [`PaymentService::agree`].
+    pub async fn refund(
+        &self,
+        command: &Command,
+        customer: Customer,
+        amount: &Money,
+    ) -> Result<(), Failure> {
+        let decide = |payment: &Payment| payment.refund(customer, amount);
+        self.run(command, "pay back", decide).await.map(|_| ())
+    }
+
+    /// The service's own events.
+    pub(super) fn feed(&self) -> Feed<'_> {
+        Feed::new(PaymentOwner::NAME, self.store.get(&self.owner))
+    }
+
+    async fn card_limit(&self) -> Result<&Money, Failure> {
+        let read = async || {
+            let agreed = self.agreed().await?;
+            agreed.ok_or_else(|| Failure::Refused {
+                service: PaymentOwner::NAME,
+                reason: "no terms are agreed on".to_owned(),
+            })
+        };
+        self.card_limit.get_or_try_init(read).await
+    }
+
+    /// Decides, and commits the payment together with its two entries. Returns the payment after it.
+    async fn run(
+        &self,
+        command: &Command,
+        task: &'static str,
+        decide: impl Fn(&Payment) -> Result<Vec<PaymentEvent>, Refusal> + Send + Sync,
+    ) -> Result<Payment, Failure> {
+        let failed = |error| Failure::failed(PaymentOwner::NAME, task, error);
+        let prepared = self
+            .payments
+            .execute(command.invoice().stream(), decide)
+            .command_id(command.id())
+            .metadata(command.metadata())
+            .prepare()
+            .await
+            .map_err(|error| Failure::command(PaymentOwner::NAME, task, error))?;
+        let mut payment = **prepared.before();
+        for event in prepared.events() {
+            freehold::Aggregate::apply(&mut payment, event);
+        }
+        let commit = with_entries(prepared, command).map_err(|error| failed(error.into()))?;
+        if !commit.is_empty() {
+            let store = self.store.get(&self.owner);
+            let _: freehold::Committed =
+                store.commit(commit).await.map_err(|error| failed(error.into()))?;
+        }
+        Ok(payment)
+    }
+}
+
+/// Why an entry cannot be made.
+#[derive(Debug, thiserror::Error)]
+enum EntryError {
+    #[error(transparent)]
+    Event(#[from] EventError),
+    #[error(transparent)]
+    Account(#[from] InvalidStreamId),
+}
+
+/// The payment's commit, and in it the two entries of each transfer. An entry is true whatever the balance
+/// is, so it expects no version of its account: charges never wait for each other, though all of them
+/// credit the sales.
+fn with_entries(prepared: Prepared<Payment>, command: &Command) -> Result<Commit, EntryError> {
+    let mut next = prepared.events().len() as u64;
+    let mut entries = Commit::new();
+    for event in prepared.events() {
+        let (PaymentEvent::PaymentProcessed(transfer) | PaymentEvent::PaymentRefunded(transfer)) = event
+        else {
+            continue;
+        };
+        let amount = || transfer.amount.clone();
+        let both: [(Account, EntryEvent); 2] = [
+            (transfer.debit, EntryEvent::Debited { amount: amount() }),
+            (transfer.credit, EntryEvent::Credited { amount: amount() }),
+        ];
+        for (account, entry) in both {
+            let stream = StreamId::new(EntryEvent::CATEGORY, account.stream())?;
+            // The ids of the payment's own events come first.
+            let entry = event::encode(&entry, EventId::of_command(command.id(), next))?;
+            next += 1;
+            let entry = entry.with_metadata(command.metadata());
+            entries = entries.append(&stream, ExpectedVersion::Any, [entry]);
+        }
+    }
+    Ok(prepared.into_commit().and(entries))
+}

@@ -1,0 +1,124 @@
+//! From files to a summary.
+
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
+use tokio::sync::mpsc;
+use tokio::task::{JoinError, JoinSet, spawn_blocking};
+
+use super::cli::Settings;
+use super::contracts::Failure;
+use super::driver::Driver;
+use super::input::{BadInput, Bounds, Invoice, Invoices, Plan};
+use super::problem::Problem;
+use super::summary::Summary;
+
+/// Checks every row of all files, and plans what to replay. Nothing is written.
+///
+/// # Errors
+/// [`Problem::Input`] says where the first one is that cannot be used.
+///
+/// # Cancel safety
+/// Reading changes nothing.
+pub async fn check(files: Vec<PathBuf>) -> Result<Plan, Problem> {
+    let checked = spawn_blocking(move || Plan::read(&files, &Bounds::default())).await;
+    Ok(checked.map_err(died)??)
+}
+
+/// Replays all that is not replayed yet, and sums up what the services then know.
+///
+/// # Errors
+/// [`Problem::Input`] or [`Problem::Usage`] before anything is written, if the folder holds another replay;
+/// [`Problem::Service`] if a service fails.
+///
+/// # Cancel safety
+/// Run it again to go on where it ended.
+pub async fn run(driver: Driver, mut plan: Plan, settings: &Settings) -> Result<Summary, Problem> {
+    driver.check_terms(settings.stock, &settings.card_limit).await?;
+    let mut same = Ok(());
+    let open = driver
+        .orders()
+        .known(|known| {
+            if same.is_ok() {
+                same = plan.recorded(known.flow, known.fingerprint);
+            }
+        })
+        .await?;
+    same?;
+    // All is checked: from here on, things happen.
+    driver.agree(settings.stock, &settings.card_limit).await?;
+    for invoice in open {
+        driver.finish(invoice).await?;
+    }
+    let driver = Arc::new(driver);
+    let progress = progress(plan.remaining());
+    let done = settle_all(&driver, plan, settings.concurrency.into(), &progress).await;
+    progress.finish_and_clear();
+    done?;
+    Ok(Summary::read(&driver).await?)
+}
+
+/// Settles every invoice of the plan, at most `concurrency` at a time, begun in the order of the plan.
+async fn settle_all(
+    driver: &Arc<Driver>,
+    plan: Plan,
+    concurrency: usize,
+    progress: &ProgressBar,
+) -> Result<(), Problem> {
+    let mut invoices = read_ahead(plan, concurrency);
+    let mut under_way = JoinSet::new();
+    while let Some(invoice) = invoices.recv().await {
+        let invoice = invoice?;
+        if under_way.len() >= concurrency {
+            ended(under_way.join_next().await, progress)?;
+        }
+        let driver = Arc::clone(driver);
+        under_way.spawn(async move { driver.settle(invoice).await });
+    }
+    while !under_way.is_empty() {
+        ended(under_way.join_next().await, progress)?;
+    }
+    Ok(())
+}
+
+/// Reads the invoices on a thread that may block, at most `ahead` of those that are asked for.
+fn read_ahead(plan: Plan, ahead: usize) -> mpsc::Receiver<Result<Invoice, BadInput>> {
+    let (out, invoices) = mpsc::channel(ahead);
+    spawn_blocking(move || {
+        let mut plan = Invoices::new(plan);
+        while let Some(invoice) = plan.read_next().transpose() {
+            let was_last = invoice.is_err();
+            // When nobody listens any more, the replay has failed and says why.
+            if out.blocking_send(invoice).is_err() || was_last {
+                return;
+            }
+        }
+    });
+    invoices
+}
+
+fn ended(
+    one: Option<Result<Result<(), Failure>, JoinError>>,
+    progress: &ProgressBar,
+) -> Result<(), Problem> {
+    if let Some(done) = one {
+        done.map_err(died)??;
+        progress.inc(1);
+    }
+    Ok(())
+}
+
+/// A bar on standard error; nobody sees it where that is no terminal.
+fn progress(invoices: usize) -> ProgressBar {
+    let target = ProgressDrawTarget::stderr();
+    let bar = ProgressBar::with_draw_target(Some(invoices as u64), target);
+    match ProgressStyle::with_template("{wide_bar} {pos}/{len} invoices, {eta} left") {
+        Ok(style) => bar.with_style(style),
+        Err(_) => bar,
+    }
+}
+
+fn died(error: JoinError) -> Problem {
+    Problem::other("finish a task", error)
+}

@@ -1,0 +1,97 @@
+//! What the services say in the end.
+
+use serde::Serialize;
+
+use super::contracts::{Failure, Money, Units};
+use super::driver::Driver;
+use super::problem::Problem;
+
+/// What somebody who has seen the day may want to see.
+pub const WHAT_NEXT: &str = "
+What to try next, each after `cargo run --release --example shop --`:
+  replay examples/shop/data/2010-12-01.csv --stock 7 --card-limit 50   other settings, or other files
+  replay examples/shop/data/2010-12-01.csv --data DIR                  keep the databases; kill it, run it again
+  history 536365 --data DIR                                            one invoice over the three services
+  ship 536365 TRACK-1 --data DIR                                       refused unless the order is confirmed
+  replay examples/shop/data/2010-12-01.csv --concurrency 64 --json     many at a time, for programs to read
+";
+
+/// What the services say in the end, each from its own events.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct Summary {
+    invoices: u64,
+    orders: u64,
+    confirmed: u64,
+    cancelled_out_of_stock: u64,
+    cancelled_payment_declined: u64,
+    returns: u64,
+    rejected: u64,
+    units_sold: Units,
+    units_restocked: Units,
+    revenue: Money,
+    refunded: Money,
+    skus: u64,
+    stock_on_hand: Units,
+}
+
+impl Summary {
+    /// Reads the figures of all three services.
+    ///
+    /// # Errors
+    /// [`Failure::Failed`] if one cannot read its events.
+    ///
+    /// # Cancel safety
+    /// Reading changes nothing.
+    pub async fn read(driver: &Driver) -> Result<Self, Failure> {
+        let (orders, goods, money) = tokio::try_join!(
+            driver.orders().figures(),
+            driver.inventory().figures(),
+            driver.payments().figures(),
+        )?;
+        Ok(Self {
+            invoices: orders.orders + orders.returns + orders.rejected,
+            orders: orders.orders,
+            confirmed: orders.confirmed,
+            cancelled_out_of_stock: orders.cancelled_out_of_stock,
+            cancelled_payment_declined: orders.cancelled_payment_declined,
+            returns: orders.returns,
+            rejected: orders.rejected,
+            units_sold: goods.units_sold,
+            units_restocked: goods.units_restocked,
+            revenue: money.revenue,
+            refunded: money.refunded,
+            skus: goods.skus,
+            stock_on_hand: goods.stock_on_hand,
+        })
+    }
+
+    /// One JSON object on one line.
+    ///
+    /// # Errors
+    /// [`Problem::Other`] never comes: every figure is a number or a text.
+    pub fn to_json(&self) -> Result<String, Problem> {
+        let json = serde_json::to_string(self).map_err(|error| Problem::other("sum up", error))?;
+        Ok(json + "\n")
+    }
+
+    /// A table for people.
+    #[must_use]
+    pub fn to_table(&self) -> String {
+        let rows: [(&str, &dyn std::fmt::Display); 13] = [
+            ("invoices", &self.invoices),
+            ("  orders", &self.orders),
+            ("    confirmed", &self.confirmed),
+            ("    cancelled, out of stock", &self.cancelled_out_of_stock),
+            ("    cancelled, payment declined", &self.cancelled_payment_declined),
+            ("  returns", &self.returns),
+            ("  rejected", &self.rejected),
+            ("units sold", &self.units_sold),
+            ("units restocked", &self.units_restocked),
+            ("revenue", &self.revenue),
+            ("refunded", &self.refunded),
+            ("stock codes", &self.skus),
+            ("stock on hand", &self.stock_on_hand),
+        ];
+        rows.iter().map(|(name, figure)| format!("{name:<33}{figure:>15}\n")).collect()
+    }
+}

@@ -1,0 +1,26 @@
+//! Logs in memory that outlive their handles, as files would.
+
+use std::collections::HashMap;
+use std::sync::{Arc, Mutex};
+
+use freehold::EventStore;
+use freehold::backend::memory::MemoryStore;
+use freehold::testkit::async_trait;
+use freehold::testkit::conformance::Harness;
+
+/// Logs by name; each lives as long as the harness.
+#[derive(Default)]
+pub struct InMemory(Mutex<HashMap<String, MemoryStore>>);
+
+impl InMemory {
+    pub fn log(&self, name: &str) -> MemoryStore {
+        self.0.lock().unwrap().entry(name.to_owned()).or_default().clone()
+    }
+}
+
+#[async_trait]
+impl Harness for InMemory {
+    async fn open(&self, log: &str) -> Arc<dyn EventStore> {
+        Arc::new(self.log(log))
+    }
+}
