@@ -1,5 +1,31 @@
 #![cfg_attr(docsrs, feature(doc_cfg))]
-//! freehold
+//! Data-management patterns for services that each own their data.
+//!
+//! A service writes what happened as *events*, in *streams*, and decides on the state it folds from them. Several
+//! streams, guards on others and a handled message become durable in one [`Commit`], or not at all; all streams
+//! together are one ordered feed that a reader can follow without missing anything. Every promise is a numbered
+//! clause of a port, with a test that any backend can be held to.
+//!
+//! # Where to begin
+//!
+//! - [`Event`]: a plain `serde` enum. [`Aggregate`]: a state folded from its events, whose commands are methods.
+//! - [`Repository`] runs commands on one stream, [`UnitOfWork`] on several; the module [`aggregate`] has a
+//!   complete example.
+//! - [`backend::memory::MemoryStore`] keeps everything in memory,
+#![cfg_attr(feature = "sqlite", doc = "  [`backend::sqlite::SqliteStore`] in a file.")]
+#![cfg_attr(not(feature = "sqlite"), doc = "  `backend::sqlite::SqliteStore` in a file.")]
+//! - [`Store`] and [`EventStore`] are what a backend implements, and where the guarantees are written down.
+//!
+//! # Features
+//!
+//! | feature | adds |
+//! |---|---|
+//! | *(none)* | the core and the store in memory |
+//! | `sqlite` | `backend::sqlite`: a durable store in one file, bundled, no server |
+//! | `testkit` | `testkit`: scenarios, the conformance suite, strategies, faults; for dev-dependencies |
+//! | `metrics` | counters and histograms through the `metrics` facade |
+//!
+//! Spans are `tracing`'s and always there.
 
 pub mod aggregate;
 pub mod backend;
@@ -16,3 +42,16 @@ pub use aggregate::unit_of_work::UnitOfWork;
 pub use event::contract::Event;
 pub use ports::*;
 pub use types::*;
+
+/// The first page and the guides, compiled and run with the other documentation tests.
+#[cfg(all(doctest, feature = "sqlite", feature = "testkit"))]
+mod guides {
+    #[doc = include_str!("../README.md")]
+    struct FirstPage;
+    #[doc = include_str!("../docs/events.md")]
+    struct Events;
+    #[doc = include_str!("../docs/sqlite.md")]
+    struct Sqlite;
+    #[doc = include_str!("../docs/recipes/unique.md")]
+    struct Unique;
+}

@@ -14,8 +14,10 @@ pub(crate) fn connect(path: &Path) -> Connection {
     drop(runtime.block_on(SqliteStore::open(path)).unwrap());
     drop(runtime);
     let conn = Connection::open(path).unwrap();
-    conn.execute_batch("PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL; PRAGMA cache_size = -8192")
-        .unwrap();
+    conn.execute_batch(
+        "PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL; PRAGMA cache_size = -8192",
+    )
+    .unwrap();
     conn.set_prepared_statement_cache_capacity(64);
     conn
 }
@@ -57,7 +59,7 @@ pub(crate) fn insert(conn: &Connection, stream: &StreamId, version: i64, event: 
 
 /// One transaction for one event, guarded by the version that is expected.
 pub(crate) fn append_alone(conn: &Connection, stream: &StreamId, expected: i64, event: &NewEvent) {
-    let mut batch = |sql| conn.prepare_cached(sql).unwrap().execute([]).unwrap();
+    let batch = |sql| conn.prepare_cached(sql).unwrap().execute([]).unwrap();
     batch("BEGIN IMMEDIATE");
     assert_eq!(version(conn, stream), expected);
     insert(conn, stream, expected + 1, event);

@@ -16,7 +16,8 @@ impl Event for Entry {
 
 impl Entry {
     pub(crate) fn deposited(n: usize) -> Self {
-        let (by, reference) = ("alice@example.org".into(), format!("invoice {n}, paid by transfer"));
+        let (by, reference) =
+            ("alice@example.org".into(), format!("invoice {n}, paid by transfer"));
         Self::Deposited { cents: 1_250, by, reference }
     }
 

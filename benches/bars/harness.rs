@@ -49,7 +49,8 @@ pub(crate) fn timed(count: usize, work: impl FnOnce()) -> f64 {
 impl Bar<'_> {
     /// Prints ratio, bar, and pass or fail. Whether it holds.
     pub(crate) fn judge(&self, ours: &Rates, floor: &Rates) -> bool {
-        let mut ratios: Vec<f64> = ours.iter().zip(floor).map(|(ours, floor)| ours / floor).collect();
+        let mut ratios: Vec<f64> =
+            ours.iter().zip(floor).map(|(ours, floor)| ours / floor).collect();
         let ratio = median(&mut ratios);
         let holds = ratio >= self.at_least;
         let (worst, best) = (ratios[0], ratios[ratios.len() - 1]);

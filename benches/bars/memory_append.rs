@@ -22,11 +22,27 @@ pub(crate) fn run() -> bool {
 }
 
 fn ours() -> f64 {
-    let store = MemoryStore::new();
-    in_tasks(async move |stream, version, event| {
+    in_tasks(&MemoryStore::new())
+}
+
+fn locked_map() -> f64 {
+    in_tasks(&Arc::<Mutex<Map>>::default())
+}
+
+trait Append: Clone + Send + Sync + 'static {
+    fn append(
+        &self,
+        stream: StreamId,
+        version: u64,
+        event: NewEvent,
+    ) -> impl Future<Output = Position> + Send;
+}
+
+impl Append for MemoryStore {
+    async fn append(&self, stream: StreamId, version: u64, event: NewEvent) -> Position {
         let commit = Commit::new().append(&stream, StreamVersion::new(version), [event]);
-        store.commit(commit).await.unwrap().token().position()
-    })
+        self.commit(commit).await.unwrap().token().position()
+    }
 }
 
 /// What one would write by hand: streams, a global log, and the ids that tell a repetition.
@@ -37,10 +53,9 @@ struct Map {
     ids: HashSet<EventId>,
 }
 
-fn locked_map() -> f64 {
-    let map = Arc::new(Mutex::new(Map::default()));
-    in_tasks(async move |stream, version, event| {
-        let map = &mut *map.lock().unwrap();
+impl Append for Arc<Mutex<Map>> {
+    async fn append(&self, stream: StreamId, version: u64, event: NewEvent) -> Position {
+        let map = &mut *self.lock().unwrap();
         assert!(map.ids.insert(event.id()));
         let position = Position::new(map.log.len() as u64 + 1);
         let events = map.streams.entry(stream.clone()).or_default();
@@ -51,26 +66,21 @@ fn locked_map() -> f64 {
         events.push(event.clone());
         map.log.push(event);
         position
-    })
+    }
 }
 
-fn in_tasks<F, Fut>(append: F) -> f64
-where
-    F: Fn(StreamId, u64, NewEvent) -> Fut + Clone + Send + 'static,
-    Fut: Future<Output = Position> + Send,
-{
+fn in_tasks(to: &impl Append) -> f64 {
     let runtime = runtime();
     let event = entry::new_event(0);
     timed(TASKS * APPENDS, || {
         runtime.block_on(async {
             let tasks = (0..TASKS).map(|task| {
-                let (append, stream, event) = (append.clone(), entry::account(task), event.clone());
+                let (to, stream, event) = (to.clone(), entry::account(task), event.clone());
                 tokio::spawn(async move {
                     for n in 0..APPENDS {
                         let id = EventId::new(uuid::Uuid::from_u64_pair(task as u64 + 1, n as u64));
-                        let event =
-                            NewEvent::new(id, event.name().clone(), event.data().clone());
-                        append(stream.clone(), n as u64, event).await;
+                        let event = NewEvent::new(id, event.name().clone(), event.data().clone());
+                        to.append(stream.clone(), n as u64, event).await;
                     }
                 })
             });

@@ -70,7 +70,10 @@ fn read_bare(conn: &Connection, stream: &freehold::StreamId) -> Vec<Entry> {
         let position: i64 = row.get(2).unwrap();
         assert!(id.len() == 16 && version == next && position > 0);
         next += 1;
-        events.push(read_entry(row.get_ref(3).unwrap().as_str().unwrap(), row.get_ref(4).unwrap().as_blob().unwrap()));
+        events.push(read_entry(
+            row.get_ref(3).unwrap().as_str().unwrap(),
+            row.get_ref(4).unwrap().as_blob().unwrap(),
+        ));
         let _: Option<String> = row.get(5).unwrap();
         let _: i64 = row.get(6).unwrap();
     }

@@ -38,8 +38,7 @@ pub enum Task {
 /// Which invoices to replay, and how.
 #[derive(Debug, Args)]
 pub struct Replay {
-    /// CSV files with the columns InvoiceNo, StockCode, Description, Quantity, InvoiceDate, UnitPrice,
-    /// CustomerID and Country; an invoice may go on in the next file.
+    /// CSV files of invoices; an invoice may go on in the next file.
     #[arg(required = true, value_name = "FILE")]
     pub files: Vec<PathBuf>,
     /// How to replay them.

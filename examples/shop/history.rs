@@ -35,9 +35,7 @@ pub async fn of(driver: &Driver, invoice: &InvoiceNo) -> Result<String, Failure>
 }
 
 /// Joins the trails by time. Within a service the order is that of its log, whatever its clock did.
-fn in_order(
-    trails: [(&'static str, Vec<RecordedEvent>); 3],
-) -> Vec<(&'static str, RecordedEvent)> {
+fn in_order(trails: [(&'static str, Vec<RecordedEvent>); 3]) -> Vec<(&'static str, RecordedEvent)> {
     let mut trails = trails.map(|(service, events)| (service, VecDeque::from(events)));
     let mut joined = Vec::new();
     loop {

@@ -8,6 +8,12 @@
 //! them; `input`, which reads the files; `cli`, `folder`, `replay`, `summary` and `history`, the program
 //! around.
 
+#![allow(
+    unnameable_types,
+    unreachable_pub,
+    reason = "a program exports nothing; `pub` marks what a part shows to the others"
+)]
+
 mod cli;
 mod contracts;
 mod driver;
@@ -29,9 +35,9 @@ use clap::Parser;
 use cli::{Cli, Replay, Task};
 use driver::Driver;
 use folder::Folder;
-use inventory::InventoryService;
-use order::OrderService;
-use payment::PaymentService;
+use inventory::service::InventoryService;
+use order::service::OrderService;
+use payment::service::PaymentService;
 use problem::Problem;
 
 /// The day that comes with the example.

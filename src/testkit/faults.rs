@@ -186,7 +186,7 @@ impl fmt::Debug for FaultyStore {
             .field("inner", &self.inner)
             .field("faults", &self.faults)
             .field("injected", &self.injected())
-            .finish()
+            .finish_non_exhaustive()
     }
 }
 

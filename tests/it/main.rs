@@ -9,3 +9,5 @@
 )]
 
 mod aggregate;
+mod mutants;
+mod testkit;

@@ -4,6 +4,9 @@ use std::error::Error;
 
 use freehold::aggregate::{ExecuteError, WorkError};
 
+/// What went wrong beneath.
+pub type Cause = Box<dyn Error + Send + Sync>;
+
 /// Why a service did not do what it was asked for.
 #[derive(Debug, thiserror::Error)]
 pub enum Failure {
@@ -23,17 +26,13 @@ pub enum Failure {
         /// What it was doing.
         task: &'static str,
         /// What went wrong.
-        source: Box<dyn Error + Send + Sync>,
+        source: Cause,
     },
 }
 
 impl Failure {
     /// `service` failed to do `task`, because of `source`.
-    pub fn failed(
-        service: &'static str,
-        task: &'static str,
-        source: impl Into<Box<dyn Error + Send + Sync>>,
-    ) -> Self {
+    pub fn failed(service: &'static str, task: &'static str, source: impl Into<Cause>) -> Self {
         Self::Failed { service, task, source: source.into() }
     }
 

@@ -4,7 +4,7 @@ use freehold::event::EventError;
 use freehold::{EventStore, Filter, Position, RecordedEvent};
 use uuid::Uuid;
 
-use super::Failure;
+use super::failure::{Cause, Failure};
 
 /// How many events are in memory at once.
 const EVENTS_PER_PAGE: usize = 1_000;
@@ -39,7 +39,7 @@ impl<'a> Feed<'a> {
         &self,
         mut each: impl FnMut(&RecordedEvent) -> Result<(), EventError> + Send,
     ) -> Result<(), Failure> {
-        let failed = |error| Failure::failed(self.service, "read its events", error);
+        let failed = |error: Cause| Failure::failed(self.service, "read its events", error);
         let filter = Filter::all();
         let mut after = Position::START;
         loop {

@@ -13,8 +13,8 @@ mod money;
 mod names;
 
 pub use command::{Clerk, Command, Step};
-pub use failure::Failure;
+pub use failure::{Cause, Failure};
 pub use feed::Feed;
 pub use line::{Line, Units, total, units_by_code};
-pub use money::{InvalidMoney, Money};
+pub use money::Money;
 pub use names::{Customer, InvoiceNo, NAME_BYTES_MAX, StockCode};

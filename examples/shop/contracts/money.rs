@@ -68,7 +68,7 @@ impl Money {
         let is_negative = carry < 0;
         if is_negative {
             // Nines without end on the left: carry once more, of the opposite amount.
-            limbs.iter_mut().for_each(|limb| *limb = -*limb);
+            limbs = limbs.into_iter().map(Neg::neg).collect();
             carry = -carry + self::carry(&mut limbs);
         }
         while carry > 0 {
@@ -86,7 +86,8 @@ impl Money {
             limbs.clear();
             fraction = 0;
         }
-        let limbs: Vec<u32> = limbs.into_iter().filter_map(|limb| u32::try_from(limb).ok()).collect();
+        let limbs: Vec<u32> =
+            limbs.into_iter().filter_map(|limb| u32::try_from(limb).ok()).collect();
         Self { is_negative: is_negative && !limbs.is_empty(), limbs, fraction }
     }
 }
@@ -186,17 +187,20 @@ fn power_of_ten(exponent: usize) -> i128 {
 
 impl fmt::Display for Money {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let mut text = String::from(if self.is_negative { "-" } else { "" });
         let (behind, whole) = self.limbs.split_at(self.fraction.min(self.limbs.len()));
-        let mut whole = whole.iter().rev();
-        text += &whole.next().unwrap_or(&0).to_string();
-        whole.for_each(|limb| text += &format!("{limb:09}"));
-        if !behind.is_empty() {
-            text.push('.');
-            behind.iter().rev().for_each(|limb| text += &format!("{limb:09}"));
-            text.truncate(text.trim_end_matches('0').len());
+        let digits = |limbs: &[u32]| -> String {
+            limbs.iter().rev().map(|limb| format!("{limb:09}")).collect()
+        };
+        let (whole, decimals) = (digits(whole), digits(behind));
+        let sign = if self.is_negative { "-" } else { "" };
+        let whole = match whole.trim_start_matches('0') {
+            "" => "0",
+            digits => digits,
+        };
+        match decimals.trim_end_matches('0') {
+            "" => f.pad(&format!("{sign}{whole}")),
+            decimals => f.pad(&format!("{sign}{whole}.{decimals}")),
         }
-        f.pad(&text)
     }
 }
 

@@ -4,9 +4,13 @@ use freehold::InvalidMetadata;
 
 use super::super::contracts::{Clerk, Command, Failure, InvoiceNo, Step, total, units_by_code};
 use super::super::input::{Content, Invoice};
-use super::super::inventory::{self, InventoryService};
-use super::super::order::{CancelReason, Intake, Open, OpenKind, OrderService};
-use super::super::payment::{self, PaymentService};
+use super::super::inventory::aggregate::Answer as Reserving;
+use super::super::inventory::service::InventoryService;
+use super::super::order::events::{CancelReason, Intake};
+use super::super::order::queries::{Open, OpenKind};
+use super::super::order::service::OrderService;
+use super::super::payment::aggregate::Answer as Charging;
+use super::super::payment::service::PaymentService;
 
 /// Speaks to the three services, which do not know of each other.
 #[derive(Debug)]
@@ -108,18 +112,18 @@ impl Driver {
         let ask = |step| self.clerk.asks(&order.invoice, step);
         let goods = units_by_code(&order.lines);
         match self.inventory.reserve(&ask(Step::Reserve), &goods).await? {
-            inventory::Answer::Reserved => {}
-            inventory::Answer::OutOfStock => {
+            Reserving::Reserved => {}
+            Reserving::OutOfStock => {
                 return self.cancel(&ask(Step::Cancel), CancelReason::OutOfStock).await;
             }
         }
         let total = total(&order.lines);
         match self.payments.charge(&ask(Step::Charge), order.customer, &total).await? {
-            payment::Answer::Charged => {
+            Charging::Charged => {
                 self.inventory.take(&ask(Step::Take)).await?;
                 self.orders.confirm(&ask(Step::Confirm)).await
             }
-            payment::Answer::Declined => {
+            Charging::Declined => {
                 self.inventory.release(&ask(Step::Release)).await?;
                 self.cancel(&ask(Step::Cancel), CancelReason::PaymentDeclined).await
             }

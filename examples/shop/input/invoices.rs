@@ -78,7 +78,9 @@ fn read(
     }
     let last = planned.more.last().unwrap_or(&planned.first).source;
     match (draft, plan.sources.get(last)) {
-        (Some(Draft { invoice, .. }), _) if invoice.fingerprint == planned.fingerprint => Ok(invoice),
+        (Some(Draft { invoice, .. }), _) if invoice.fingerprint == planned.fingerprint => {
+            Ok(invoice)
+        }
         (_, Some(source)) => Err(source.changed()),
         (_, None) => Err(BadInput::file("".as_ref(), "a file for every row")),
     }
@@ -123,9 +125,10 @@ impl Draft {
     /// The first row decides who buys.
     fn new(row: &Row<'_>) -> Self {
         let number = row.invoice.clone();
-        let content = match number.is_return() {
-            true => Content::Return(Vec::new()),
-            false => Content::Order(Vec::new()),
+        let content = if number.is_return() {
+            Content::Return(Vec::new())
+        } else {
+            Content::Order(Vec::new())
         };
         let fingerprint = number.flow();
         let invoice = Invoice { number, customer: row.customer, fingerprint, content };

@@ -73,13 +73,7 @@ impl Plan {
         Ok(plan)
     }
 
-    /// How many invoices there are.
-    #[must_use]
-    pub fn len(&self) -> usize {
-        self.invoices.len()
-    }
-
-    /// How many of them are not recorded yet.
+    /// How many invoices are not recorded yet.
     #[must_use]
     pub fn remaining(&self) -> usize {
         self.invoices.iter().filter(|invoice| !invoice.is_recorded).count()
@@ -90,7 +84,8 @@ impl Plan {
     /// # Errors
     /// [`BadInput`] if its rows here are others.
     pub fn recorded(&mut self, flow: Uuid, fingerprint: Uuid) -> Result<(), BadInput> {
-        let Some(invoice) = self.by_flow.get(&flow).and_then(|at| self.invoices.get_mut(*at)) else {
+        let Some(invoice) = self.by_flow.get(&flow).and_then(|at| self.invoices.get_mut(*at))
+        else {
             return Ok(());
         };
         invoice.is_recorded = true;
@@ -98,12 +93,14 @@ impl Plan {
             return Ok(());
         }
         let run = invoice.first;
-        let Some((source, columns)) = self.sources.get(run.source).zip(self.columns.get(run.source))
+        let Some((source, columns)) =
+            self.sources.get(run.source).zip(self.columns.get(run.source))
         else {
             return Ok(());
         };
         let at = columns.invoice_at(run.start.line);
-        let expected = "the same rows in all files together as when this invoice was replayed before";
+        let expected =
+            "the same rows in all files together as when this invoice was replayed before";
         Err(source.fault(Fault::new(at, expected)))
     }
 
@@ -120,7 +117,8 @@ impl Plan {
             let rows = self.planned(flow, run).map(|p| p.take(&row, run, follows, &mut buffer));
             if rows > Some(bounds.rows_per_invoice_max) {
                 let at: At = columns.invoice_at(record.start().line);
-                let expected = format!("at most {} rows of one invoice", bounds.rows_per_invoice_max);
+                let expected =
+                    format!("at most {} rows of one invoice", bounds.rows_per_invoice_max);
                 return Err(source.fault(Fault::new(at, expected)));
             }
             last = Some((flow, run.source));

@@ -205,9 +205,7 @@ impl Cutter {
     fn finish(&mut self, record: &mut Record) -> Result<bool, Fault> {
         match self.state {
             State::Quoted => Err(self.fault(record, "a closing quote before the file ends")),
-            State::Return => {
-                Err(self.fault(record, "a line feed after the carriage return"))
-            }
+            State::Return => Err(self.fault(record, "a line feed after the carriage return")),
             State::Start | State::Bare | State::Quote => {
                 self.end_row(record);
                 Ok(!record.fields.is_empty())

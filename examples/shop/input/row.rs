@@ -102,10 +102,11 @@ impl<'r> Row<'r> {
         let nothing = Field { text: "", place: 0, line: 0 };
         let mut fields = [nothing; NAMES.len()];
         for (place, (bytes, line)) in record.fields().enumerate() {
-            let text = str::from_utf8(bytes)
-                .map_err(|_| Fault::new(columns.at(place, line), "UTF-8"))?;
+            let text =
+                str::from_utf8(bytes).map_err(|_| Fault::new(columns.at(place, line), "UTF-8"))?;
             // A column of no interest must be readable too, and that is all.
-            if let Some((_, slot)) = columns.places.iter().zip(&mut fields).find(|(p, _)| **p == place)
+            if let Some((_, slot)) =
+                columns.places.iter().zip(&mut fields).find(|(p, _)| **p == place)
             {
                 *slot = Field { text, place, line };
             }
@@ -114,7 +115,8 @@ impl<'r> Row<'r> {
         let fault = |field: Field<'_>, expected: String| {
             Fault::new(columns.at(field.place, field.line), expected)
         };
-        let name = || format!("at most {NAME_BYTES_MAX} bytes, with control characters written %XX");
+        let name =
+            || format!("at most {NAME_BYTES_MAX} bytes, with control characters written %XX");
         let integer = || "an integer of 64 bits, as 12 or -3".to_owned();
         let decimal = || "a decimal number, as 2.55 or -3".to_owned();
         let number = || "nothing, or a number as 17850 or 17850.0".to_owned();

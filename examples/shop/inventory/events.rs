@@ -8,6 +8,10 @@ use serde::{Deserialize, Serialize};
 use super::contracts::{InvoiceNo, StockCode, Units};
 
 /// An event in the stream of one stock code.
+#[allow(
+    clippy::enum_variant_names,
+    reason = "a variant's name is the event's, and stands alone in the log"
+)]
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub enum StockEvent {
     /// The code was met for the first time, and this is what there is of it.

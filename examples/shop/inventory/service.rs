@@ -9,7 +9,7 @@ use freehold::{BackendError, Limits, Owned, Repository, Service, UnitOfWork};
 use tokio::sync::OnceCell;
 
 use super::aggregate::{Answer, Refusal, Reservation, Stock, Terms};
-use super::contracts::{Command, Failure, Feed, StockCode, Units};
+use super::contracts::{Cause, Command, Failure, Feed, StockCode, Units};
 use super::events::{Move, ReservationEvent, StockEvent};
 
 /// The one stream of the terms.
@@ -119,7 +119,7 @@ impl InventoryService {
             return Ok(answer);
         }
         // Another run of this very command was faster: what it answered stands in the reservation.
-        let failed = |error| Failure::failed(InventoryOwner::NAME, task, error);
+        let failed = |error: Cause| Failure::failed(InventoryOwner::NAME, task, error);
         let before = self.reservations.load(command.invoice().stream()).await;
         match before.map_err(|error| failed(error.into()))?.answered() {
             Ok(Some(answer)) => Ok(answer),
@@ -258,7 +258,7 @@ impl InventoryService {
         &self,
         command: &Command,
         task: &'static str,
-        body: impl AsyncFn(&mut Work) -> Result<T, WorkError<Refusal>>,
+        body: impl AsyncFn(&mut Work) -> Result<T, WorkError<Refusal>> + Clone,
     ) -> Result<Finished<T>, Failure> {
         let unit = UnitOfWork::new(self.store.get(&self.owner).clone());
         let unit = unit.command_id(command.id()).metadata(command.metadata());

@@ -91,12 +91,6 @@ impl Aggregate for Order {
 }
 
 impl Order {
-    /// How far it is.
-    #[must_use]
-    pub const fn status(&self) -> &Status {
-        &self.status
-    }
-
     /// Somebody orders.
     ///
     /// # Errors

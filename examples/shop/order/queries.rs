@@ -64,7 +64,12 @@ impl OrderService {
     /// Reading changes nothing.
     pub async fn figures(&self) -> Result<Figures, Failure> {
         let mut figures = Figures::default();
-        self.feed().read(|recorded| count(&mut figures, &event::decode(recorded)?)).await?;
+        self.feed()
+            .read(|recorded| {
+                count(&mut figures, &event::decode(recorded)?);
+                Ok(())
+            })
+            .await?;
         Ok(figures)
     }
 
@@ -78,12 +83,7 @@ impl OrderService {
     /// Reading changes nothing.
     pub async fn known(&self, mut each: impl FnMut(Known) + Send) -> Result<Vec<Open>, Failure> {
         let mut open: HashMap<StreamId, (u64, Open)> = HashMap::new();
-        self.feed()
-            .read(|recorded| {
-                follow(&mut open, recorded, &mut each)?;
-                Ok(())
-            })
-            .await?;
+        self.feed().read(|recorded| follow(&mut open, recorded, &mut each)).await?;
         let mut open: Vec<_> = open.into_values().collect();
         open.sort_unstable_by_key(|(position, _)| *position);
         Ok(open.into_iter().map(|(_, open)| open).collect())
@@ -101,7 +101,7 @@ impl OrderService {
     }
 }
 
-fn count(figures: &mut Figures, event: &OrderEvent) -> Result<(), EventError> {
+fn count(figures: &mut Figures, event: &OrderEvent) {
     let figure = match event {
         OrderEvent::OrderPlaced(_) => &mut figures.orders,
         OrderEvent::OrderConfirmed => &mut figures.confirmed,
@@ -113,10 +113,9 @@ fn count(figures: &mut Figures, event: &OrderEvent) -> Result<(), EventError> {
         }
         OrderEvent::InvoiceRejected { .. } => &mut figures.rejected,
         OrderEvent::ReturnAnnounced(_) => &mut figures.returns,
-        OrderEvent::OrderShipped { .. } | OrderEvent::ReturnCompleted => return Ok(()),
+        OrderEvent::OrderShipped { .. } | OrderEvent::ReturnCompleted => return,
     };
     *figure += 1;
-    Ok(())
 }
 
 fn follow(

@@ -153,8 +153,11 @@ impl OrderService {
         decide: impl Fn(&Order) -> Result<Vec<OrderEvent>, Refusal> + Send + Sync,
     ) -> Result<(), Failure> {
         let invoice = command.invoice().stream();
-        let done =
-            self.orders.execute(invoice, decide).command_id(command.id()).metadata(command.metadata());
+        let done = self
+            .orders
+            .execute(invoice, decide)
+            .command_id(command.id())
+            .metadata(command.metadata());
         match done.await {
             Ok(_) => Ok(()),
             Err(error) => Err(Failure::command(OrderOwner::NAME, task, error)),

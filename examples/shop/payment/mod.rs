@@ -7,15 +7,10 @@
 //! In reading order: `events`, what can happen; `aggregate`, what may happen when; `service`, the face that
 //! others see; `queries`, what is read back.
 
-mod aggregate;
-mod events;
-mod queries;
-mod service;
+pub mod aggregate;
+pub mod events;
+pub mod queries;
+pub mod service;
 
 // All that comes in from outside: the published language.
 use super::contracts;
-
-pub use aggregate::{Answer, Balance, Payment, Refusal, Terms};
-pub use events::{Account, EntryEvent, PaymentEvent, TermsEvent, Transfer};
-pub use queries::Figures;
-pub use service::{PaymentOwner, PaymentService, PaymentStore};

@@ -4,7 +4,7 @@ use freehold::event;
 use freehold::{Aggregate, Event, RecordedEvent, StreamId};
 
 use super::aggregate::Balance;
-use super::contracts::{Failure, InvoiceNo, Money};
+use super::contracts::{Cause, Failure, InvoiceNo, Money};
 use super::events::{Account, EntryEvent};
 use super::service::PaymentService;
 
@@ -27,7 +27,7 @@ impl PaymentService {
     /// Reading changes nothing.
     pub async fn figures(&self) -> Result<Figures, Failure> {
         let stream = |account: Account| StreamId::new(EntryEvent::CATEGORY, account.stream());
-        let failed = |error| Failure::failed("payment", "read its ledger", error);
+        let failed = |error: Cause| Failure::failed("payment", "read its ledger", error);
         let sales = stream(Account::Sales).map_err(|error| failed(error.into()))?;
         let refunds = stream(Account::Refunds).map_err(|error| failed(error.into()))?;
         let [mut sold, mut paid_back, mut all] = [const { Balance::NOTHING }; 3];

@@ -6,13 +6,13 @@ use freehold::aggregate::Prepared;
 use freehold::backend::sqlite::SqliteStore;
 use freehold::event::{self, EventError};
 use freehold::{
-    BackendError, Commit, Event, EventId, ExpectedVersion, InvalidStreamId, Owned, Repository, Service,
-    Store, StreamId,
+    BackendError, Commit, Event, EventId, ExpectedVersion, InvalidStreamId, Owned, Repository,
+    Service, Store, StreamId,
 };
 use tokio::sync::OnceCell;
 
 use super::aggregate::{Answer, Payment, Refusal, Terms};
-use super::contracts::{Command, Customer, Failure, Feed, Money};
+use super::contracts::{Cause, Command, Customer, Failure, Feed, Money};
 use super::events::{Account, EntryEvent, PaymentEvent};
 
 /// The one stream of the terms.
@@ -152,7 +152,7 @@ impl PaymentService {
         task: &'static str,
         decide: impl Fn(&Payment) -> Result<Vec<PaymentEvent>, Refusal> + Send + Sync,
     ) -> Result<Payment, Failure> {
-        let failed = |error| Failure::failed(PaymentOwner::NAME, task, error);
+        let failed = |error: Cause| Failure::failed(PaymentOwner::NAME, task, error);
         let prepared = self
             .payments
             .execute(command.invoice().stream(), decide)
@@ -191,7 +191,8 @@ fn with_entries(prepared: Prepared<Payment>, command: &Command) -> Result<Commit
     let mut next = prepared.events().len() as u64;
     let mut entries = Commit::new();
     for event in prepared.events() {
-        let (PaymentEvent::PaymentProcessed(transfer) | PaymentEvent::PaymentRefunded(transfer)) = event
+        let (PaymentEvent::PaymentProcessed(transfer) | PaymentEvent::PaymentRefunded(transfer)) =
+            event
         else {
             continue;
         };

@@ -89,7 +89,10 @@ impl Log {
         let mut versions = Vec::with_capacity(parts.appends.len());
         for append in parts.appends {
             let stream = append.stream;
-            let places = self.streams.entry(stream.clone()).or_default();
+            let places = match self.streams.get_mut(&stream) {
+                Some(places) => places,
+                None => self.streams.entry(stream.clone()).or_default(),
+            };
             for event in append.events {
                 let position = Position::new(self.feed.len() as u64 + 1);
                 places.push(position);

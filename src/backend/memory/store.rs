@@ -67,8 +67,9 @@ impl MemoryStore {
         let committed = {
             let mut log = self.log();
             let committed = log.write(parts, self.0.identity, || self.0.clock.now())?;
-            // Under the lock, so that no reader hears of a later head before an earlier one.
-            if !committed.is_duplicate() && events > 0 {
+            // Under the lock: whoever subscribes and then looks at the head under the same lock either sees
+            // this commit there or is counted here.
+            if events > 0 && !committed.is_duplicate() && self.0.head.receiver_count() > 0 {
                 self.0.head.send_replace(log.head());
             }
             committed

@@ -48,7 +48,11 @@ impl Log {
     /// A repetition is answered as the commit was, and writes nothing. After an error the transaction
     /// goes on without the commit, unless SQLite has rolled back all of it: then the connection is in
     /// autocommit mode.
-    pub(super) fn append(&self, conn: &Connection, parts: &Parts) -> Result<Committed, CommitError> {
+    pub(super) fn append(
+        &self,
+        conn: &Connection,
+        parts: &Parts,
+    ) -> Result<Committed, CommitError> {
         if let Some(key) = &parts.inbox
             && let Some(first) = duplicate::of_inbox(conn, self.id, key).map_err(failed)?
         {
@@ -63,7 +67,8 @@ impl Log {
             }
         };
         // A single row is undone by SQLite itself.
-        let single = parts.inbox.is_none() && matches!(&*parts.appends, [one] if one.events.len() == 1);
+        let single =
+            parts.inbox.is_none() && matches!(&*parts.appends, [one] if one.events.len() == 1);
         let written = if single {
             self.insert(conn, parts, &before)
         } else {

@@ -3,9 +3,9 @@
 use std::thread;
 
 use rusqlite::{Connection, Transaction, TransactionBehavior};
-use tokio::sync::mpsc;
+use tokio::sync::{mpsc, watch};
 
-use super::error::{BACKEND, backend, fault_of};
+use super::error::{BACKEND, backend, fault_of, is_constraint};
 use super::job::{Broken, Job};
 use super::writer::Writer;
 use crate::ports::{CommitError, Fault, telemetry};
@@ -116,7 +116,7 @@ impl Writer {
 }
 
 /// Tells those who wait for the feed how far it reaches.
-pub(super) fn publish(heads: &tokio::sync::watch::Sender<Position>, head: Position) {
+pub(super) fn publish(heads: &watch::Sender<Position>, head: Position) {
     heads.send_if_modified(|known| {
         let moved = head > *known;
         *known = head.max(*known);
@@ -148,9 +148,31 @@ fn fail(batch: Batch, error: &CommitError) {
     }
 }
 
-/// Whether a `COMMIT` that fails like this has written nothing, once it is rolled back. What is known of
-/// the disk after an error of the disk itself, nobody can say.
+/// Whether a `COMMIT` that fails like this has written nothing, once it is rolled back. After an error of
+/// the disk itself, nobody can say what is on it.
 fn is_clean(error: &rusqlite::Error) -> bool {
-    matches!(fault_of(error), Fault::Busy | Fault::Full | Fault::ReadOnly)
-        || super::error::is_constraint(error)
+    is_constraint(error) || matches!(fault_of(error), Fault::Busy | Fault::Full | Fault::ReadOnly)
+}
+
+#[cfg(test)]
+mod tests {
+    use rusqlite::ffi;
+
+    use super::*;
+
+    #[test]
+    fn a_failed_commit_has_written_nothing_unless_the_disk_failed() {
+        for (code, clean) in [
+            (ffi::SQLITE_BUSY, true),
+            (ffi::SQLITE_FULL, true),
+            (ffi::SQLITE_READONLY, true),
+            (ffi::SQLITE_CONSTRAINT_FOREIGNKEY, true),
+            (ffi::SQLITE_IOERR_FSYNC, false),
+            (ffi::SQLITE_IOERR_WRITE, false),
+            (ffi::SQLITE_CORRUPT, false),
+        ] {
+            let error = rusqlite::Error::SqliteFailure(ffi::Error::new(code), None);
+            assert_eq!(is_clean(&error), clean, "{error}");
+        }
+    }
 }

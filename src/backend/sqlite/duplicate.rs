@@ -5,8 +5,8 @@
 
 use rusqlite::{Connection, OptionalExtension};
 
-use super::row::{self, Decoder, select_events};
 use super::error;
+use super::row::{self, Decoder, select_events};
 use crate::ports::CommitError;
 use crate::types::{
     Committed, EventId, InboxKey, LogId, NewEvent, Parts, Position, RecordedEvent, StreamId,
@@ -25,7 +25,9 @@ pub(super) fn of_inbox(
     )?;
     let found = select.query_row([key.consumer(), key.message()], |found| {
         let events = found.get::<_, Option<i64>>(0)?.is_some();
-        let at = events.then(|| Ok::<_, rusqlite::Error>((row::position(found, 0)?, row::position(found, 1)?)));
+        let at = events.then(|| {
+            Ok::<_, rusqlite::Error>((row::position(found, 0)?, row::position(found, 1)?))
+        });
         Ok((at.transpose()?, row::position(found, 2)?))
     });
     let Some((events, token)) = found.optional()? else { return Ok(None) };
@@ -60,7 +62,9 @@ pub(super) fn of_events(
     match first_found {
         None => Ok(None),
         Some(id) if missing => Err(CommitError::IdReused(id)),
-        Some(_) => Ok(answer(log, parts, found.iter().filter_map(|(_, _, recorded)| recorded.as_ref()))),
+        Some(_) => {
+            Ok(answer(log, parts, found.iter().filter_map(|(_, _, recorded)| recorded.as_ref())))
+        }
     }
 }
 
@@ -74,28 +78,22 @@ pub(super) fn event(conn: &Connection, id: EventId) -> rusqlite::Result<Option<R
 type Looked<'p> = (&'p StreamId, &'p NewEvent, Option<RecordedEvent>);
 
 fn lookup<'p>(conn: &Connection, parts: &'p Parts) -> rusqlite::Result<Vec<Looked<'p>>> {
-    parts
-        .events()
-        .map(|(stream, new)| Ok((stream, new, event(conn, new.id())?)))
-        .collect()
+    parts.events().map(|(stream, new)| Ok((stream, new, event(conn, new.id())?))).collect()
 }
 
 /// The answer to a commit whose events are all recorded.
-fn answer<'e>(
-    log: LogId,
-    parts: &Parts,
-    recorded: impl Iterator<Item = &'e RecordedEvent> + Clone,
-) -> Option<Committed> {
+fn answer(log: LogId, parts: &Parts, found: &[Looked<'_>]) -> Option<Committed> {
+    let recorded = || found.iter().filter_map(|(_, _, recorded)| recorded.as_ref());
     let version_of = |stream: &StreamId| {
-        recorded.clone().filter(|event| event.stream() == stream).map(RecordedEvent::version).max()
+        recorded().filter(|event| event.stream() == stream).map(RecordedEvent::version).max()
     };
     let versions = parts
         .appends
         .iter()
         .filter_map(|append| Some((append.stream.clone(), version_of(&append.stream)?)))
         .collect();
-    let positions = recorded.clone().map(RecordedEvent::position);
-    let (first, last) = (positions.clone().min()?, positions.max()?);
+    let first = recorded().map(RecordedEvent::position).min()?;
+    let last = recorded().map(RecordedEvent::position).max()?;
     Some(Committed::new(versions, Some(first..=last), Token::new(log, last)).as_duplicate())
 }
 

@@ -147,7 +147,8 @@ fn read_categories(
     // is all there is, without a transaction.
     let head = head(conn)?.max(after);
     let range = (signed(after.get()), signed(head.get()));
-    let last = if let [_one] = categories { None } else { last_of_page(conn, range, categories, limit)? };
+    let last =
+        if let [_one] = categories { None } else { last_of_page(conn, range, categories, limit)? };
     let to = last.unwrap_or(range.1);
     let sql = select_events!(
         "WHERE category = ?1 AND position > ?2 AND position <= ?3 ORDER BY position LIMIT ?4"

@@ -112,8 +112,10 @@ impl SqliteStore {
         let id = schema::migrate(&mut conn, &options)?;
         let log = Log { id, limits: options.limits, clock: Arc::clone(&options.clock) };
         let heads = Arc::new(watch::Sender::new(Position::START));
-        let queue = writer::start(conn, log.clone(), Arc::clone(&heads), &options)
-            .map_err(|why| BackendError::new(BACKEND, "start its writer", Fault::Unavailable, why))?;
+        let queue =
+            writer::start(conn, log.clone(), Arc::clone(&heads), &options).map_err(|why| {
+                BackendError::new(BACKEND, "start its writer", Fault::Unavailable, why)
+            })?;
         let poll_interval = options.poll_interval.max(Duration::from_millis(1));
         let readers = Arc::new(Readers::new(path.clone(), options));
         let polled = Mutex::new(tokio::time::Instant::now());

@@ -9,7 +9,8 @@ use rusqlite::types::Type;
 use uuid::Uuid;
 
 use crate::types::{
-    EventId, EventName, Metadata, NewEvent, Position, RecordedEvent, Recording, StreamId, StreamVersion,
+    EventId, EventName, Metadata, NewEvent, Position, RecordedEvent, Recording, StreamId,
+    StreamVersion,
 };
 
 /// The most names that a page remembers, so that rows with the same name share one text.

@@ -13,26 +13,35 @@ pub(super) enum Savepoint {
 
 impl Savepoint {
     pub(super) fn open(self, conn: &Connection) -> rusqlite::Result<()> {
-        run(conn, match self {
-            Self::Work => "SAVEPOINT freehold_work",
-            Self::Commit => "SAVEPOINT freehold_commit",
-        })
+        run(
+            conn,
+            match self {
+                Self::Work => "SAVEPOINT freehold_work",
+                Self::Commit => "SAVEPOINT freehold_commit",
+            },
+        )
     }
 
     /// Keeps what was written since.
     pub(super) fn keep(self, conn: &Connection) -> rusqlite::Result<()> {
-        run(conn, match self {
-            Self::Work => "RELEASE freehold_work",
-            Self::Commit => "RELEASE freehold_commit",
-        })
+        run(
+            conn,
+            match self {
+                Self::Work => "RELEASE freehold_work",
+                Self::Commit => "RELEASE freehold_commit",
+            },
+        )
     }
 
     /// Undoes what was written since.
     pub(super) fn undo(self, conn: &Connection) -> rusqlite::Result<()> {
-        run(conn, match self {
-            Self::Work => "ROLLBACK TO freehold_work",
-            Self::Commit => "ROLLBACK TO freehold_commit",
-        })?;
+        run(
+            conn,
+            match self {
+                Self::Work => "ROLLBACK TO freehold_work",
+                Self::Commit => "ROLLBACK TO freehold_commit",
+            },
+        )?;
         self.keep(conn)
     }
 }

@@ -22,8 +22,7 @@ pub(super) fn migrate(
 ) -> Result<LogId, BackendError> {
     let failed = |error| backend("migrate", error);
     if newest_known() != check(version(conn).map_err(failed)?)? {
-        let tx =
-            Transaction::new(conn, TransactionBehavior::Immediate).map_err(failed)?;
+        let tx = Transaction::new(conn, TransactionBehavior::Immediate).map_err(failed)?;
         // Another process may have migrated before this one got the lock.
         let found = check(version(&tx).map_err(failed)?)?;
         upgrade(&tx, found, options).map_err(failed)?;

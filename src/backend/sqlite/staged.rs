@@ -37,9 +37,11 @@ impl Staged {
 
     /// Where the commit landed. Call it after the transaction's own commit, and only then: it wakes the
     /// readers of the feed in this process.
+    #[must_use = "the token is what a reader waits for"]
     pub fn committed(self) -> Committed {
         if !self.committed.is_duplicate() {
-            let events = self.committed.positions().map_or(0, |at| at.end().get() - at.start().get() + 1);
+            let events =
+                self.committed.positions().map_or(0, |at| at.end().get() - at.start().get() + 1);
             telemetry::batch(BACKEND, 1, usize::try_from(events).unwrap_or(usize::MAX));
         }
         // They look for themselves: a caller who is wrong about the transaction misleads nobody.

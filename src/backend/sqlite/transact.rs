@@ -56,7 +56,7 @@ pub(super) type Answer<T, R> = Result<(T, Committed), TransactError<R>>;
 
 /// User code that waits to be run.
 pub(super) struct Work<T, R, F> {
-    work: Option<F>,
+    run: Option<F>,
     answer: Option<Answer<T, R>>,
     /// It broke the transaction itself, and its answer says so.
     guilty: bool,
@@ -65,7 +65,7 @@ pub(super) struct Work<T, R, F> {
 
 impl<T, R, F> Work<T, R, F> {
     pub(super) const fn new(work: F, caller: oneshot::Sender<Answer<T, R>>) -> Self {
-        Self { work: Some(work), answer: None, guilty: false, caller }
+        Self { run: Some(work), answer: None, guilty: false, caller }
     }
 }
 
@@ -76,7 +76,7 @@ where
     F: FnOnce(&Transaction<'_>) -> Result<(T, Commit), R> + Send,
 {
     fn apply(&mut self, tx: &Transaction<'_>, log: &Log) -> Result<(), Broken> {
-        let Some(work) = self.work.take() else { return Ok(()) };
+        let Some(work) = self.run.take() else { return Ok(()) };
         let (answer, survived) = run(work, tx, log);
         self.guilty = survived.is_err();
         self.answer = Some(answer);
@@ -84,7 +84,7 @@ where
     }
 
     fn rewind(&mut self, broken: Broken) -> bool {
-        if self.work.is_none() && !self.guilty {
+        if self.run.is_none() && !self.guilty {
             self.answer = Some(Err(match broken {
                 Broken::RolledBack => TransactError::Interrupted,
                 Broken::ByWork => TransactError::Commit(CommitError::Unknown(BackendError::new(
@@ -95,7 +95,7 @@ where
                 ))),
             }));
         }
-        self.work.is_some()
+        self.run.is_some()
     }
 
     fn fail(&mut self, error: CommitError) {

@@ -7,7 +7,8 @@ use futures::poll;
 use tokio::sync::Barrier;
 use tokio::task::{JoinSet, yield_now};
 
-use super::kit::{Harness, Log, all, append, inbox, rounds, stream, within};
+use super::Harness;
+use super::kit::{Log, all, append, inbox, rounds, stream, within};
 use crate::types::{Commit, ExpectedVersion::Any, PartKind, Position, StreamVersion};
 
 async fn changed(log: &Log, after: Position) {

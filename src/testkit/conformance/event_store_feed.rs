@@ -2,11 +2,13 @@
 
 use std::collections::HashSet;
 
+use super::Harness;
 use super::event_store_pages::feed_page;
-use super::kit::{Harness, Log, append, event, events, inbox, stream, stream_in};
+use super::kit::{Log, append, event, events, inbox, stream, stream_in};
 use crate::types::{
-    Commit, EventId, ExpectedVersion::{Any, NoStream, StreamExists}, Filter, NewEvent, PartKind, Position, RecordedEvent,
-    StreamId, StreamVersion,
+    Commit, EventId,
+    ExpectedVersion::{Any, NoStream, StreamExists},
+    Filter, NewEvent, PartKind, Position, RecordedEvent, StreamId, StreamVersion,
 };
 
 /// E4: positions strictly grow; a commit's events stand in the order of its appends, and a stream's in

@@ -1,9 +1,11 @@
 //! E9 and E10: what a log remembers, and which log it is.
 
-use super::kit::{Harness, Log, append, event, id, inbox, name, stream};
+use super::Harness;
+use super::kit::{Log, append, event, id, inbox, name, stream};
 use crate::types::{
-    Commit, DedupKey, ExpectedVersion::{Any, NoStream}, InboxKey, LogId, NewEvent, PartKind, RecordedEvent,
-    StreamVersion,
+    Commit, DedupKey,
+    ExpectedVersion::{Any, NoStream},
+    InboxKey, LogId, NewEvent, PartKind, RecordedEvent, StreamVersion,
 };
 
 /// E9: every event of every commit is found, at its own version and position.

@@ -1,10 +1,12 @@
 //! E3: pages.
 
+use super::Harness;
 use super::event_store_streams::page;
-use super::kit::{Harness, Log, append, event, events, stream, within};
+use super::kit::{Log, append, event, events, stream, within};
 use crate::types::{
-    Commit, ExpectedVersion::{Any, NoStream}, FeedPage, Filter, NewEvent, Position, ReadFrom, RecordedEvent,
-    StreamVersion,
+    Commit,
+    ExpectedVersion::{Any, NoStream},
+    FeedPage, Filter, NewEvent, Position, ReadFrom, RecordedEvent, StreamVersion,
 };
 
 /// A page limit beyond this is too large to be tried.

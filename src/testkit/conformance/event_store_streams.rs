@@ -2,10 +2,12 @@
 
 use uuid::Uuid;
 
-use super::kit::{Harness, Log, event, events, id, name, stream, stream_in, versions, within};
+use super::Harness;
+use super::kit::{Log, event, events, id, name, stream, stream_in, versions, within};
 use crate::types::{
-    Commit, ExpectedVersion::{Any, NoStream}, Metadata, NewEvent, ReadFrom, RecordedEvent, StreamId, StreamPage,
-    StreamVersion, TraceContext,
+    Commit,
+    ExpectedVersion::{Any, NoStream},
+    Metadata, NewEvent, ReadFrom, RecordedEvent, StreamId, StreamPage, StreamVersion, TraceContext,
 };
 
 const PARENT: &str = "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01";

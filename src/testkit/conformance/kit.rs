@@ -4,11 +4,11 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use async_trait::async_trait;
 use tokio::task::JoinSet;
 use tokio::time::timeout;
 use uuid::Uuid;
 
+use super::Harness;
 use crate::ports::{CommitError, EventStore};
 use crate::types::{
     Commit, Committed, DedupKey, EventId, EventName, ExpectedVersion, Filter, InboxKey,
@@ -17,42 +17,6 @@ use crate::types::{
 
 /// Far longer than any store needs for one call: who waits longer, waits in vain.
 const PATIENCE: Duration = Duration::from_mins(1);
-
-/// Opens the logs that the suite writes to.
-///
-/// The suite opens each log in one test only, by a name of up to 40 of `a`–`z`, `0`–`9` and `_`, and
-/// counts on a log being empty when a new harness opens it first. It needs tokio's real clock.
-///
-/// ```
-/// use std::collections::HashMap;
-/// use std::sync::{Arc, Mutex};
-///
-/// use freehold::EventStore;
-/// use freehold::backend::memory::MemoryStore;
-/// use freehold::testkit::async_trait;
-/// use freehold::testkit::conformance::Harness;
-///
-/// /// Logs that live as long as the harness.
-/// #[derive(Default)]
-/// struct InMemory(Mutex<HashMap<String, MemoryStore>>);
-///
-/// #[async_trait]
-/// impl Harness for InMemory {
-///     async fn open(&self, log: &str) -> Arc<dyn EventStore> {
-///         let mut logs = self.0.lock().unwrap();
-///         Arc::new(logs.entry(log.to_owned()).or_default().clone())
-///     }
-/// }
-/// ```
-#[async_trait]
-pub trait Harness: Send + Sync + 'static {
-    /// A handle to the log called `log`, which is made if it is not there. While another handle is in
-    /// use, the new one shares its log; when no other is left, opening is what a restart would be.
-    ///
-    /// # Panics
-    /// If the log cannot be opened: the test fails with the message.
-    async fn open(&self, log: &str) -> Arc<dyn EventStore>;
-}
 
 /// Waits for `work`, but not for ever.
 pub(in crate::testkit) async fn within<T>(what: &str, work: impl Future<Output = T>) -> T {

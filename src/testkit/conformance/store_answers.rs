@@ -2,8 +2,13 @@
 
 use tokio::task::JoinSet;
 
-use super::kit::{Harness, Log, all, append, event, events, inbox, rounds, stream};
-use crate::types::{Commit, ExpectedVersion::{Any, NoStream}, PartKind, RecordedEvent, StreamVersion, Token};
+use super::Harness;
+use super::kit::{Log, all, append, event, events, inbox, rounds, stream};
+use crate::types::{
+    Commit,
+    ExpectedVersion::{Any, NoStream},
+    PartKind, RecordedEvent, StreamVersion, Token,
+};
 
 /// S12: the answer names each stream that was written with its version, in the order of the appends,
 /// the positions of the first and the last event, and a token of this log at the last.

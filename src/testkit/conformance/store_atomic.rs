@@ -3,9 +3,13 @@
 use tokio::task::JoinSet;
 use tokio::task::yield_now;
 
-use super::kit::{Harness, Log, all, append, event, rounds, stream};
+use super::Harness;
+use super::kit::{Log, all, append, event, rounds, stream};
 use crate::ports::CommitError;
-use crate::types::{Commit, ExpectedVersion::{Any, NoStream, StreamExists}};
+use crate::types::{
+    Commit,
+    ExpectedVersion::{Any, NoStream, StreamExists},
+};
 
 /// S1: a commit is readable in all its streams, and one refused append keeps the others out.
 pub async fn s01_a_commit_over_two_streams_is_whole_or_absent(h: &dyn Harness) {

@@ -3,9 +3,14 @@
 use futures::poll;
 use tokio::task::{JoinSet, yield_now};
 
-use super::kit::{Harness, Log, all, append, event, events, id, inbox, rounds, stream};
+use super::Harness;
+use super::kit::{Log, all, append, event, events, id, inbox, rounds, stream};
 use crate::ports::CommitError;
-use crate::types::{Commit, Committed, DedupKey, ExpectedVersion::{Any, NoStream}, PartKind, StreamVersion};
+use crate::types::{
+    Commit, Committed, DedupKey,
+    ExpectedVersion::{Any, NoStream},
+    PartKind, StreamVersion,
+};
 
 /// S10: with every handle dropped and the log opened again, all events, versions, positions and outcomes
 /// are there, repetitions are known, and writing goes on behind them.

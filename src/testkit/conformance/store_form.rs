@@ -2,10 +2,13 @@
 
 use std::iter::successors;
 
-use super::kit::{Harness, Log, append, event, events, id, inbox, name, stream};
+use super::Harness;
+use super::kit::{Log, append, event, events, id, inbox, name, stream};
 use crate::ports::CommitError;
 use crate::types::{
-    Commit, DedupKey, ExpectedVersion::{Any, NoStream, StreamExists}, InvalidCommit, Limits, NewEvent, PartKind, StreamVersion,
+    Commit, DedupKey,
+    ExpectedVersion::{Any, NoStream, StreamExists},
+    InvalidCommit, Limits, NewEvent, PartKind, StreamVersion,
 };
 
 /// Limits beyond these are too large to be tried.

@@ -5,10 +5,13 @@ use std::sync::Arc;
 use tokio::sync::Barrier;
 use tokio::task::JoinSet;
 
-use super::kit::{Harness, Log, all, append, event, events, rounds, stream};
+use super::Harness;
+use super::kit::{Log, all, append, event, events, rounds, stream};
 use crate::ports::CommitError;
 use crate::types::{
-    Commit, ExpectedVersion::{self, Any, Exact, NoStream, StreamExists}, PartKind, StreamId, StreamVersion,
+    Commit,
+    ExpectedVersion::{self, Any, Exact, NoStream, StreamExists},
+    PartKind, StreamId, StreamVersion,
 };
 
 const fn exact(version: u64) -> ExpectedVersion {

@@ -5,8 +5,13 @@ use std::sync::Arc;
 use tokio::sync::Barrier;
 use tokio::task::JoinSet;
 
-use super::kit::{Harness, Log, all, append, id, inbox, rounds, stream};
-use crate::types::{Commit, DedupKey, ExpectedVersion::{Any, NoStream, StreamExists}, InboxKey, PartKind, StreamVersion};
+use super::Harness;
+use super::kit::{Log, all, append, id, inbox, rounds, stream};
+use crate::types::{
+    Commit, DedupKey,
+    ExpectedVersion::{Any, NoStream, StreamExists},
+    InboxKey, PartKind, StreamVersion,
+};
 
 /// S6: a second commit with the key writes nothing and is answered as the first was, whatever else it
 /// holds and expects.
@@ -72,7 +77,7 @@ pub async fn s06_of_racing_deliveries_one_is_handled(h: &dyn Harness) {
         for repeat in answers.iter().filter(|answer| answer.is_duplicate()) {
             assert_eq!(repeat, &first.clone().as_duplicate(), "what a repetition was told");
         }
-        assert_eq!(log.feed().await.len() as u32, round + 1, "events in the feed");
+        assert_eq!(log.feed().await.len() as u64, u64::from(round) + 1, "events in the feed");
     }
 }
 

@@ -5,11 +5,13 @@ use std::sync::Arc;
 use tokio::sync::Barrier;
 use tokio::task::JoinSet;
 
-use super::kit::{Harness, Log, all, append, event, id, name, rounds, stream};
+use super::Harness;
+use super::kit::{Log, all, append, event, id, name, rounds, stream};
 use crate::ports::CommitError;
 use crate::types::{
-    Commit, ExpectedVersion::{self, Any, Exact, NoStream}, Metadata, NewEvent, PartKind, StreamId,
-    StreamVersion,
+    Commit,
+    ExpectedVersion::{self, Any, Exact, NoStream},
+    Metadata, NewEvent, PartKind, StreamId, StreamVersion,
 };
 
 /// S4: the same commit again, at once and after other commits, with one stream and with several, is

@@ -144,9 +144,8 @@ pub fn run<F: Future<Output = ()>>(clause: &str, test: impl FnOnce() -> F + Send
         threads.expect("a runtime can be built").block_on(test());
     });
     let running = running.expect("a thread can be started");
-    if ended.recv_timeout(time_limit) == Err(RecvTimeoutError::Timeout) {
-        panic!("{clause} has not ended within {time_limit:?}");
-    }
+    let in_time = ended.recv_timeout(time_limit) != Err(RecvTimeoutError::Timeout);
+    assert!(in_time, "{clause} has not ended within {time_limit:?}");
     if let Err(panic) = running.join() {
         resume_unwind(panic);
     }

@@ -8,6 +8,8 @@
 mod calls;
 mod compare;
 mod expect;
+mod plan;
+mod reads;
 mod search;
 
-pub use search::agrees;
+pub use search::{agrees, agrees_from};

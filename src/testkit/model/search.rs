@@ -41,9 +41,18 @@ const SHRINKS_MAX: u32 = 2_000;
 /// With the shortest sequence that was found, the first answer that differs, and the seed that repeats
 /// it.
 pub async fn agrees(harness: &dyn Harness, cases: u32) {
-    let cases = from_environment("FREEHOLD_CASES").map_or(u64::from(cases), |cases| cases);
+    let cases = from_environment("FREEHOLD_CASES").unwrap_or_else(|| u64::from(cases));
     let first = from_environment("FREEHOLD_SEED").unwrap_or_else(|| fastrand::u64(..));
-    for seed in (0..cases).map(|n| first.wrapping_add(n)) {
+    agrees_from(harness, first, cases).await;
+}
+
+/// The same with the seed of the first case, whatever the environment says: every run makes the same
+/// calls.
+///
+/// # Panics
+/// As [`agrees`].
+pub async fn agrees_from(harness: &dyn Harness, seed: u64, cases: u64) {
+    for seed in (0..cases).map(|n| seed.wrapping_add(n)) {
         let mut attempts = Attempts { harness, seed, made: 0 };
         let mut runner = runner(seed);
         let mut tree =

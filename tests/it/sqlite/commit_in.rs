@@ -27,7 +27,10 @@ async fn a_staged_commit_becomes_durable_with_the_transaction_and_has_its_token_
     assert_eq!(committed.token().position(), Position::new(2));
     assert_eq!(committed.token().log(), store.identity());
     assert_eq!(store.head().await.unwrap(), Position::new(2));
-    assert_eq!(store.commit(opening(1, "a").and(opening(2, "b"))).await.unwrap(), committed.as_duplicate());
+    assert_eq!(
+        store.commit(opening(1, "a").and(opening(2, "b"))).await.unwrap(),
+        committed.as_duplicate()
+    );
 }
 
 #[tokio::test]
@@ -87,7 +90,7 @@ async fn a_transaction_of_another_file_is_refused() {
 async fn readers_who_wait_are_woken_by_a_staged_commit_without_polling() {
     let file = File::new();
     let options = freehold::backend::sqlite::SqliteOptions {
-        poll_interval: std::time::Duration::from_secs(3_600),
+        poll_interval: std::time::Duration::from_hours(1),
         ..Default::default()
     };
     let store = file.store_with(options).await;

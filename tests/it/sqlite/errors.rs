@@ -141,7 +141,7 @@ fn large(n: u128, to: &str) -> Commit {
     Commit::new().append(&stream(to), ExpectedVersion::Any, [event])
 }
 
-async fn pages(file: &File) -> u32 {
+fn pages(file: &File) -> u32 {
     let count = "PRAGMA page_count";
     file.connection().query_row(count, [], |row| row.get(0)).unwrap()
 }
@@ -150,7 +150,7 @@ async fn pages(file: &File) -> u32 {
 async fn a_commit_that_does_not_fit_is_full_and_its_neighbours_are_not() {
     let file = File::new();
     drop(file.store().await);
-    let page_count_max = Some(pages(&file).await + 20);
+    let page_count_max = Some(pages(&file) + 20);
     let options = SqliteOptions { page_count_max, ..SqliteOptions::default() };
     let store = file.store_with(options).await;
 
@@ -198,7 +198,10 @@ async fn after_the_writer_has_died_commits_are_closed_and_reads_go_on() {
     store.commit(one(1, "a")).await.unwrap();
     clock.0.store(true, Ordering::SeqCst);
     let error = store.commit(one(2, "a")).await.unwrap_err();
-    assert!(matches!(&error, CommitError::Unknown(why) if why.fault() == Fault::Closed), "{error:?}");
+    assert!(
+        matches!(&error, CommitError::Unknown(why) if why.fault() == Fault::Closed),
+        "{error:?}"
+    );
     let error = loop {
         // The queue closes a moment after the answer is lost.
         match store.commit(one(2, "a")).await.unwrap_err() {

@@ -4,7 +4,8 @@ use std::pin::Pin;
 
 use freehold::backend::sqlite::{SqliteOptions, SqliteStore};
 use freehold::{
-    Commit, CommitError, Committed, EventStore, EventStoreExt, ExpectedVersion, Filter, Position, Store,
+    Commit, CommitError, Committed, EventStore, EventStoreExt, ExpectedVersion, Filter, Position,
+    Store,
 };
 use futures::future::join_all;
 
@@ -79,9 +80,8 @@ async fn one_conflict_in_a_batch_fails_only_itself() {
 async fn a_decision_in_a_batch_sees_the_decisions_before_it() {
     let file = File::new();
     let store = file.store().await;
-    let chain = (0..10).map(|n| {
-        Commit::new().append(&stream("a"), version(n), [event(u128::from(n) + 1)])
-    });
+    let chain =
+        (0..10).map(|n| Commit::new().append(&stream("a"), version(n), [event(u128::from(n) + 1)]));
     let late = Commit::new().append(&stream("a"), version(3), [event(100)]);
     let mut answers = together(&file, &store, chain.chain([late])).await;
     let late = answers.pop().unwrap();
@@ -177,4 +177,17 @@ async fn what_is_queued_when_the_last_handle_goes_is_still_written() {
     let store = opening.await.unwrap().unwrap();
     store.changed(Position::START).await.unwrap();
     assert_eq!(store.version(&stream("a")).await.unwrap(), version(1));
+}
+
+#[tokio::test]
+async fn readers_who_wait_are_woken_by_the_writer_without_polling() {
+    let file = File::new();
+    let poll_interval = std::time::Duration::from_hours(1);
+    let store = file.store_with(SqliteOptions { poll_interval, ..SqliteOptions::default() }).await;
+    let waiting = tokio::spawn({
+        let store = store.clone();
+        async move { store.changed(Position::START).await }
+    });
+    store.commit(one(1, "a")).await.unwrap();
+    waiting.await.unwrap().unwrap();
 }

@@ -4,6 +4,7 @@
 //! another connection holds the file.
 
 mod commit_in;
+mod conformance;
 mod errors;
 mod group;
 mod processes;

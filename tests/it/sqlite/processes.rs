@@ -2,8 +2,8 @@
 
 use freehold::backend::sqlite::SqliteOptions;
 use freehold::{
-    Commit, CommitError, DedupKey, EventStore, EventStoreExt, ExpectedVersion, Filter, Metadata, Position,
-    ReadFrom, Store,
+    Commit, CommitError, DedupKey, EventStore, EventStoreExt, ExpectedVersion, Filter, Metadata,
+    Position, ReadFrom, Store,
 };
 
 use super::{File, event, id, inbox, one, opening, stream, version};
@@ -32,9 +32,12 @@ async fn a_decision_on_what_another_process_changed_is_a_conflict() {
 async fn a_repetition_by_another_process_is_answered_as_before() {
     let file = File::new();
     let (here, there) = (file.store().await, file.store().await);
-    for commit in [|| opening(1, "a").and(opening(2, "b")), || inbox("m").and(one(3, "a")), || inbox("n")] {
+    for commit in
+        [|| opening(1, "a").and(opening(2, "b")), || inbox("m").and(one(3, "a")), || inbox("n")]
+    {
         let first = here.commit(commit()).await.unwrap();
-        let _ = here.commit(one(100 + first.token().position().get() as u128, "z")).await.unwrap();
+        let _ =
+            here.commit(one(100 + u128::from(first.token().position().get()), "z")).await.unwrap();
         assert_eq!(there.commit(commit()).await.unwrap(), first.as_duplicate());
     }
     let other = Commit::new().append(&stream("a"), ExpectedVersion::Any, [event(2)]);

@@ -19,7 +19,10 @@ fn a_new_file_opened_by_many_at_once_is_migrated_once() {
             std::thread::spawn(move || {
                 let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
                 start.wait();
-                runtime.unwrap().block_on(SqliteStore::open(file.path())).map(|store| store.identity())
+                runtime
+                    .unwrap()
+                    .block_on(SqliteStore::open(file.path()))
+                    .map(|store| store.identity())
             })
         });
         let threads: Vec<_> = threads.collect();
@@ -27,7 +30,8 @@ fn a_new_file_opened_by_many_at_once_is_migrated_once() {
             threads.into_iter().map(|thread| thread.join().unwrap().unwrap()).collect();
         logs.dedup();
         assert_eq!(logs.len(), 1);
-        let count = "SELECT (SELECT count(*) FROM freehold_log), (SELECT count(*) FROM freehold_schema)";
+        let count =
+            "SELECT (SELECT count(*) FROM freehold_log), (SELECT count(*) FROM freehold_schema)";
         let counts = |row: &freehold::backend::sqlite::rusqlite::Row<'_>| {
             Ok((row.get::<_, i64>(0)?, row.get::<_, i64>(1)?))
         };
@@ -96,11 +100,15 @@ async fn a_page_of_a_category_is_read_from_its_index_in_order() {
         steps.map(Result::unwrap).collect::<Vec<_>>().join("; ")
     };
     assert_eq!(
-        plan("SELECT name FROM freehold_events WHERE category = 'a' AND position > 5 ORDER BY position LIMIT 9"),
+        plan(
+            "SELECT name FROM freehold_events WHERE category = 'a' AND position > 5 ORDER BY position LIMIT 9"
+        ),
         "SEARCH freehold_events USING INDEX freehold_events_category (category=? AND rowid>?)"
     );
     assert_eq!(
-        plan("SELECT version FROM freehold_events WHERE category = 'a' AND stream = 'b' ORDER BY version DESC LIMIT 1"),
+        plan(
+            "SELECT version FROM freehold_events WHERE category = 'a' AND stream = 'b' ORDER BY version DESC LIMIT 1"
+        ),
         "SEARCH freehold_events USING COVERING INDEX sqlite_autoindex_freehold_events_2 (category=? AND stream=?)"
     );
 }

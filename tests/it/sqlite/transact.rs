@@ -154,7 +154,9 @@ async fn work_shares_a_transaction_with_commits_and_other_work() {
 async fn work_that_commits_is_told_so_and_its_neighbours_happen_once() {
     let file = File::new();
     let store = store_with_orders(&file).await;
-    for (n, ending) in [(0, "COMMIT"), (10, "ROLLBACK"), (20, "COMMIT; BEGIN"), (30, "ROLLBACK; BEGIN")] {
+    for (n, ending) in
+        [(0, "COMMIT"), (10, "ROLLBACK"), (20, "COMMIT; BEGIN"), (30, "ROLLBACK; BEGIN")]
+    {
         let (neighbour, guilty, after) = together!(
             file,
             store.commit(one(n + 1, "a")),
@@ -230,8 +232,36 @@ async fn work_beside_a_commit_that_fills_the_file_is_interrupted_and_not_written
 async fn work_that_fills_the_file_itself_hears_its_own_error() {
     let file = File::new();
     let store = store_with_orders(&file).await;
-    let fill = "PRAGMA max_page_count = 1; CREATE TABLE filler AS SELECT zeroblob(900000) AS bytes";
-    let refused = store.transact(move |tx| tx.execute_batch(fill).map(|()| ((), one(1, "a")))).await;
+    let large =
+        "PRAGMA max_page_count = 1; CREATE TABLE filler AS SELECT zeroblob(900000) AS bytes";
+    let refused =
+        store.transact(move |tx| tx.execute_batch(large).map(|()| ((), one(1, "a")))).await;
     assert!(matches!(refused, Err(TransactError::Rejected(rusqlite::Error::SqliteFailure(..)))));
     assert_eq!(store.head().await.unwrap(), Position::START);
+}
+
+/// SQLite checks a deferred foreign key at `COMMIT`, and so for all who share the transaction.
+#[tokio::test]
+async fn work_that_cannot_be_committed_takes_no_neighbour_with_it() {
+    let file = File::new();
+    let store = store_with_orders(&file).await;
+    let lines = "CREATE TABLE lines (of INTEGER REFERENCES orders DEFERRABLE INITIALLY DEFERRED)";
+    file.connection().execute_batch(lines).unwrap();
+    let stray = |tx: &Transaction<'_>| -> Done<()> {
+        tx.execute_batch("INSERT INTO lines VALUES (404)").map(|()| ((), one(9, "stray")))
+    };
+    let (before, stray_beside, after) = together!(
+        file,
+        store.commit(one(1, "a")),
+        store.transact(stray),
+        store.commit(one(2, "a"))
+    );
+    assert!(!before.await.unwrap().is_duplicate());
+    assert!(matches!(stray_beside.await, Err(TransactError::Interrupted)));
+    assert!(!after.await.unwrap().is_duplicate());
+    let alone = store.transact(stray).await.unwrap_err();
+    let TransactError::Commit(CommitError::Backend(why)) = &alone else { panic!("{alone:?}") };
+    assert_eq!(why.fault(), freehold::Fault::Other);
+    assert_eq!(store.version(&stream("stray")).await.unwrap(), version(0));
+    assert_eq!(store.version(&stream("a")).await.unwrap(), version(2));
 }

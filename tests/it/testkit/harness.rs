@@ -10,10 +10,10 @@ use freehold::testkit::conformance::Harness;
 
 /// Logs by name; each lives as long as the harness.
 #[derive(Default)]
-pub struct InMemory(Mutex<HashMap<String, MemoryStore>>);
+pub(crate) struct InMemory(Mutex<HashMap<String, MemoryStore>>);
 
 impl InMemory {
-    pub fn log(&self, name: &str) -> MemoryStore {
+    pub(crate) fn log(&self, name: &str) -> MemoryStore {
         self.0.lock().unwrap().entry(name.to_owned()).or_default().clone()
     }
 }

@@ -1,9 +1,7 @@
 //! The test tools, tested: each must notice what it is for.
 
 mod conformance;
-pub mod harness;
+mod faults;
+pub(crate) mod harness;
 mod scenario;
 mod strategies;
-mod world;
-mod faults;
-mod model;

@@ -1,0 +1,43 @@
+//! Where the suite gets its logs from.
+
+use std::sync::Arc;
+
+use async_trait::async_trait;
+
+use crate::ports::EventStore;
+
+/// Opens the logs that the suite writes to.
+///
+/// The suite opens each log in one test only, by a name of up to 40 of `a`–`z`, `0`–`9` and `_`, and
+/// counts on a log being empty when a new harness opens it first. It needs tokio's real clock.
+///
+/// ```
+/// use std::collections::HashMap;
+/// use std::sync::{Arc, Mutex};
+///
+/// use freehold::EventStore;
+/// use freehold::backend::memory::MemoryStore;
+/// use freehold::testkit::async_trait;
+/// use freehold::testkit::conformance::Harness;
+///
+/// /// Logs that live as long as the harness.
+/// #[derive(Default)]
+/// struct InMemory(Mutex<HashMap<String, MemoryStore>>);
+///
+/// #[async_trait]
+/// impl Harness for InMemory {
+///     async fn open(&self, log: &str) -> Arc<dyn EventStore> {
+///         let mut logs = self.0.lock().unwrap();
+///         Arc::new(logs.entry(log.to_owned()).or_default().clone())
+///     }
+/// }
+/// ```
+#[async_trait]
+pub trait Harness: Send + Sync + 'static {
+    /// A handle to the log called `log`, which is made if it is not there. While another handle is in
+    /// use, the new one shares its log; when no other is left, opening is what a restart would be.
+    ///
+    /// # Panics
+    /// If the log cannot be opened: the test fails with the message.
+    async fn open(&self, log: &str) -> Arc<dyn EventStore>;
+}

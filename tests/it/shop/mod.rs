@@ -1,0 +1,18 @@
+//! The shop, run as its user runs it, against a second and much simpler opinion on the rules.
+//!
+//! `program` runs the built example; `oracle` is the second opinion, on maps in memory; `invoices` makes up
+//! files by a seed; `stores` looks into the databases from outside. The tests: `replay` (figures), `crowd` (many
+//! at a time), `bad_input`, `resume` (a second run), `crash` (`kill -9`), `commands` (ship, history), and
+//! `rules` (the domain's decisions, given, when, then).
+
+mod bad_input;
+mod commands;
+mod crash;
+mod crowd;
+mod invoices;
+mod oracle;
+mod program;
+mod replay;
+mod resume;
+mod rules;
+mod stores;
