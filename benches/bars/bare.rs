@@ -35,7 +35,13 @@ pub(crate) fn version(conn: &Connection, stream: &StreamId) -> i64 {
 }
 
 /// Inserts one event at a version.
-pub(crate) fn insert(conn: &Connection, stream: &StreamId, version: i64, event: &NewEvent) {
+pub(crate) fn insert(
+    conn: &Connection,
+    stream: &StreamId,
+    version: i64,
+    event: &NewEvent,
+    metadata: Option<&str>,
+) {
     let mut insert = conn
         .prepare_cached(
             "INSERT INTO freehold_events
@@ -51,7 +57,7 @@ pub(crate) fn insert(conn: &Connection, stream: &StreamId, version: i64, event: 
             version,
             event.name().as_str(),
             &**event.data(),
-            None::<&str>,
+            metadata,
             chrono::Utc::now().timestamp_micros(),
         ])
         .unwrap();
@@ -62,6 +68,6 @@ pub(crate) fn append_alone(conn: &Connection, stream: &StreamId, expected: i64, 
     let batch = |sql| conn.prepare_cached(sql).unwrap().execute([]).unwrap();
     batch("BEGIN IMMEDIATE");
     assert_eq!(version(conn, stream), expected);
-    insert(conn, stream, expected + 1, event);
+    insert(conn, stream, expected + 1, event, None);
     batch("COMMIT");
 }

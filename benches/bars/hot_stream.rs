@@ -62,7 +62,7 @@ fn one_task() -> f64 {
     conn.execute_batch("BEGIN").unwrap();
     for stream in &streams {
         for n in 0..EVENTS {
-            bare::insert(&conn, stream, n as i64 + 1, &entry::new_event(n));
+            bare::insert(&conn, stream, n as i64 + 1, &entry::new_event(n), None);
         }
     }
     conn.execute_batch("COMMIT").unwrap();

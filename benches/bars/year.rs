@@ -1,5 +1,192 @@
-//! y
+//! The shop: a synthetic year of invoices at concurrency 64, by the example's own program.
+//!
+//! The year is the three days of the data set 62 times, the invoice numbers followed by `-1` to `-62`.
+//! `FREEHOLD_RETAIL_DAYS` names the days' files, with `:` between them; without it the bundled day stands
+//! in for all three. The floor writes the very rows that the shop wrote for the first invoices, with the
+//! same guards and in the same transactions, one transaction at a time.
+
+use std::path::{Path, PathBuf};
+use std::process::{Command, Stdio};
+use std::time::{Duration, Instant};
+
+use freehold::{EventId, EventName, NewEvent, StreamId};
+use rusqlite::Connection;
+
+use crate::bare;
+use crate::harness::{Bar, interleave, rate, timed};
+
+const TIMES: usize = 62;
+const BARE_INVOICES: usize = 200;
 
 pub(crate) fn run() -> bool {
-    true
+    let dir = tempfile::tempdir().unwrap();
+    let year = dir.path().join("year.csv");
+    let invoices = write_year(&days(), &year);
+    let shop = build_shop();
+    let data = dir.path().join("data");
+    let mut peak_kib = 0;
+    let mut ours = || {
+        let _ = std::fs::remove_dir_all(&data);
+        let began = Instant::now();
+        peak_kib = replay(&shop, &year, &data, invoices).max(peak_kib);
+        rate(invoices, began.elapsed())
+    };
+    ours();
+    let transactions = first_transactions(&data);
+    let mut floor = || one_at_a_time(&transactions);
+    let rates = interleave(&mut [&mut ours, &mut floor]);
+    println!("year: {invoices} invoices, at most {} MiB of memory", peak_kib >> 10);
+    let what = "year: the shop at concurrency 64";
+    let floor = "the same rows, one bare transaction at a time";
+    Bar { what, floor, at_least: 6.0, unit: "invoices/s" }.judge(&rates[0], &rates[1])
+}
+
+fn days() -> Vec<PathBuf> {
+    match std::env::var_os("FREEHOLD_RETAIL_DAYS") {
+        Some(days) => std::env::split_paths(&days).collect(),
+        None => {
+            let bundled = "examples/shop/data/2010-12-01.csv";
+            vec![Path::new(env!("CARGO_MANIFEST_DIR")).join(bundled); 3]
+        }
+    }
+}
+
+/// Writes the year, and returns how many invoices it has.
+fn write_year(days: &[PathBuf], to: &Path) -> usize {
+    let mut out = csv::Writer::from_path(to).unwrap();
+    let mut numbers = std::collections::HashSet::new();
+    for (n, day) in days.iter().enumerate() {
+        // The same day again is another day.
+        let again = days[..n].iter().filter(|earlier| *earlier == day).count();
+        let rows: Vec<csv::StringRecord> =
+            csv::Reader::from_path(day).unwrap().records().map(Result::unwrap).collect();
+        if n == 0 {
+            out.write_record(csv::Reader::from_path(day).unwrap().headers().unwrap()).unwrap();
+        }
+        for k in 1..=TIMES {
+            for row in &rows {
+                let number = format!("{}-{}", &row[0], k + again * TIMES);
+                let fields = std::iter::once(number.as_str()).chain(row.iter().skip(1));
+                out.write_record(fields).unwrap();
+                if !numbers.contains(&number) {
+                    numbers.insert(number);
+                }
+            }
+        }
+    }
+    out.flush().unwrap();
+    numbers.len()
+}
+
+/// The example, built as users build it.
+fn build_shop() -> PathBuf {
+    let manifest = concat!(env!("CARGO_MANIFEST_DIR"), "/Cargo.toml");
+    let build = ["build", "--quiet", "--release", "--example", "shop", "--manifest-path", manifest];
+    assert!(Command::new(env!("CARGO")).args(build).status().unwrap().success());
+    let bench = std::env::current_exe().unwrap();
+    bench.parent().unwrap().parent().unwrap().join("examples").join("shop")
+}
+
+/// Replays the year, and returns the most memory that was seen in use, in KiB.
+fn replay(shop: &Path, year: &Path, data: &Path, invoices: usize) -> u64 {
+    let mut child = Command::new(shop)
+        .arg("replay")
+        .arg(year)
+        .args(["--stock", "1000000", "--card-limit", "1000000", "--concurrency", "64", "--json"])
+        .arg("--data")
+        .arg(data)
+        .stdout(Stdio::piped())
+        .spawn()
+        .unwrap();
+    let status = format!("/proc/{}/status", child.id());
+    let mut peak_kib = 0;
+    while child.try_wait().unwrap().is_none() {
+        let text = std::fs::read_to_string(&status).unwrap_or_default();
+        let peak = text.lines().find_map(|line| line.strip_prefix("VmHWM:"));
+        let kib = peak.and_then(|peak| peak.trim().trim_end_matches(" kB").parse().ok());
+        peak_kib = kib.unwrap_or(0).max(peak_kib);
+        std::thread::sleep(Duration::from_millis(100));
+    }
+    let output = child.wait_with_output().unwrap();
+    assert!(output.status.success());
+    let summary: serde_json::Value = serde_json::from_slice(&output.stdout).unwrap();
+    assert_eq!(summary["invoices"], invoices);
+    if std::env::var_os("FREEHOLD_RETAIL_DAYS").is_some() && invoices == 25_916 {
+        assert_eq!(summary["confirmed"], 21_824);
+        assert_eq!(summary["revenue"], "9526478.56");
+    }
+    peak_kib
+}
+
+struct Row {
+    stream: StreamId,
+    event: NewEvent,
+    metadata: String,
+}
+
+/// The rows of one commit of one service.
+struct Transaction {
+    service: usize,
+    rows: Vec<Row>,
+}
+
+const SERVICES: [&str; 3] = ["order.db", "inventory.db", "payment.db"];
+
+/// What the shop wrote for its first invoices, commit by commit, in the order of the services.
+fn first_transactions(data: &Path) -> Vec<Transaction> {
+    let mut first: Vec<String> = Vec::new();
+    let mut transactions = Vec::new();
+    for (service, file) in SERVICES.iter().enumerate() {
+        let conn = Connection::open(data.join(file)).unwrap();
+        let sql = "SELECT event_id, category, stream, name, data, metadata, metadata ->> 'causation',
+                          metadata ->> 'correlation'
+                   FROM freehold_events WHERE metadata ->> 'correlation' IS NOT NULL ORDER BY position";
+        let mut select = conn.prepare(sql).unwrap();
+        let mut rows = select.query([]).unwrap();
+        let mut cause = String::new();
+        while let Some(row) = rows.next().unwrap() {
+            let invoice: String = row.get(7).unwrap();
+            if !first.contains(&invoice) {
+                if service > 0 || first.len() == BARE_INVOICES {
+                    continue;
+                }
+                first.push(invoice);
+            }
+            let causation: String = row.get(6).unwrap();
+            if causation != cause {
+                cause = causation;
+                transactions.push(Transaction { service, rows: Vec::new() });
+            }
+            transactions.last_mut().unwrap().rows.push(read_row(row));
+        }
+    }
+    transactions
+}
+
+fn read_row(row: &rusqlite::Row<'_>) -> Row {
+    let text = |column| row.get::<_, String>(column).unwrap();
+    let id = EventId::new(uuid::Uuid::from_slice(&row.get::<_, Vec<u8>>(0).unwrap()).unwrap());
+    let data: Vec<u8> = row.get(4).unwrap();
+    Row {
+        stream: StreamId::new(&text(1), text(2)).unwrap(),
+        event: NewEvent::new(id, EventName::new(&text(3)).unwrap(), data),
+        metadata: text(5),
+    }
+}
+
+fn one_at_a_time(transactions: &[Transaction]) -> f64 {
+    let dir = tempfile::tempdir().unwrap();
+    let services = SERVICES.map(|file| bare::connect(&dir.path().join(file)));
+    timed(BARE_INVOICES, || {
+        for Transaction { service, rows } in transactions {
+            let conn = &services[*service];
+            let run = |sql| conn.prepare_cached(sql).unwrap().execute([]).unwrap();
+            run("BEGIN IMMEDIATE");
+            for row in rows {
+                let version = bare::version(conn, &row.stream);
+                bare::insert(conn, &row.stream, version + 1, &row.event, Some(&row.metadata));
+            }
+            run("COMMIT");
+        }
+    })
 }

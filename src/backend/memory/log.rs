@@ -1,14 +1,16 @@
 //! What is behind the lock: the feed, and the ways into it.
 
 use std::collections::HashMap;
+use std::collections::hash_map::Entry;
 use std::ops::RangeInclusive;
 
 use chrono::{DateTime, SubsecRound, Utc};
 
 use crate::ports::CommitError;
 use crate::types::{
-    Committed, Conflict, DedupKey, EventId, FeedPage, Filter, InboxKey, LogId, Parts, Position,
-    ReadFrom, RecordedEvent, Recording, StreamId, StreamPage, StreamVersion, Token,
+    Append, Committed, Conflict, DedupKey, EventId, ExpectedVersion, FeedPage, Filter, InboxKey,
+    LogId, NewEvent, Parts, Position, ReadFrom, RecordedEvent, Recording, StreamId, StreamPage,
+    StreamVersion, Token,
 };
 
 #[derive(Debug, Default)]
@@ -33,6 +35,10 @@ impl Log {
         identity: LogId,
         now: impl FnOnce() -> DateTime<Utc>,
     ) -> Result<Committed, CommitError> {
+        let parts = match single(parts) {
+            Ok(single) => return self.write_single(single, identity, now),
+            Err(parts) => parts,
+        };
         if let Some(first) = parts.inbox.as_ref().and_then(|key| self.inbox.get(key)) {
             return Ok(first.clone().as_duplicate());
         }
@@ -46,6 +52,39 @@ impl Log {
             }
         }
         Ok(self.record(parts, identity, now().trunc_subsecs(6)))
+    }
+
+    /// The same for one event of one stream, as nearly every commit is: each is looked up once.
+    fn write_single(
+        &mut self,
+        (stream, expected, event): Single,
+        identity: LogId,
+        now: impl FnOnce() -> DateTime<Utc>,
+    ) -> Result<Committed, CommitError> {
+        let free = match self.ids.entry(event.id()) {
+            Entry::Vacant(free) => free,
+            Entry::Occupied(taken) => {
+                let recorded = at(&self.feed, *taken.get());
+                let same = recorded.filter(|r| r.stream() == &stream && r.records(&event));
+                let same = same.ok_or(CommitError::IdReused(event.id()))?;
+                return Ok(place(same, identity).as_duplicate());
+            }
+        };
+        let places = self.streams.get_mut(&stream);
+        let actual = StreamVersion::new(places.as_ref().map_or(0, |places| places.len() as u64));
+        if !expected.admits(actual) {
+            return Err(Conflict::new(stream, expected, actual).into());
+        }
+        let position = *free.insert(Position::new(self.feed.len() as u64 + 1));
+        match places {
+            Some(places) => places.push(position),
+            None => drop(self.streams.insert(stream.clone(), vec![position])),
+        }
+        let (version, recorded_at) = (actual.plus(1), now().trunc_subsecs(6));
+        let versions = vec![(stream.clone(), version)];
+        self.feed.push(event.recorded(Recording { stream, version, position, recorded_at }));
+        let token = Token::new(identity, position);
+        Ok(Committed::new(versions, Some(position..=position), token))
     }
 
     /// Some of the events are recorded: all of them, just so, or it is another commit.
@@ -89,10 +128,7 @@ impl Log {
         let mut versions = Vec::with_capacity(parts.appends.len());
         for append in parts.appends {
             let stream = append.stream;
-            let places = match self.streams.get_mut(&stream) {
-                Some(places) => places,
-                None => self.streams.entry(stream.clone()).or_default(),
-            };
+            let places = self.streams.entry(stream.clone()).or_default();
             for event in append.events {
                 let position = Position::new(self.feed.len() as u64 + 1);
                 places.push(position);
@@ -118,12 +154,7 @@ impl Log {
     pub(super) fn outcome(&self, of: &DedupKey, identity: LogId) -> Option<Committed> {
         match of {
             DedupKey::Inbox(key) => self.inbox.get(key).cloned(),
-            DedupKey::Event(id) => {
-                let event = self.at(*self.ids.get(id)?)?;
-                let versions = vec![(event.stream().clone(), event.version())];
-                let at = event.position();
-                Some(Committed::new(versions, Some(at..=at), Token::new(identity, at)))
-            }
+            DedupKey::Event(id) => self.at(*self.ids.get(id)?).map(|event| place(event, identity)),
         }
     }
 
@@ -169,6 +200,32 @@ impl Log {
     }
 
     fn at(&self, position: Position) -> Option<&RecordedEvent> {
-        self.feed.get(usize::try_from(position.get()).ok()?.checked_sub(1)?)
+        at(&self.feed, position)
     }
+}
+
+fn at(feed: &[RecordedEvent], position: Position) -> Option<&RecordedEvent> {
+    feed.get(usize::try_from(position.get()).ok()?.checked_sub(1)?)
+}
+
+/// Where one event landed.
+fn place(event: &RecordedEvent, identity: LogId) -> Committed {
+    let (versions, at) = (vec![(event.stream().clone(), event.version())], event.position());
+    Committed::new(versions, Some(at..=at), Token::new(identity, at))
+}
+
+type Single = (StreamId, ExpectedVersion, NewEvent);
+
+/// The one event that is all there is to write, or what there is else.
+fn single(mut parts: Parts) -> Result<Single, Parts> {
+    let is_single = parts.checks.is_empty()
+        && parts.inbox.is_none()
+        && matches!(&*parts.appends, [append] if append.events.len() == 1);
+    if !is_single {
+        return Err(parts);
+    }
+    let append = parts.appends.pop().map(|Append { stream, expected, mut events, .. }| {
+        events.pop().map(|event| (stream, expected, event))
+    });
+    append.flatten().ok_or(parts)
 }

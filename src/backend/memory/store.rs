@@ -5,7 +5,6 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use async_trait::async_trait;
 use tokio::sync::watch;
-use tokio::time::Instant;
 
 use super::log::Log;
 use crate::ports::{Clock, CommitError, Ids, Store, SystemClock, SystemIds, telemetry};
@@ -139,12 +138,9 @@ impl Store for MemoryStore {
     }
 
     async fn commit(&self, commit: Commit) -> Result<Committed, CommitError> {
-        let began = Instant::now();
         let answer = self.write(commit);
-        match &answer {
-            Ok(_) => telemetry::committed(BACKEND, began.elapsed()),
-            Err(CommitError::Conflict(_)) => telemetry::conflict(BACKEND),
-            Err(_) => {}
+        if let Err(CommitError::Conflict(_)) = &answer {
+            telemetry::conflict(BACKEND);
         }
         answer
     }

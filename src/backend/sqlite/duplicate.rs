@@ -62,9 +62,7 @@ pub(super) fn of_events(
     match first_found {
         None => Ok(None),
         Some(id) if missing => Err(CommitError::IdReused(id)),
-        Some(_) => {
-            Ok(answer(log, parts, found.iter().filter_map(|(_, _, recorded)| recorded.as_ref())))
-        }
+        Some(_) => Ok(answer(log, parts, &found)),
     }
 }
 
@@ -83,17 +81,15 @@ fn lookup<'p>(conn: &Connection, parts: &'p Parts) -> rusqlite::Result<Vec<Looke
 
 /// The answer to a commit whose events are all recorded.
 fn answer(log: LogId, parts: &Parts, found: &[Looked<'_>]) -> Option<Committed> {
-    let recorded = || found.iter().filter_map(|(_, _, recorded)| recorded.as_ref());
-    let version_of = |stream: &StreamId| {
-        recorded().filter(|event| event.stream() == stream).map(RecordedEvent::version).max()
-    };
-    let versions = parts
-        .appends
-        .iter()
-        .filter_map(|append| Some((append.stream.clone(), version_of(&append.stream)?)))
-        .collect();
-    let first = recorded().map(RecordedEvent::position).min()?;
-    let last = recorded().map(RecordedEvent::position).max()?;
+    let mut recorded = found.iter().filter_map(|(_, _, recorded)| recorded.as_ref());
+    let positions = recorded.clone().map(RecordedEvent::position);
+    let (first, last) = (positions.clone().min()?, positions.max()?);
+    // The events of a stream stand together, in the order of the appends.
+    let mut versions = Vec::with_capacity(parts.appends.len());
+    for append in &parts.appends {
+        let here = recorded.by_ref().take(append.events.len());
+        versions.push((append.stream.clone(), here.map(RecordedEvent::version).max()?));
+    }
     Some(Committed::new(versions, Some(first..=last), Token::new(log, last)).as_duplicate())
 }
 

@@ -37,7 +37,3 @@ pub use options::SqliteOptions;
 pub use rusqlite;
 pub use staged::Staged;
 pub use transact::TransactError;
-
-#[cfg(doctest)]
-#[doc = include_str!("../../../docs/sqlite.md")]
-mod guide {}

@@ -116,6 +116,17 @@ fn other_events_are_shown_beside_those_expected() {
 }
 
 #[test]
+fn one_value_that_differs_fails() {
+    let text = complaint(|| {
+        given(rich()).when(|a: &Account| a.send(30)).then([sent(31, "bob")]);
+    });
+    assert!(
+        text.contains(r#"- Sent {"euros":31"#) && text.contains(r#"+ Sent {"euros":30"#),
+        "{text}"
+    );
+}
+
+#[test]
 fn too_few_and_too_many_events_fail() {
     let two = |_: &Account| Ok::<_, Refusal>(vec![Payment::Opened, Payment::Opened]);
     assert!(

@@ -1,9 +1,10 @@
 //! `lib.rs` and `mod.rs` tell the story of their module and hold no logic.
 
+use proc_macro2::TokenStream;
 use syn::spanned::Spanned;
 use syn::{Attribute, Item, Meta};
 
-use super::source::{Problem, Source, assert_none, crate_files};
+use super::source::{Problem, Source, assert_none, crate_files, each_token, is_ident};
 
 const MEND_LOGIC: &str = "move it to a file of its own and re-export it";
 const MEND_STORY: &str = "say in `//!` lines what the module is for and in what order to read it";
@@ -29,9 +30,17 @@ fn is_doc(attribute: &Attribute) -> bool {
     matches!(&attribute.meta, Meta::NameValue(pair) if pair.path.is_ident("doc"))
 }
 
-fn is_for_doctests(attribute: &Attribute) -> bool {
-    attribute.path().is_ident("cfg")
-        && attribute.parse_args::<Meta>().is_ok_and(|meta| meta.path().is_ident("doctest"))
+/// Whether these attributes say `cfg(doctest)`: what carries a document whose code is tested.
+fn is_for_doctests(attributes: &[Attribute]) -> bool {
+    let names_it = |tokens: &TokenStream| {
+        let mut found = false;
+        each_token(tokens.clone(), &mut |trees| found |= is_ident(trees.first(), "doctest"));
+        found
+    };
+    attributes.iter().any(|attribute| match &attribute.meta {
+        Meta::List(list) => list.path.is_ident("cfg") && names_it(&list.tokens),
+        _ => false,
+    })
 }
 
 fn logic(file: &Source, items: &[Item]) -> Vec<Problem> {
@@ -41,8 +50,8 @@ fn logic(file: &Source, items: &[Item]) -> Vec<Problem> {
             Item::Use(_) => {}
             // What is checked when compiling has no name and does nothing at run time.
             Item::Const(check) if check.ident == "_" => {}
-            // A carrier of a document whose code is tested is no logic either.
-            Item::Struct(carrier) if carrier.attrs.iter().any(is_for_doctests) => {}
+            Item::Struct(carrier) if is_for_doctests(&carrier.attrs) => {}
+            Item::Mod(guides) if is_for_doctests(&guides.attrs) => {}
             // A module without a file may hold documents and nothing else.
             Item::Mod(module) => {
                 let inner = module.content.as_ref().map_or(&[][..], |(_, items)| items);
@@ -81,6 +90,7 @@ fn logic_or_silence_in_a_mod_rs_is_seen() {
         assert_eq!(check(&Source::new("src/x/mod.rs", bad)).len(), 1, "{bad}");
     }
     let good = "//! S\n#[cfg(unix)]\nmod a;\npub use a::A;\nmod docs { #![doc = \"x\"] }\n\
-                #[cfg(doctest)]\n#[doc = \"x\"]\nstruct Guide;\nconst _: () = ();";
+                #[cfg(doctest)]\nstruct Guide;\n\
+                #[cfg(all(doctest, unix))]\nmod guides { struct One; }\nconst _: () = ();";
     assert!(check(&Source::new("src/x/mod.rs", good)).is_empty());
 }

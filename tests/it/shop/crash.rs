@@ -1,0 +1,135 @@
+//! `kill -9`, and resuming.
+//!
+//! A moment is drawn as a service and a number of events that it shall have: the process is killed as soon as
+//! that many are seen, whatever it is doing by then. A kill counts if it hit: some invoices had ended, and
+//! some had not. After some kills on one folder the replay runs to its end, and must say what an undisturbed
+//! one says. Set `SHOP_SEED` to draw the moments of an earlier run.
+
+use std::path::Path;
+use std::process::Child;
+use std::time::Duration;
+
+use fastrand::Rng;
+use freehold::{EventStore, Position};
+
+use super::{oracle, program, stores};
+
+const KILLS: usize = 50;
+const KILLS_PER_FOLDER: usize = 5;
+const INVOICES: usize = 143;
+
+struct Shop {
+    folder: tempfile::TempDir,
+    concurrency: String,
+}
+
+impl Shop {
+    /// A shop that has replayed nothing: its databases are there, to be looked into from the beginning.
+    fn new(concurrency: u32) -> Self {
+        let folder = tempfile::tempdir().unwrap();
+        let empty = folder.path().join("empty.csv");
+        let header =
+            "InvoiceNo,StockCode,Description,Quantity,InvoiceDate,UnitPrice,CustomerID,Country\n";
+        std::fs::write(&empty, header).unwrap();
+        program::replay(&[&empty], &["--data", folder.path().to_str().unwrap()]);
+        Self { folder, concurrency: concurrency.to_string() }
+    }
+
+    fn path(&self) -> &Path {
+        self.folder.path()
+    }
+
+    fn options(&self) -> [&str; 4] {
+        ["--data", self.path().to_str().unwrap(), "--concurrency", &self.concurrency]
+    }
+
+    fn start(&self) -> Child {
+        let day = program::day();
+        let args = ["replay", day.to_str().unwrap(), "--json"];
+        program::start(&[&args[..], &self.options()].concat())
+    }
+
+    fn resume(&self) -> String {
+        program::replay(&[&program::day()], &self.options())
+    }
+
+    async fn finished(&self) -> usize {
+        stores::finished(&stores::open(self.path(), "order").await).await
+    }
+
+    /// Starts the replay and kills it at a moment before about `ahead` more events of a service; `true` if
+    /// some invoices had ended by then, and some had not.
+    async fn kill(&self, rng: &mut Rng, totals: [u64; 3], kills_left: usize) -> bool {
+        let service = rng.usize(..stores::SERVICES.len());
+        let store = stores::open(self.path(), stores::SERVICES[service]).await;
+        let head = store.head().await.unwrap().get();
+        let ahead = (totals[service].saturating_sub(head) / kills_left as u64).max(1);
+        let target = Position::new(head + rng.u64(1..=ahead));
+        let mut process = self.start();
+        let reached = async {
+            let mut head = store.head().await.unwrap();
+            while head < target {
+                store.changed(head).await.unwrap();
+                head = store.head().await.unwrap();
+            }
+        };
+        // A replay that ends first is a kill that missed.
+        let _ = tokio::time::timeout(Duration::from_secs(60), reached).await;
+        process.kill().unwrap();
+        process.wait().unwrap();
+        (1..INVOICES).contains(&self.finished().await)
+    }
+}
+
+fn seed() -> u64 {
+    let seed = std::env::var("SHOP_SEED").ok().and_then(|text| text.parse().ok());
+    let seed = seed.unwrap_or_else(|| fastrand::u64(..));
+    println!("SHOP_SEED={seed}");
+    seed
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_replay_killed_at_50_moments_ends_with_the_same_figures() {
+    let undisturbed = Shop::new(1);
+    let expected = undisturbed.resume();
+    assert_eq!(expected, oracle::figures(&[&program::day()], 100, "500").to_json());
+    let totals = stores::heads(undisturbed.path()).await;
+    let mut rng = Rng::with_seed(seed());
+    let (mut hits, mut misses) = (0, 0);
+    while hits < KILLS {
+        let shop = Shop::new(1);
+        for kill in 0..KILLS_PER_FOLDER {
+            match shop.kill(&mut rng, totals, KILLS_PER_FOLDER - kill).await {
+                true => hits += 1,
+                false => misses += 1,
+            }
+        }
+        assert_eq!(shop.resume(), expected, "after {hits} kills that hit");
+        assert_eq!(shop.finished().await, INVOICES);
+        assert_eq!(stores::heads(shop.path()).await, totals, "not an event more or less");
+        super::commands::ledger(shop.path()).await;
+        assert!(misses < 4 * KILLS, "{misses} of {} kills missed", hits + misses);
+    }
+    println!("{hits} kills hit, {misses} missed");
+}
+
+/// With many invoices under way, many are open when the process dies.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_crowd_killed_and_resumed_ends_every_invoice_once() {
+    let day = program::day();
+    let expected = oracle::figures(&[&day], 100, "500");
+    let mut rng = Rng::with_seed(seed());
+    let undisturbed = Shop::new(1);
+    undisturbed.resume();
+    let totals = stores::heads(undisturbed.path()).await;
+    let shop = Shop::new(16);
+    let mut hits = 0;
+    for kill in 0..6 {
+        hits += usize::from(shop.kill(&mut rng, totals, 6 - kill).await);
+    }
+    assert!(hits > 0, "every kill missed");
+    let summary: serde_json::Value = serde_json::from_str(&shop.resume()).unwrap();
+    assert_eq!(shop.finished().await, INVOICES);
+    super::crowd::check_order_independent(&summary, &expected);
+    super::commands::ledger(shop.path()).await;
+}

@@ -1,0 +1,230 @@
+//! The decisions of the domain, given what happened, when something is asked for, then what happens.
+
+use std::collections::BTreeMap;
+
+use freehold::testkit::given;
+use uuid::Uuid;
+
+// The program's own modules, compiled into the test.
+#[allow(dead_code, unreachable_pub, unnameable_types, reason = "a test uses a part of the program")]
+#[path = "../../../examples/shop/contracts/mod.rs"]
+mod contracts;
+#[allow(dead_code, unreachable_pub, unnameable_types, reason = "a test uses a part of the program")]
+#[path = "../../../examples/shop/inventory/mod.rs"]
+mod inventory;
+#[allow(dead_code, unreachable_pub, unnameable_types, reason = "a test uses a part of the program")]
+#[path = "../../../examples/shop/order/mod.rs"]
+mod order;
+#[allow(dead_code, unreachable_pub, unnameable_types, reason = "a test uses a part of the program")]
+#[path = "../../../examples/shop/payment/mod.rs"]
+mod payment;
+
+use contracts::{Clerk, Customer, InvoiceNo, Line, Money, Step, StockCode, Units};
+use inventory::aggregate::{Answer, Refusal as NoGoods, Reservation, Stock};
+use inventory::events::{Move, ReservationEvent, StockEvent};
+use order::aggregate::{Order, Refusal};
+use order::events::{CancelReason, Intake, OrderEvent};
+use payment::aggregate::{Payment, Refusal as NoMoney};
+use payment::events::{Account, PaymentEvent, Transfer};
+
+fn money(text: &str) -> Money {
+    text.parse().unwrap()
+}
+
+fn intake(lines: &[(&str, u64, &str)]) -> Intake {
+    let line = |(code, units, price): &(&str, u64, &str)| Line {
+        code: StockCode::new(code).unwrap(),
+        units: *units,
+        price: money(price),
+    };
+    Intake {
+        invoice: InvoiceNo::new("536365").unwrap(),
+        customer: Customer::Guest,
+        lines: lines.iter().map(line).collect(),
+        fingerprint: Uuid::from_u128(7),
+    }
+}
+
+fn placed() -> OrderEvent {
+    OrderEvent::OrderPlaced(intake(&[("A", 1, "2.5")]))
+}
+
+#[test]
+fn an_order_is_placed_once_and_with_lines() {
+    let order = intake(&[("A", 1, "2.5")]);
+    given([]).when(|o: &Order| o.place(&order)).then([placed()]);
+    given([placed()]).when(|o: &Order| o.place(&order)).then_nothing();
+    given([]).when(|o: &Order| o.place(&intake(&[]))).then_error(Refusal::NoLines);
+    let other = Intake { fingerprint: Uuid::from_u128(8), ..order };
+    given([placed()]).when(|o: &Order| o.place(&other)).then_error(Refusal::OtherRows);
+}
+
+#[test]
+fn a_pending_order_is_confirmed_or_cancelled_and_not_both() {
+    let cancelled = |reason| OrderEvent::OrderCancelled { reason };
+    let (short, declined) = (CancelReason::OutOfStock, CancelReason::PaymentDeclined);
+    given([placed()]).when(Order::confirm).then([OrderEvent::OrderConfirmed]);
+    given([placed(), OrderEvent::OrderConfirmed]).when(Order::confirm).then_nothing();
+    given([placed(), cancelled(short)]).when(Order::confirm).then_error(Refusal::Settled);
+    given([placed()]).when(|o: &Order| o.cancel(declined)).then([cancelled(declined)]);
+    given([placed(), cancelled(short)]).when(|o: &Order| o.cancel(short)).then_nothing();
+    given([placed(), cancelled(short)])
+        .when(|o: &Order| o.cancel(declined))
+        .then_error(Refusal::Settled);
+    given([placed(), OrderEvent::OrderConfirmed])
+        .when(|o: &Order| o.cancel(short))
+        .then_error(Refusal::Settled);
+    given([]).when(Order::confirm).then_error(Refusal::NoOrder);
+}
+
+#[test]
+fn only_a_confirmed_order_ships() {
+    let shipped = |tracking: &str| OrderEvent::OrderShipped { tracking: tracking.to_owned() };
+    let ship = |o: &Order| o.ship("T1");
+    given([placed()]).when(ship).then_error(Refusal::NotConfirmed("pending"));
+    given([placed(), OrderEvent::OrderConfirmed]).when(ship).then([shipped("T1")]);
+    given([placed(), OrderEvent::OrderConfirmed, shipped("T1")]).when(ship).then_nothing();
+    given([placed(), OrderEvent::OrderConfirmed, shipped("T2")])
+        .when(ship)
+        .then_error(Refusal::OtherTracking);
+    let back = OrderEvent::ReturnAnnounced(intake(&[("A", 1, "2.5")]));
+    given([back]).when(ship).then_error(Refusal::NotAnOrder);
+    given([]).when(ship).then_error(Refusal::NoOrder);
+}
+
+fn goods(units: u64) -> Move {
+    Move::new(&InvoiceNo::new("536365").unwrap(), Units::new(units))
+}
+
+#[test]
+fn a_code_begins_with_its_units_and_exactly_enough_is_enough() {
+    let code = StockCode::new("A").unwrap();
+    let ten = Units::new(10);
+    let received = || StockEvent::StockReceived { units: ten };
+    given([])
+        .when(|s: &Stock| s.reserve(&code, goods(10), ten))
+        .then([received(), StockEvent::StockReserved(goods(10))]);
+    given([])
+        .when(|s: &Stock| s.reserve(&code, goods(11), ten))
+        .then_error(NoGoods::Short(code.clone()));
+    given([received(), StockEvent::StockReserved(goods(4))])
+        .when(|s: &Stock| s.reserve(&code, goods(7), ten))
+        .then_error(NoGoods::Short(code.clone()));
+    given([received(), StockEvent::StockReserved(goods(4)), StockEvent::StockReleased(goods(4))])
+        .when(|s: &Stock| s.reserve(&code, goods(10), ten))
+        .then([StockEvent::StockReserved(goods(10))]);
+    given([received(), StockEvent::StockReserved(goods(4)), StockEvent::StockTaken(goods(4))])
+        .when(|s: &Stock| s.take(goods(1)))
+        .then_error(NoGoods::NotReserved);
+    given([]).when(|s: &Stock| Ok::<_, NoGoods>(s.put_back(goods(3), ten))).then([
+        received(),
+        StockEvent::StockReturned(goods(3)),
+    ]);
+}
+
+#[test]
+fn a_reservation_is_answered_the_same_for_ever() {
+    let goods = BTreeMap::from([(StockCode::new("A").unwrap(), Units::new(1))]);
+    let made = ReservationEvent::ReservationMade { goods: goods.clone() };
+    let refused = ReservationEvent::ReservationRefused { short: StockCode::new("A").unwrap() };
+    let after = |events: &[ReservationEvent]| {
+        let mut reservation = Reservation::default();
+        events.iter().for_each(|event| freehold::Aggregate::apply(&mut reservation, event));
+        reservation
+    };
+    let (taken, released) = (ReservationEvent::ReservationTaken, ReservationEvent::ReservationReleased);
+    assert_eq!(after(&[]).answered(), Ok(None));
+    for events in [vec![made.clone()], vec![made.clone(), taken.clone()], vec![made.clone(), released.clone()]]
+    {
+        assert_eq!(after(&events).answered(), Ok(Some(Answer::Reserved)), "{events:?}");
+    }
+    assert_eq!(after(&[refused.clone()]).answered(), Ok(Some(Answer::OutOfStock)));
+    assert_eq!(after(&[made.clone()]).settle(&taken), Ok(Some(goods)));
+    assert_eq!(after(&[made.clone(), taken.clone()]).settle(&taken), Ok(None));
+    assert_eq!(after(&[made, taken]).settle(&released), Err(NoGoods::Settled));
+    assert_eq!(after(&[refused]).settle(&released), Err(NoGoods::NoReservation));
+}
+
+#[test]
+fn a_total_at_the_limit_is_charged_and_one_above_is_declined() {
+    let transfer = |amount: &str| Transfer {
+        amount: money(amount),
+        debit: Account::Card(Customer::Number(17_850)),
+        credit: Account::Sales,
+    };
+    let charge = |amount: &'static str| {
+        move |p: &Payment| p.charge(Customer::Number(17_850), &money(amount), &money("500"))
+    };
+    let failed = PaymentEvent::PaymentFailed { amount: money("500.001"), limit: money("500.0") };
+    given([]).when(charge("500.00")).then([PaymentEvent::PaymentProcessed(transfer("500"))]);
+    given([]).when(charge("500.001")).then([failed.clone()]);
+    given([failed]).when(charge("1")).then_nothing();
+    let refunded = PaymentEvent::PaymentRefunded(transfer("1"));
+    given([refunded]).when(charge("1")).then_error(NoMoney::Known);
+}
+
+#[test]
+fn money_is_exact_and_written_without_trailing_zeros() {
+    for (text, expected) in [
+        ("0", "0"),
+        ("-0.00", "0"),
+        ("007.10", "7.1"),
+        ("18622.50", "18622.5"),
+        ("-3", "-3"),
+        ("-0.000000000000000001", "-0.000000000000000001"),
+        ("1000000000", "1000000000"),
+        ("123456789012345678901234567890.000000001", "123456789012345678901234567890.000000001"),
+    ] {
+        assert_eq!(money(text).to_string(), expected, "{text}");
+    }
+    for text in ["", "-", ".5", "1.", "+1", "1e3", " 1", "1,5", "--1", "1.2.3", "\u{663}"] {
+        assert!(text.parse::<Money>().is_err(), "{text}");
+    }
+}
+
+/// A second opinion on sums, products and order, where it has an opinion.
+#[test]
+fn money_adds_multiplies_and_compares_as_another_decimal_type_does() {
+    use rust_decimal::Decimal;
+    let mut rng = fastrand::Rng::with_seed(7);
+    let mut amount = || Decimal::new(rng.i64(-1_000_000_000_000..1_000_000_000_000), rng.u32(0..12));
+    for _ in 0..5_000 {
+        let (a, b) = (amount(), amount());
+        let (x, y) = (money(&a.to_string()), money(&b.to_string()));
+        assert_eq!((&x + &y).to_string(), (a + b).normalize().to_string(), "{a} + {b}");
+        assert_eq!((&x - &y).to_string(), (a - b).normalize().to_string(), "{a} - {b}");
+        assert_eq!(x.cmp(&y), a.cmp(&b), "{a} <> {b}");
+        assert_eq!(x == y, a == b, "{a} = {b}");
+        let units = a.mantissa().unsigned_abs() as u64 % 1_000_000;
+        assert_eq!(y.times(units).to_string(), (b * Decimal::from(units)).normalize().to_string());
+    }
+}
+
+#[test]
+fn every_text_has_a_stream_of_its_own() {
+    let texts = ["", "%", "%25", "a", "A", " a", "a\tb", "a%09b", "a\u{85}b", "ä", "a/b", "a-b"];
+    let streams: std::collections::HashSet<_> = texts
+        .iter()
+        .map(|text| freehold::StreamId::new("stock", StockCode::new(text).unwrap().stream()).unwrap())
+        .collect();
+    assert_eq!(streams.len(), texts.len());
+}
+
+#[test]
+fn every_step_of_every_invoice_is_a_command_of_its_own() {
+    let clerk = Clerk::new("shop").unwrap();
+    let invoices = ["1", "2"].map(|number| InvoiceNo::new(number).unwrap());
+    let steps = [Step::Place, Step::Reserve, Step::Charge, Step::Ship("T1"), Step::Ship("T2")];
+    let mut ids = std::collections::HashSet::new();
+    for invoice in &invoices {
+        for step in steps {
+            let command = clerk.asks(invoice, step);
+            assert_eq!(command.id(), clerk.asks(invoice, step).id());
+            assert_eq!(command.metadata().correlation(), Some(invoice.flow()));
+            assert_eq!(command.metadata().causation(), Some(command.id()));
+            assert_eq!(command.metadata().actor(), Some("shop"));
+            ids.insert(command.id());
+        }
+    }
+    assert_eq!(ids.len(), 10);
+}
