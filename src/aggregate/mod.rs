@@ -1,5 +1,5 @@
 //! Decisions over streams: a pure [`Aggregate`], the [`Repository`] that runs its commands, and the
-//! [`UnitOfWork`] for decisions over several of them.
+//! [`UnitOfWork`](crate::UnitOfWork) for decisions over several of them.
 //!
 //! An aggregate is folded from the events of one stream. A command is an ordinary method that reads the
 //! state and returns events, or says why not. The repository loads, decides and commits, and tries again

@@ -6,7 +6,7 @@ use crate::ports::{Ids, SystemIds};
 use crate::retry::RetryPolicy;
 use crate::types::Metadata;
 
-/// How a [`Repository`](super::Repository) or a [`UnitOfWork`](super::UnitOfWork) differs from the usual one.
+/// How a [`Repository`](crate::Repository) or a [`UnitOfWork`](crate::UnitOfWork) differs from the usual one.
 #[derive(Clone, Debug)]
 #[allow(clippy::exhaustive_structs, reason = "users write it with `..Options::default()`")]
 pub struct Options {

@@ -16,7 +16,7 @@ use crate::types::{EventId, Metadata, StreamId};
 /// The streams of a unit of work.
 pub(super) type Streams = BTreeMap<StreamId, Box<dyn Touched>>;
 
-/// What the body of a [unit of work](super::UnitOfWork) reads and decides with. All it touches is committed
+/// What the body of a [unit of work](crate::UnitOfWork) reads and decides with. All it touches is committed
 /// together, and every state it saw is guarded.
 pub struct Work {
     pub(super) streams: Streams,

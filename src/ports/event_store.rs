@@ -17,8 +17,8 @@ use crate::types::{
 ///   byte for byte, in its stream, at versions 1, 2, 3 and so on.
 /// - **E2 both ways** – a stream reads forward from after any version and backward from before any
 ///   version or from its end; a stream without events is an empty page.
-/// - **E3 paged** – a page holds at most what was asked for and what [`Store::limits`] allows, and says
-///   whether more follows; the pages joined are the stream, or the feed.
+/// - **E3 paged** – a page holds at most what was asked for, where 0 counts as 1, and what
+///   [`Store::limits`] allows, and says whether more follows; the pages joined are the stream, or the feed.
 /// - **E4 ordered** – in the feed, positions strictly grow, a commit's events stand in its order, and the
 ///   events of a stream in the order of their versions; every event is there once.
 /// - **E5 exact** – a page of the feed never reaches beyond a position at which an event can still

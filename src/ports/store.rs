@@ -16,10 +16,11 @@ use crate::types::{Commit, Committed, Limits, LogId};
 ///   is written, and [`Conflict`](crate::Conflict) names the stream, the expectation and the version.
 /// - **S3 checked** – the same holds for the checks on streams that are not written.
 /// - **S4 idempotent** – a commit whose events are all recorded already, in the same streams and with the
-///   same content, changes nothing and is answered as before, marked as a duplicate, whatever versions
-///   it expects.
+///   same content, changes nothing and is answered with where they stand, marked as a duplicate, whatever
+///   versions it expects. For the same commit again that is the first answer.
 /// - **S5 unambiguous** – a commit with an event id that is recorded already, but in another stream, with
-///   other content, or without its neighbours, changes nothing and is [`CommitError::IdReused`].
+///   other content, without its neighbours, or beside a new inbox key, changes nothing and is
+///   [`CommitError::IdReused`].
 /// - **S6 handled once** – a commit with an inbox key that was committed before changes nothing and is
 ///   answered as that one was, marked as a duplicate.
 /// - **S7 well formed** – a commit that is empty, has an append without events, a stream or an event

@@ -10,4 +10,7 @@
 
 mod aggregate;
 mod mutants;
+mod sqlite;
+mod telemetry;
 mod testkit;
+mod tidy;

@@ -3,6 +3,7 @@
 use freehold::aggregate::{ExecuteError, Options};
 use freehold::backend::memory::MemoryStore;
 use freehold::retry::RetryPolicy;
+use freehold::testkit::{Faults, FaultyStore};
 use freehold::{
     Commit, CommitError, EventStore, EventStoreExt, ExpectedVersion, Filter, InboxKey, Metadata,
     Position, Repository, Store, StreamId, StreamVersion,
@@ -199,4 +200,27 @@ async fn an_id_that_makes_no_stream_is_a_typed_error() {
     let answer = accounts.execute("", |a| a.pay(1)).await;
     assert!(matches!(answer, Err(ExecuteError::Id(_))));
     assert!(matches!(accounts.load("a\nb").await, Err(ExecuteError::Id(_))));
+}
+
+#[tokio::test(start_paused = true)]
+async fn on_a_store_that_fails_now_and_then_every_command_happens_once() {
+    for seed in 0..50 {
+        let faults = Faults::seeded(seed)
+            .fail_before(0.2)
+            .fail_after(0.2)
+            .delay(0.2, std::time::Duration::from_millis(5));
+        let store = FaultyStore::new(MemoryStore::new(), faults);
+        let accounts = Repository::<Account>::new(store);
+        let commands = (0..40).map(|n| {
+            let accounts = accounts.clone();
+            let id = format!("account{}", n % 3);
+            async move { accounts.execute(id, |a| a.pay(1)).await.unwrap() }
+        });
+        futures::future::join_all(commands).await;
+        let mut cents = 0;
+        for n in 0..3 {
+            cents += accounts.load(format!("account{n}")).await.unwrap().cents;
+        }
+        assert_eq!(cents, 40, "seed {seed}");
+    }
 }

@@ -1,0 +1,153 @@
+//! What is counted, and what spans say. The names are those of `docs/telemetry.md`.
+
+use std::collections::BTreeMap;
+use std::sync::{Arc, Mutex};
+
+use freehold::backend::memory::MemoryStore;
+use freehold::backend::sqlite::SqliteStore;
+use freehold::testkit::{Faults, FaultyStore};
+use freehold::{Aggregate, Event, EventStore, Filter, Position, Repository, UnitOfWork};
+use metrics_util::debugging::{DebugValue, DebuggingRecorder};
+use tracing::span::{Attributes, Id};
+use tracing_subscriber::layer::{Context, SubscriberExt};
+use tracing_subscriber::{Layer, Registry};
+use uuid::Uuid;
+
+#[derive(serde::Serialize, serde::Deserialize)]
+enum Counted {
+    Up {},
+}
+
+impl Event for Counted {
+    const CATEGORY: &'static str = "counter";
+}
+
+#[derive(Clone, Default)]
+struct Counter(u64);
+
+impl Aggregate for Counter {
+    type Event = Counted;
+
+    fn apply(&mut self, _: &Counted) {
+        self.0 += 1;
+    }
+}
+
+fn up(_: &Counter) -> Result<Vec<Counted>, String> {
+    Ok(vec![Counted::Up {}])
+}
+
+/// Two repositories that do not know of each other on one store, so that one of them conflicts once; then a
+/// page of the feed.
+async fn three_commands_and_a_page(store: impl EventStore + Clone) {
+    let [ours, theirs] = [(); 2].map(|()| Repository::<Counter>::new(store.clone()));
+    for repository in [&ours, &theirs, &ours] {
+        repository.execute("one", up).await.unwrap();
+    }
+    store.read_all(Position::START, &Filter::all(), 1).await.unwrap();
+}
+
+/// What was counted while `work` ran on this thread, by name and label.
+fn counted(work: impl Future<Output = ()>) -> BTreeMap<String, DebugValue> {
+    let recorder = DebuggingRecorder::new();
+    let snapshots = recorder.snapshotter();
+    metrics::with_local_recorder(&recorder, || {
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
+        runtime.unwrap().block_on(work);
+    });
+    let all = snapshots.snapshot().into_vec().into_iter();
+    all.map(|(key, _, _, value)| {
+        let labels = key.key().labels().map(|label| label.value().to_owned());
+        let labels: Vec<String> = labels.collect();
+        (format!("{} {}", key.key().name(), labels.join(",")), value)
+    })
+    .collect()
+}
+
+#[test]
+fn commits_events_conflicts_retries_batches_and_lag_are_counted() {
+    let seen = counted(three_commands_and_a_page(MemoryStore::new()));
+    let count = |name: &str| match seen.get(name) {
+        Some(DebugValue::Counter(count)) => *count,
+        other => panic!("{name}: {other:?}"),
+    };
+    assert_eq!(count("freehold_commits_total memory"), 3);
+    assert_eq!(count("freehold_events_total memory"), 3);
+    assert_eq!(count("freehold_conflicts_total memory"), 1);
+    assert_eq!(count("freehold_retries_total conflict"), 1);
+    let Some(DebugValue::Histogram(batches)) = seen.get("freehold_batch_commits memory") else {
+        panic!("{seen:?}");
+    };
+    assert_eq!(batches.len(), 3);
+    let Some(DebugValue::Gauge(lag)) = seen.get("freehold_feed_lag_positions memory") else {
+        panic!("{seen:?}");
+    };
+    assert!((lag.into_inner() - 2.0).abs() < f64::EPSILON, "one of three events was read: {lag}");
+}
+
+#[test]
+fn sqlite_says_how_long_commits_took() {
+    let dir = tempfile::tempdir().unwrap();
+    let path = dir.path().join("counted.db");
+    let seen = counted(async {
+        three_commands_and_a_page(SqliteStore::open(path).await.unwrap()).await;
+    });
+    // The writer counts on its own thread; what callers see is counted on theirs.
+    let Some(DebugValue::Histogram(took)) = seen.get("freehold_commit_seconds sqlite") else {
+        panic!("{seen:?}");
+    };
+    assert!(took.len() >= 3 && took.iter().all(|seconds| seconds.into_inner() > 0.0));
+}
+
+#[test]
+fn unknown_outcomes_are_counted_as_retries() {
+    let seen = counted(async {
+        let faults = Faults::seeded(7).fail_after(0.5);
+        let counters = Repository::<Counter>::new(FaultyStore::new(MemoryStore::new(), faults));
+        for _ in 0..20 {
+            counters.execute("one", up).await.unwrap();
+        }
+    });
+    let Some(DebugValue::Counter(retries)) = seen.get("freehold_retries_total unknown") else {
+        panic!("{seen:?}");
+    };
+    assert!(*retries > 0);
+}
+
+/// Notes the name and the fields of every span that names `COMMAND`.
+#[derive(Clone, Default)]
+struct Notes(Arc<Mutex<Vec<String>>>);
+
+const COMMAND: Uuid = Uuid::from_u128(0x7e1e_3e72);
+
+impl<S: tracing::Subscriber> Layer<S> for Notes {
+    fn on_new_span(&self, span: &Attributes<'_>, _: &Id, _: Context<'_, S>) {
+        struct Fields(String);
+        impl tracing::field::Visit for Fields {
+            fn record_debug(&mut self, field: &tracing::field::Field, value: &dyn std::fmt::Debug) {
+                self.0 += &format!(" {}={value:?}", field.name());
+            }
+        }
+        let mut fields = Fields(span.metadata().name().to_owned());
+        span.record(&mut fields);
+        if fields.0.contains(&COMMAND.to_string()) {
+            self.0.lock().unwrap().push(fields.0);
+        }
+    }
+}
+
+#[tokio::test]
+async fn commands_and_units_of_work_are_spans_that_name_stream_and_command() {
+    let notes = Notes::default();
+    // For the whole process: a subscriber of one thread can miss spans that another thread has met before
+    // without a subscriber.
+    tracing::subscriber::set_global_default(Registry::default().with(notes.clone())).unwrap();
+    let store = MemoryStore::new();
+    let counters = Repository::<Counter>::new(store.clone());
+    counters.execute("one", up).command_id(COMMAND).await.unwrap();
+    let unit = UnitOfWork::new(store).command_id(COMMAND);
+    unit.run(async |work| work.execute(&counters, "two", up).await).await.unwrap();
+    let notes = notes.0.lock().unwrap().clone();
+    let execute = format!("execute category=\"counter\" stream=one command={COMMAND}");
+    assert_eq!(notes, [execute, format!("unit_of_work command={COMMAND}")]);
+}
