@@ -46,7 +46,7 @@ impl Problem {
         let mut text = format!("error: {self}");
         let mut cause = self.source();
         while let Some(error) = cause {
-            text += &format!(": {error}");
+            text = format!("{text}: {error}");
             cause = error.source();
         }
         // If nobody hears it, the exit code still says it.

@@ -92,6 +92,8 @@ impl Summary {
             ("stock codes", &self.skus),
             ("stock on hand", &self.stock_on_hand),
         ];
-        rows.iter().map(|(name, figure)| format!("{name:<33}{figure:>15}\n")).collect()
+        rows.iter().fold(String::new(), |table, (name, figure)| {
+            table + &format!("{name:<33}{figure:>15}\n")
+        })
     }
 }

@@ -252,12 +252,11 @@ where
             if !tail.drive(lane, &self.repository.shared().desk).await.is_committed() {
                 return Ok(Step::Again);
             }
-        } else if !fresh {
-            let newest = self.repository.catch_up(lane.stream(), ground.loaded.clone()).await?;
-            if newest.version() != ground.loaded.version() {
-                lane.know(newest);
-                return Ok(Step::Again);
-            }
+        } else if !fresh
+            && let Some(newest) = self.repository.newer_than(lane.stream(), &ground.loaded).await?
+        {
+            lane.know(newest);
+            return Ok(Step::Again);
         }
         if let Some(done) = self.repeated(lane.stream()).await? {
             return Ok(Step::Done(done));

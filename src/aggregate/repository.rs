@@ -132,6 +132,24 @@ impl<A: Aggregate> Repository<A> {
         }
     }
 
+    /// The newest state, if `known` is not it. A state that was published before it is durable may stand
+    /// beyond the end of its stream, so the event that made it is read again.
+    pub(super) async fn newer_than(
+        &self,
+        stream: &StreamId,
+        known: &Loaded<A>,
+    ) -> Result<Option<Loaded<A>>, LoadError> {
+        let Some(before) = known.version().get().checked_sub(1).map(StreamVersion::new) else {
+            let newest = self.catch_up(stream, known.clone()).await?;
+            return Ok(Some(newest).filter(|newest| newest.version() > known.version()));
+        };
+        let page = self.0.desk.store.read_stream(stream, ReadFrom::After(before), 2).await?;
+        match &*page.events {
+            [_last] => Ok(None),
+            _ => self.load_stream(stream).await.map(Some),
+        }
+    }
+
     /// What to decide on, for whoever has the turn, and whether it was read just now.
     pub(super) async fn ground(&self, lane: &Place<A>) -> Result<(Ground<A>, bool), LoadError> {
         if let Some(ground) = lane.ground() {

@@ -29,8 +29,14 @@ pub(super) trait Touched: Any + Send + Sync {
     /// The version after what was decided.
     fn version(&self) -> StreamVersion;
 
+    /// Lets whoever has the next turn decide on what was decided here. For whoever has the turn.
+    fn publish(&self);
+
     /// What was decided is durable.
     fn remember(&self);
+
+    /// What was published has not become durable.
+    fn forget(&self);
 
     /// What was read is not the newest: reads it again. For whoever has the turn.
     fn refresh(&self) -> BoxFuture<'_, Result<(), LoadError>>;
@@ -113,9 +119,16 @@ impl<A: Aggregate> Touched for Touch<A> {
         self.loaded.version()
     }
 
+    fn publish(&self) {
+        self.place.know(self.loaded.clone());
+    }
+
     fn remember(&self) {
         self.repository.shared().cache.put(self.place.stream(), &self.loaded);
-        self.place.know(self.loaded.clone());
+    }
+
+    fn forget(&self) {
+        self.place.forget();
     }
 
     fn refresh(&self) -> BoxFuture<'_, Result<(), LoadError>> {

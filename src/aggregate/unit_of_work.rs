@@ -1,15 +1,15 @@
 //! Decisions over several aggregates, committed together.
 
-use std::collections::BTreeMap;
 use std::sync::Arc;
+use std::task::Poll;
 
 use futures::future::try_join_all;
 use tracing::Instrument;
 use uuid::Uuid;
 
 use super::desk::Desk;
-use super::lane::Turn;
-use super::work::Streams;
+use super::touched::Touched;
+use super::work::{Streams, Turns};
 use super::{Options, Work, WorkError};
 use crate::ports::{CommitError, EventStore, telemetry};
 use crate::types::{Commit, Committed, Conflict, DedupKey, EventId, Metadata, StreamId, Token};
@@ -168,7 +168,7 @@ impl UnitOfWork {
         F: AsyncFnOnce(&mut Work) -> Result<T, WorkError<R>> + Clone,
     {
         let mut backoff = self.desk.backoff();
-        let mut turns = BTreeMap::new();
+        let mut turns = Turns::new();
         loop {
             let mut work = Work::new(turns, self.command, self.metadata.clone());
             let result = body.clone()(&mut work).await;
@@ -176,14 +176,16 @@ impl UnitOfWork {
             turns = take_turns(&streams, held).await;
             let again = match result {
                 _ if streams.values().any(|touched| touched.is_outdated()) => Again::Outdated,
-                Ok(value) => match self.commit(&streams).await? {
-                    Ok(done) => return self.finish(value, done, &streams).await,
+                Ok(value) => match self.commit(&streams, &mut turns).await? {
+                    Ok(done) => return self.finish(value, done, &streams, turns).await,
                     Err(conflict) => Again::Conflict(conflict),
                 },
-                Err(WorkError::Rejected(refusal)) => match self.prove(&streams).await? {
-                    None => return self.refuse(refusal).await,
-                    Some(conflict) => Again::Conflict(conflict),
-                },
+                Err(WorkError::Rejected(refusal)) => {
+                    match self.prove(&streams, &mut turns).await? {
+                        None => return self.refuse(refusal).await,
+                        Some(conflict) => Again::Conflict(conflict),
+                    }
+                }
                 Err(error) => return Err(error),
             };
             if let Again::Conflict(conflict) = again {
@@ -204,36 +206,62 @@ impl UnitOfWork {
     async fn commit<R>(
         &self,
         streams: &Streams,
+        turns: &mut Turns,
     ) -> Result<Result<Option<Committed>, Conflict>, WorkError<R>> {
-        if self.rest.is_empty() && !streams.values().any(|touched| touched.has_events()) {
-            return Ok(self.prove(streams).await?.map_or(Ok(None), Err));
+        if self.rest.is_empty() && written(streams).next().is_none() {
+            return Ok(self.prove(streams, turns).await?.map_or(Ok(None), Err));
         }
         let commit =
             streams.values().fold(self.rest.clone(), |commit, touched| touched.write(commit));
-        match self.desk.commit(commit).await {
-            Ok(done) => Ok(Ok(Some(done))),
-            Err(CommitError::Conflict(conflict)) if streams.contains_key(conflict.stream()) => {
+        if self.desk.store.is_ordered() {
+            written(streams).for_each(|(_, touched)| touched.publish());
+        }
+        let error = match self.submit(commit, turns).await {
+            Ok(done) => return Ok(Ok(Some(done))),
+            Err(error) => error,
+        };
+        written(streams).for_each(|(_, touched)| touched.forget());
+        match error {
+            CommitError::Conflict(conflict) if streams.contains_key(conflict.stream()) => {
                 Ok(Err(conflict))
             }
-            Err(error @ CommitError::IdReused(_)) => match self.repeated().await? {
+            CommitError::IdReused(_) => match self.repeated().await? {
                 Some(first) => Ok(Ok(Some(first))),
                 None => Err(error.into()),
             },
-            Err(error) => Err(error.into()),
+            error => Err(error.into()),
         }
     }
 
     /// Proves that all that was read was the newest at one moment, by a commit of guards alone.
-    async fn prove<R>(&self, streams: &Streams) -> Result<Option<Conflict>, WorkError<R>> {
+    async fn prove<R>(
+        &self,
+        streams: &Streams,
+        turns: &mut Turns,
+    ) -> Result<Option<Conflict>, WorkError<R>> {
         if streams.is_empty() {
             return Ok(None);
         }
         let guards = streams.values().fold(Commit::new(), |commit, touched| touched.guard(commit));
-        match self.desk.commit(guards).await {
+        match self.submit(guards, turns).await {
             Ok(_) => Ok(None),
             Err(CommitError::Conflict(conflict)) => Ok(Some(conflict)),
             Err(error) => Err(error.into()),
         }
+    }
+
+    /// Commits. In a store that keeps the order of commits, this one has its place in it after the first
+    /// poll: the turns are given on, and those who decide next build on what is not durable yet. If it
+    /// comes to nothing, their commits meet a conflict.
+    async fn submit(&self, commit: Commit, turns: &mut Turns) -> Result<Committed, CommitError> {
+        let mut committing = std::pin::pin!(self.desk.commit(commit));
+        if self.desk.store.is_ordered() {
+            if let Poll::Ready(answer) = futures::poll!(committing.as_mut()) {
+                return answer;
+            }
+            turns.clear();
+        }
+        committing.await
     }
 
     async fn finish<T, R>(
@@ -241,17 +269,24 @@ impl UnitOfWork {
         value: T,
         done: Option<Committed>,
         streams: &Streams,
+        turns: Turns,
     ) -> Result<Finished<T>, WorkError<R>> {
         let Some(done) = done else { return Ok(Finished { value: Some(value), token: None }) };
         // A duplicate just where this commit belongs is our own, after a lost reply.
-        let written = || streams.iter().filter(|(_, touched)| touched.has_events());
         let ours = !done.is_duplicate()
-            || (written().next().is_some()
-                && written().all(|(s, touched)| done.version_of(s) == Some(touched.version())));
+            || (written(streams).next().is_some()
+                && written(streams)
+                    .all(|(stream, touched)| done.version_of(stream) == Some(touched.version())));
         if ours {
-            written().for_each(|(_, touched)| touched.remember());
+            for (stream, touched) in written(streams) {
+                touched.remember();
+                if turns.contains_key(stream) {
+                    touched.publish();
+                }
+            }
             return Ok(Finished { value: Some(value), token: Some(done.token()) });
         }
+        written(streams).for_each(|(_, touched)| touched.forget());
         let first = self.repeated().await?.unwrap_or(done);
         Ok(Finished { value: None, token: Some(first.token()) })
     }
@@ -286,14 +321,20 @@ impl UnitOfWork {
     }
 }
 
+/// The streams in which something was decided.
+fn written(streams: &Streams) -> impl Iterator<Item = (&StreamId, &dyn Touched)> {
+    let touched = streams.iter().map(|(stream, touched)| (stream, &**touched));
+    touched.filter(|(_, touched)| touched.has_events())
+}
+
 /// The turns of all streams, taken in their order. If some are held and others not, all are given back
 /// first: whoever holds one and waits for a smaller one could wait for ever.
-async fn take_turns(streams: &Streams, held: BTreeMap<StreamId, Turn>) -> BTreeMap<StreamId, Turn> {
+async fn take_turns(streams: &Streams, held: Turns) -> Turns {
     if streams.keys().all(|stream| held.contains_key(stream)) {
         return held;
     }
     drop(held);
-    let mut turns = BTreeMap::new();
+    let mut turns = Turns::new();
     for (stream, touched) in streams {
         turns.insert(stream.clone(), touched.turn().await);
     }

@@ -16,22 +16,21 @@ use crate::types::{EventId, Metadata, StreamId};
 /// The streams of a unit of work.
 pub(super) type Streams = BTreeMap<StreamId, Box<dyn Touched>>;
 
+/// The turns that a unit of work holds.
+pub(super) type Turns = BTreeMap<StreamId, Turn>;
+
 /// What the body of a [unit of work](crate::UnitOfWork) reads and decides with. All it touches is committed
 /// together, and every state it saw is guarded.
 pub struct Work {
     pub(super) streams: Streams,
-    pub(super) turns: BTreeMap<StreamId, Turn>,
+    pub(super) turns: Turns,
     command: Option<Uuid>,
     metadata: Metadata,
     events: u64,
 }
 
 impl Work {
-    pub(super) fn new(
-        turns: BTreeMap<StreamId, Turn>,
-        command: Option<Uuid>,
-        metadata: Metadata,
-    ) -> Self {
+    pub(super) fn new(turns: Turns, command: Option<Uuid>, metadata: Metadata) -> Self {
         Self { streams: Streams::new(), turns, command, metadata, events: 0 }
     }
 

@@ -21,6 +21,10 @@ impl<S: Store + ?Sized> Store for Arc<S> {
         (**self).limits()
     }
 
+    fn is_ordered(&self) -> bool {
+        (**self).is_ordered()
+    }
+
     fn commit<'a, 'f>(&'a self, commit: Commit) -> Reply<'f, Result<Committed, CommitError>>
     where
         'a: 'f,

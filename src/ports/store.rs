@@ -34,6 +34,9 @@ use crate::types::{Commit, Committed, Limits, LogId};
 ///   but whole; the same commit again tells, and happens once.
 /// - **S12 accounted** – the answer names the version of each written stream, the positions of the first
 ///   and the last event, and a token of this log at the last; without events, a token at the head.
+/// - **S13 ordered** – if [`Store::is_ordered`], commits happen in the order in which their futures were
+///   first polled, so that one may expect the versions that another will leave which is not acknowledged
+///   yet.
 #[async_trait]
 pub trait Store: Debug + Send + Sync + 'static {
     /// Which log this is: the same for every handle, process and restart.
@@ -41,6 +44,11 @@ pub trait Store: Debug + Send + Sync + 'static {
 
     /// How large a commit and a page may be.
     fn limits(&self) -> &Limits;
+
+    /// Whether commits of this process happen in the order in which their futures were first polled. `true`
+    /// lets decisions build on each other before they are durable; it must hold as a rule, and where it
+    /// does not, a commit meets a conflict.
+    fn is_ordered(&self) -> bool;
 
     /// Makes all of `commit` durable, or nothing, and says where it landed.
     ///

@@ -201,6 +201,11 @@ impl Store for FaultyStore {
         self.inner.limits()
     }
 
+    fn is_ordered(&self) -> bool {
+        // A commit that is late or fails is overtaken.
+        false
+    }
+
     async fn commit(&self, commit: Commit) -> Result<Committed, CommitError> {
         let fate = self.fate(self.faults.before, self.faults.after);
         self.with(|state| state.injected.commits += 1);

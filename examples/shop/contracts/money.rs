@@ -188,8 +188,8 @@ fn power_of_ten(exponent: usize) -> i128 {
 impl fmt::Display for Money {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let (behind, whole) = self.limbs.split_at(self.fraction.min(self.limbs.len()));
-        let digits = |limbs: &[u32]| -> String {
-            limbs.iter().rev().map(|limb| format!("{limb:09}")).collect()
+        let digits = |limbs: &[u32]| {
+            limbs.iter().rev().fold(String::new(), |digits, limb| digits + &format!("{limb:09}"))
         };
         let (whole, decimals) = (digits(whole), digits(behind));
         let sign = if self.is_negative { "-" } else { "" };

@@ -7,6 +7,10 @@ use super::contracts::{Customer, Money};
 
 /// An event in the stream of the payment for one invoice. With it, in the same commit, go the entries in
 /// the two accounts that it names.
+#[allow(
+    clippy::enum_variant_names,
+    reason = "a variant's name is the event's, and stands alone in the log"
+)]
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub enum PaymentEvent {
     /// A card was charged.

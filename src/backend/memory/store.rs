@@ -137,6 +137,10 @@ impl Store for MemoryStore {
         &self.0.limits
     }
 
+    fn is_ordered(&self) -> bool {
+        true
+    }
+
     async fn commit(&self, commit: Commit) -> Result<Committed, CommitError> {
         let answer = self.write(commit);
         if let Err(CommitError::Conflict(_)) = &answer {

@@ -17,6 +17,10 @@ impl Store for SqliteStore {
         &self.shared.log.limits
     }
 
+    fn is_ordered(&self) -> bool {
+        true
+    }
+
     async fn commit(&self, commit: Commit) -> Result<Committed, CommitError> {
         // What is malformed does not wait in the queue first.
         let parts = self.shared.log.open(commit)?;

@@ -28,6 +28,7 @@ mod store_durable;
 mod store_form;
 mod store_guards;
 mod store_inbox;
+mod store_order;
 mod store_repeats;
 mod suite;
 
@@ -46,6 +47,7 @@ pub use store_durable::*;
 pub use store_form::*;
 pub use store_guards::*;
 pub use store_inbox::*;
+pub use store_order::*;
 pub use store_repeats::*;
 #[doc(hidden)]
 pub use suite::run;

@@ -76,6 +76,7 @@ macro_rules! __event_store_clauses {
             s12_the_answer_says_where_the_commit_landed
             s12_without_events_the_token_is_at_the_head
             s12_racing_commits_are_told_their_own_places
+            s13_a_commit_may_build_on_one_that_is_not_acknowledged
             e01_an_event_comes_back_as_it_was_appended
             e01_streams_are_told_apart_byte_for_byte
             e01_versions_count_from_one

@@ -147,6 +147,10 @@ impl Store for ShelfStore {
         &self.limits
     }
 
+    fn is_ordered(&self) -> bool {
+        true
+    }
+
     async fn commit(&self, commit: Commit) -> Result<Committed, CommitError> {
         let parts = commit.into_parts(&[PartKind::Appends, PartKind::Checks], &self.limits)?;
         let mut log = self.log();

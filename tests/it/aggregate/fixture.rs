@@ -119,6 +119,10 @@ impl Store for Watched {
         self.inner.limits()
     }
 
+    fn is_ordered(&self) -> bool {
+        true
+    }
+
     async fn commit(&self, commit: Commit) -> Result<Committed, CommitError> {
         self.commits.fetch_add(1, Ordering::SeqCst);
         self.gate.acquire().await.unwrap().forget();

@@ -85,6 +85,10 @@ impl<F: Flaw> Store for Mutant<F> {
         self.flaw.limits(&self.inner)
     }
 
+    fn is_ordered(&self) -> bool {
+        self.inner.is_ordered()
+    }
+
     async fn commit(&self, commit: Commit) -> Answer {
         self.flaw.commit(&self.inner, commit).await
     }

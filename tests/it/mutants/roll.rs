@@ -56,6 +56,7 @@ pub(super) fn mutants() -> Vec<Mutant> {
         of::<TellsVersionsFromZero>("s12_the_answer_says_where_the_commit_landed"),
         of::<StandsAtTheStartWithoutEvents>("s12_without_events_the_token_is_at_the_head"),
         of::<TellsTheNewestVersion>("s12_racing_commits_are_told_their_own_places"),
+        of::<LetsCommitsOvertake>("s13_a_commit_may_build_on_one_that_is_not_acknowledged"),
         of::<TidiesJson>("e01_an_event_comes_back_as_it_was_appended"),
         of::<IgnoresCase>("e01_streams_are_told_apart_byte_for_byte"),
         of::<CountsFromZero>("e01_versions_count_from_one"),

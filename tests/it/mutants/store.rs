@@ -1,4 +1,4 @@
-//! Mutants of S1, S2, S3, S7, S8, S9, S11 and S12: what a commit must do.
+//! Mutants of S1, S2, S3, S7, S8, S9, S11, S12 and S13: what a commit must do.
 
 use freehold::testkit::async_trait;
 use freehold::{
@@ -320,4 +320,18 @@ impl Flaw for TellsTheNewestVersion {
 /// A key of `commit`'s first event.
 pub(super) fn first_event(commit: &Commit) -> Option<DedupKey> {
     commit.dedup_keys().find(|key| matches!(key, DedupKey::Event(_)))
+}
+
+/// S13: every other commit makes room for those that come after it.
+#[derive(Debug, Default)]
+pub(super) struct LetsCommitsOvertake(std::sync::atomic::AtomicUsize);
+
+#[async_trait]
+impl Flaw for LetsCommitsOvertake {
+    async fn commit(&self, store: &Inner, commit: Commit) -> Answer {
+        if self.0.fetch_add(1, std::sync::atomic::Ordering::SeqCst) % 2 == 0 {
+            yield_now().await;
+        }
+        store.commit(commit).await
+    }
 }

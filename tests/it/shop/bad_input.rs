@@ -5,7 +5,8 @@ use std::path::Path;
 
 use super::{program, stores};
 
-const HEADER: &str = "InvoiceNo,StockCode,Description,Quantity,InvoiceDate,UnitPrice,CustomerID,Country\n";
+const HEADER: &str =
+    "InvoiceNo,StockCode,Description,Quantity,InvoiceDate,UnitPrice,CustomerID,Country\n";
 const GOOD: &str = "1,A,LAMP,1,2010-12-01,2.5,17850.0,UK\n";
 
 /// The content of a file, and what the message must say of it.
@@ -65,10 +66,18 @@ fn shapes() -> Vec<Case> {
             &["line 1, column 5 (Quantity)", "one column `Quantity`"],
         ),
         ("broken header", b"Invoice\xFFNo,StockCode\n".to_vec(), &["line 1, column 1", "UTF-8"]),
-        ("short row", rows("1,A,LAMP,1,d\n"), &["line 3, column 6 (UnitPrice)", "8 fields", "not 5"]),
+        (
+            "short row",
+            rows("1,A,LAMP,1,d\n"),
+            &["line 3, column 6 (UnitPrice)", "8 fields", "not 5"],
+        ),
         ("long row", rows("1,A,LAMP,1,d,1,,UK,,\n"), &["line 3, column 9", "8 fields", "not 10"]),
         ("text row", rows("\n\nthe end\n"), &["line 5, column 2 (StockCode)", "8 fields, "]),
-        ("open quote", rows("1,A,\"LAMP,1,d,1,,UK\n2,A,B\n"), &["line 3, column 3", "closing quote"]),
+        (
+            "open quote",
+            rows("1,A,\"LAMP,1,d,1,,UK\n2,A,B\n"),
+            &["line 3, column 3", "closing quote"],
+        ),
         ("stray quote", rows("1,A,LA\"MP,1,d,1,,UK\n"), &["line 3, column 3", "no quote within"]),
         ("late text", rows("1,A,\"LAMP\" x,1,d,1,,UK\n"), &["line 3, column 3", "a comma"]),
         ("bare return", rows("1,A,LAMP,1,d,1,,UK\r1,A"), &["line 3, column 8", "a line feed"]),
@@ -79,7 +88,11 @@ fn shapes() -> Vec<Case> {
             rows("1,A,\"on\nthree\r\nlines\",1,d,1,,UK\n1,A,,x,d,1,,UK\n"),
             &["line 6, column 4 (Quantity)"],
         ),
-        ("within a long row", rows("1,A,\"two\nlines\",x,d,1,,UK\n"), &["line 4, column 4 (Quantity)"]),
+        (
+            "within a long row",
+            rows("1,A,\"two\nlines\",x,d,1,,UK\n"),
+            &["line 4, column 4 (Quantity)"],
+        ),
     ]
 }
 
@@ -138,13 +151,18 @@ fn odd_but_good_input_is_read() {
     let columns = "\"Country\",UnitPrice,Extra,Quantity,StockCode,CustomerID,InvoiceNo,Description,InvoiceDate";
     for content in [
         // A byte order mark, CRLF, other columns in another order, quotes around anything, no last line end.
-        format!("\u{FEFF}{columns}\r\nUK,\"2.5\",,4,\"A\",17850.0,\"1\",\"a \"\"b\"\",\r\nc\",\"\""),
+        format!(
+            "\u{FEFF}{columns}\r\nUK,\"2.5\",,4,\"A\",17850.0,\"1\",\"a \"\"b\"\",\r\nc\",\"\""
+        ),
         format!("\n{columns}\n\nUK,02.50,x,4,A,,1,,\n\n\n"),
         format!("{columns}\nUK,2.5,\"\",-0004,A,-1,C1,,\nUK,2.5,,4,A,,1,,\r\n"),
     ] {
         fs::write(&file, &content).unwrap();
         let out = program::replay(&[&file], &[]);
-        assert!(out.contains("\"confirmed\":1,") && out.contains("\"revenue\":\"10\""), "{content}");
+        assert!(
+            out.contains("\"confirmed\":1,") && out.contains("\"revenue\":\"10\""),
+            "{content}"
+        );
     }
     fs::write(&file, HEADER).unwrap();
     assert!(program::replay(&[&file], &[]).starts_with("{\"invoices\":0,"));

@@ -9,7 +9,8 @@ use rust_decimal::Decimal;
 
 use super::{program, stores};
 
-const HEADER: &str = "InvoiceNo,StockCode,Description,Quantity,InvoiceDate,UnitPrice,CustomerID,Country\n";
+const HEADER: &str =
+    "InvoiceNo,StockCode,Description,Quantity,InvoiceDate,UnitPrice,CustomerID,Country\n";
 
 /// A shop with one invoice of each kind: 1 is confirmed, 2 out of stock, 3 declined, C4 a return, 5 rejected.
 fn shop(folder: &Path) -> String {
@@ -157,5 +158,8 @@ async fn every_account_is_what_was_charged_and_paid_back() {
         .map(|(account, balance)| (account, balance.normalize().to_string()))
         .collect();
     let expected = [("card-17850", "14.5"), ("refunds", "2.5"), ("sales", "-17")];
-    assert_eq!(balances, expected.map(|(account, balance)| (account.to_owned(), balance.to_owned())));
+    assert_eq!(
+        balances,
+        expected.map(|(account, balance)| (account.to_owned(), balance.to_owned()))
+    );
 }

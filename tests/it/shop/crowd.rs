@@ -34,13 +34,17 @@ async fn replay_crowd(files: &[&Path], stock: u32, limit: &str, concurrency: u32
     let lowest = lowest_stock(&data).await;
     assert!(lowest >= 0, "a code was at {lowest}");
     let ledger = super::commands::ledger(&data).await;
-    assert_eq!(ledger["sales"], format!("-{}", summary["revenue"].as_str().unwrap()).parse().unwrap());
+    assert_eq!(
+        ledger["sales"],
+        format!("-{}", summary["revenue"].as_str().unwrap()).parse().unwrap()
+    );
     assert_eq!(ledger["refunds"], summary["refunded"].as_str().unwrap().parse().unwrap());
 }
 
 pub fn check_order_independent(summary: &serde_json::Value, expected: &Figures) {
     let expected: serde_json::Value = serde_json::from_str(&expected.to_json()).unwrap();
-    for name in ["invoices", "orders", "returns", "rejected", "refunded", "units_restocked", "skus"] {
+    for name in ["invoices", "orders", "returns", "rejected", "refunded", "units_restocked", "skus"]
+    {
         assert_eq!(summary[name], expected[name], "{name}");
     }
 }

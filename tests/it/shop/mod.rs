@@ -2,13 +2,14 @@
 //!
 //! `program` runs the built example; `oracle` is the second opinion, on maps in memory; `invoices` makes up
 //! files by a seed; `stores` looks into the databases from outside. The tests: `replay` (figures), `crowd` (many
-//! at a time), `bad_input`, `resume` (a second run), `crash` (`kill -9`), `commands` (ship, history), and
-//! `rules` (the domain's decisions, given, when, then).
+//! at a time), `bad_input`, `resume` (a second run), `crash` (`kill -9`), `commands` (ship, history),
+//! `rules` (the domain's decisions, given, when, then), and `handles` (what must not compile).
 
 mod bad_input;
 mod commands;
 mod crash;
 mod crowd;
+mod handles;
 mod invoices;
 mod oracle;
 mod program;

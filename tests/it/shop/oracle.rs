@@ -106,7 +106,8 @@ fn invoices(files: &[&Path]) -> Vec<(String, Vec<Line>)> {
 impl Figures {
     /// The summary as the program prints it.
     pub fn to_json(&self) -> String {
-        let Self { invoices, orders, confirmed, out_of_stock, declined, returns, rejected, .. } = self;
+        let Self { invoices, orders, confirmed, out_of_stock, declined, returns, rejected, .. } =
+            self;
         let Self { sold, restocked, skus, on_hand, .. } = self;
         let (revenue, refunded) = (self.revenue.normalize(), self.refunded.normalize());
         format!(

@@ -21,7 +21,11 @@ fn the_bundled_day_under_other_settings_is_as_the_rules_say() {
     for (stock, limit) in [("7", "50"), ("0", "500"), ("1000000", "0"), ("30", "123.45")] {
         let expected = oracle::figures(&[&program::day()], stock.parse().unwrap(), limit);
         let options = ["--stock", stock, "--card-limit", limit];
-        assert_eq!(program::replay(&[&program::day()], &options), expected.to_json(), "{options:?}");
+        assert_eq!(
+            program::replay(&[&program::day()], &options),
+            expected.to_json(),
+            "{options:?}"
+        );
     }
 }
 
@@ -33,7 +37,8 @@ fn made_up_invoices_are_settled_as_the_rules_say() {
     for seed in 0..12 {
         let [first, second] = invoices::write(folder.path(), seed, 40);
         let files: [&Path; 2] = [&first, &second];
-        let (stock, limit) = [(100, "500"), (40, "60.5"), (7, "20")][usize::try_from(seed).unwrap() % 3];
+        let (stock, limit) =
+            [(100, "500"), (40, "60.5"), (7, "20")][usize::try_from(seed).unwrap() % 3];
         let expected = oracle::figures(&files, stock, limit);
         let options = ["--stock", &stock.to_string(), "--card-limit", limit];
         assert_eq!(program::replay(&files, &options), expected.to_json(), "seed {seed}");
@@ -44,13 +49,17 @@ fn made_up_invoices_are_settled_as_the_rules_say() {
         seen.confirmed += expected.confirmed;
     }
     let Figures { out_of_stock, declined, returns, rejected, confirmed, .. } = seen;
-    assert!([out_of_stock, declined, returns, rejected, confirmed].iter().all(|n| *n > 5), "{seen:?}");
+    assert!(
+        [out_of_stock, declined, returns, rejected, confirmed].iter().all(|n| *n > 5),
+        "{seen:?}"
+    );
 }
 
 /// Exactly enough is enough, for goods and for money; one too many is too many.
 #[test]
 fn limits_are_met_exactly() {
-    let header = "InvoiceNo,StockCode,Description,Quantity,InvoiceDate,UnitPrice,CustomerID,Country\n";
+    let header =
+        "InvoiceNo,StockCode,Description,Quantity,InvoiceDate,UnitPrice,CustomerID,Country\n";
     let folder = tempfile::tempdir().unwrap();
     let file = folder.path().join("exact.csv");
     let confirmed = |rows: &str| {
@@ -78,7 +87,8 @@ fn limits_are_met_exactly() {
 fn absurd_amounts_are_exact() {
     let folder = tempfile::tempdir().unwrap();
     let file = folder.path().join("absurd.csv");
-    let header = "InvoiceNo,StockCode,Description,Quantity,InvoiceDate,UnitPrice,CustomerID,Country\n";
+    let header =
+        "InvoiceNo,StockCode,Description,Quantity,InvoiceDate,UnitPrice,CustomerID,Country\n";
     let most = i64::MIN;
     let rows: String = ["C1", "C1", "C2"]
         .map(|number| format!("{number},A,,{most},d,79228162514264337593543950335.7,1,UK\n"))
@@ -87,7 +97,10 @@ fn absurd_amounts_are_exact() {
     let out = program::replay(&[&file], &[]);
     assert!(out.contains("\"units_restocked\":27670116110564327424,"), "{out}");
     // Three times 2^63 times the price.
-    assert!(out.contains("\"refunded\":\"2192252455996354377305527249066123494650729516236.8\""), "{out}");
+    assert!(
+        out.contains("\"refunded\":\"2192252455996354377305527249066123494650729516236.8\""),
+        "{out}"
+    );
     assert!(out.contains("\"stock_on_hand\":27670116110564327524}"), "{out}");
 }
 
@@ -95,8 +108,12 @@ fn absurd_amounts_are_exact() {
 fn the_program_alone_prints_the_table_and_what_to_try_next() {
     let run = program::run(&[]);
     assert_eq!((run.code, run.err.as_str()), (Some(0), ""));
-    for line in ["invoices                                     143", "18622.5", "What to try next", "--data"]
-    {
+    for line in [
+        "invoices                                     143",
+        "18622.5",
+        "What to try next",
+        "--data",
+    ] {
         assert!(run.out.contains(line), "{line}: {}", run.out);
     }
 }

@@ -5,7 +5,8 @@ use std::path::Path;
 
 use super::{invoices, oracle, program, stores};
 
-const HEADER: &str = "InvoiceNo,StockCode,Description,Quantity,InvoiceDate,UnitPrice,CustomerID,Country\n";
+const HEADER: &str =
+    "InvoiceNo,StockCode,Description,Quantity,InvoiceDate,UnitPrice,CustomerID,Country\n";
 
 #[tokio::test]
 async fn the_same_files_again_change_nothing() {

@@ -19,7 +19,10 @@ mod order;
 #[path = "../../../examples/shop/payment/mod.rs"]
 mod payment;
 
-use contracts::{Clerk, Customer, InvoiceNo, Line, Money, Step, StockCode, Units};
+use contracts::{
+    Clerk, Customer, InvoiceNo, Line, Money, NAME_BYTES_MAX, Step, StockCode, Units, total,
+    units_by_code,
+};
 use inventory::aggregate::{Answer, Refusal as NoGoods, Reservation, Stock};
 use inventory::events::{Move, ReservationEvent, StockEvent};
 use order::aggregate::{Order, Refusal};
@@ -116,10 +119,9 @@ fn a_code_begins_with_its_units_and_exactly_enough_is_enough() {
     given([received(), StockEvent::StockReserved(goods(4)), StockEvent::StockTaken(goods(4))])
         .when(|s: &Stock| s.take(goods(1)))
         .then_error(NoGoods::NotReserved);
-    given([]).when(|s: &Stock| Ok::<_, NoGoods>(s.put_back(goods(3), ten))).then([
-        received(),
-        StockEvent::StockReturned(goods(3)),
-    ]);
+    given([])
+        .when(|s: &Stock| Ok::<_, NoGoods>(s.put_back(goods(3), ten)))
+        .then([received(), StockEvent::StockReturned(goods(3))]);
 }
 
 #[test]
@@ -132,10 +134,14 @@ fn a_reservation_is_answered_the_same_for_ever() {
         events.iter().for_each(|event| freehold::Aggregate::apply(&mut reservation, event));
         reservation
     };
-    let (taken, released) = (ReservationEvent::ReservationTaken, ReservationEvent::ReservationReleased);
+    let (taken, released) =
+        (ReservationEvent::ReservationTaken, ReservationEvent::ReservationReleased);
     assert_eq!(after(&[]).answered(), Ok(None));
-    for events in [vec![made.clone()], vec![made.clone(), taken.clone()], vec![made.clone(), released.clone()]]
-    {
+    for events in [
+        vec![made.clone()],
+        vec![made.clone(), taken.clone()],
+        vec![made.clone(), released.clone()],
+    ] {
         assert_eq!(after(&events).answered(), Ok(Some(Answer::Reserved)), "{events:?}");
     }
     assert_eq!(after(&[refused.clone()]).answered(), Ok(Some(Answer::OutOfStock)));
@@ -187,7 +193,8 @@ fn money_is_exact_and_written_without_trailing_zeros() {
 fn money_adds_multiplies_and_compares_as_another_decimal_type_does() {
     use rust_decimal::Decimal;
     let mut rng = fastrand::Rng::with_seed(7);
-    let mut amount = || Decimal::new(rng.i64(-1_000_000_000_000..1_000_000_000_000), rng.u32(0..12));
+    let mut amount =
+        || Decimal::new(rng.i64(-1_000_000_000_000..1_000_000_000_000), rng.u32(0..12));
     for _ in 0..5_000 {
         let (a, b) = (amount(), amount());
         let (x, y) = (money(&a.to_string()), money(&b.to_string()));
@@ -205,9 +212,23 @@ fn every_text_has_a_stream_of_its_own() {
     let texts = ["", "%", "%25", "a", "A", " a", "a\tb", "a%09b", "a\u{85}b", "ä", "a/b", "a-b"];
     let streams: std::collections::HashSet<_> = texts
         .iter()
-        .map(|text| freehold::StreamId::new("stock", StockCode::new(text).unwrap().stream()).unwrap())
+        .map(|text| {
+            freehold::StreamId::new("stock", StockCode::new(text).unwrap().stream()).unwrap()
+        })
         .collect();
     assert_eq!(streams.len(), texts.len());
+    assert!(StockCode::new(&"x".repeat(NAME_BYTES_MAX)).is_some());
+    assert!(StockCode::new(&"x".repeat(NAME_BYTES_MAX + 1)).is_none());
+    assert!(InvoiceNo::new("").is_none());
+}
+
+#[test]
+fn lines_of_one_code_are_needed_together() {
+    let lines = intake(&[("A", 2, "1.5"), ("a", 1, "0"), ("A", 3, "0.25")]).lines;
+    let by_code: Vec<_> =
+        units_by_code(&lines).into_iter().map(|(code, units)| format!("{code}{units}")).collect();
+    assert_eq!(by_code, ["A5", "a1"]);
+    assert_eq!(total(&lines), money("3.75"));
 }
 
 #[test]

@@ -89,21 +89,14 @@ async fn a_transaction_of_another_file_is_refused() {
 #[tokio::test]
 async fn readers_who_wait_are_woken_by_a_staged_commit_without_polling() {
     let file = File::new();
-    let options = freehold::backend::sqlite::SqliteOptions {
-        poll_interval: std::time::Duration::from_hours(1),
-        ..Default::default()
-    };
-    let store = file.store_with(options).await;
+    let store = file.store_that_does_not_poll().await;
+    let waiting = super::waiting(&store).await;
     let mut connection = file.connection();
     let tx = begin(&mut connection);
     let staged = store.commit_in(&tx, one(1, "a")).unwrap();
-    let waiting = tokio::spawn({
-        let store = store.clone();
-        async move { store.changed(Position::START).await }
-    });
     tx.commit().unwrap();
     let _ = staged.committed();
-    waiting.await.unwrap().unwrap();
+    super::woken(waiting).await;
 }
 
 #[tokio::test]

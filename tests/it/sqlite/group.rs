@@ -182,12 +182,8 @@ async fn what_is_queued_when_the_last_handle_goes_is_still_written() {
 #[tokio::test]
 async fn readers_who_wait_are_woken_by_the_writer_without_polling() {
     let file = File::new();
-    let poll_interval = std::time::Duration::from_hours(1);
-    let store = file.store_with(SqliteOptions { poll_interval, ..SqliteOptions::default() }).await;
-    let waiting = tokio::spawn({
-        let store = store.clone();
-        async move { store.changed(Position::START).await }
-    });
+    let store = file.store_that_does_not_poll().await;
+    let waiting = super::waiting(&store).await;
     store.commit(one(1, "a")).await.unwrap();
-    waiting.await.unwrap().unwrap();
+    super::woken(waiting).await;
 }

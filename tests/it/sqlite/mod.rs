@@ -12,11 +12,14 @@ mod schema;
 mod transact;
 
 use std::path::PathBuf;
+use std::pin::Pin;
+use std::time::Duration;
 
 use freehold::backend::sqlite::rusqlite::Connection;
 use freehold::backend::sqlite::{SqliteOptions, SqliteStore};
 use freehold::{
-    Commit, EventId, EventName, ExpectedVersion, InboxKey, NewEvent, StreamId, StreamVersion,
+    BackendError, Commit, EventId, EventName, EventStore, ExpectedVersion, InboxKey, NewEvent,
+    Position, StreamId, StreamVersion,
 };
 use tempfile::TempDir;
 use uuid::Uuid;
@@ -41,6 +44,13 @@ impl File {
         SqliteStore::open_with(self.path(), options).await.unwrap()
     }
 
+    /// A store that hears of commits only if it is told, and reads one thing after the other.
+    async fn store_that_does_not_poll(&self) -> SqliteStore {
+        let poll_interval = Duration::from_hours(1);
+        let options = SqliteOptions { poll_interval, readers_max: 1, ..SqliteOptions::default() };
+        self.store_with(options).await
+    }
+
     /// A connection of the user's own.
     fn connection(&self) -> Connection {
         Connection::open(self.path()).unwrap()
@@ -60,6 +70,23 @@ impl Drop for Lock {
     fn drop(&mut self) {
         self.0.execute_batch("ROLLBACK").unwrap();
     }
+}
+
+type Waiting<'s> = Pin<Box<dyn Future<Output = Result<(), BackendError>> + Send + 's>>;
+
+/// Somebody who waits for the first event and has seen that the log is empty.
+async fn waiting(store: &SqliteStore) -> Waiting<'_> {
+    let mut waiting = store.changed(Position::START);
+    assert!(futures::poll!(waiting.as_mut()).is_pending());
+    // The store reads one thing after the other: the look of the one who waits came before this one.
+    assert_eq!(store.head().await.unwrap(), Position::START);
+    waiting
+}
+
+/// Ends when the one who waits does; a wake-up that is lost fails the test instead of hanging it.
+async fn woken(waiting: Waiting<'_>) {
+    let time_limit = Duration::from_secs(60);
+    tokio::time::timeout(time_limit, waiting).await.expect("nobody has told").unwrap();
 }
 
 fn stream(id: &str) -> StreamId {

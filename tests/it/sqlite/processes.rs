@@ -54,8 +54,8 @@ async fn what_another_process_commits_wakes_those_who_wait_here() {
         assert!(futures::poll!(wait.as_mut()).is_pending());
     }
     let committed = there.commit(one(1, "a")).await.unwrap();
-    for woken in futures::future::join_all(waiting).await {
-        woken.unwrap();
+    for waiting in waiting {
+        super::woken(waiting).await;
     }
     // And at once for those who come later, though this store has not been told.
     let at = committed.token().position();

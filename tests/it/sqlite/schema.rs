@@ -4,7 +4,7 @@ use std::error::Error;
 use std::sync::{Arc, Barrier};
 
 use freehold::backend::sqlite::rusqlite::Connection;
-use freehold::backend::sqlite::{NewerSchema, SqliteStore};
+use freehold::backend::sqlite::{NewerSchema, SqliteOptions, SqliteStore};
 use freehold::{Fault, Store};
 
 use super::{File, one};
@@ -75,6 +75,22 @@ async fn the_log_moves_into_a_file_that_has_tables_already() {
                  (SELECT name FROM sqlite_schema WHERE type = 'table' AND name NOT LIKE 'sqlite_%' ORDER BY 1)";
     let names: String = file.connection().query_row(names, [], |row| row.get(0)).unwrap();
     assert_eq!(names, "freehold_events freehold_inbox freehold_log freehold_schema orders");
+}
+
+/// SQLite gives up this lock at once: it is the store that waits.
+#[tokio::test]
+async fn a_file_that_somebody_writes_in_another_journal_mode_is_busy_after_the_timeout() {
+    let file = File::new();
+    let own = file.connection();
+    own.execute_batch("CREATE TABLE orders (id INTEGER); BEGIN IMMEDIATE").unwrap();
+    let busy_timeout = std::time::Duration::from_millis(100);
+    let options = SqliteOptions { busy_timeout, ..SqliteOptions::default() };
+    let began = std::time::Instant::now();
+    let error = SqliteStore::open_with(file.path(), options).await.unwrap_err();
+    assert_eq!(error.fault(), Fault::Busy);
+    assert!(began.elapsed() >= busy_timeout);
+    own.execute_batch("ROLLBACK").unwrap();
+    drop(file.store().await);
 }
 
 /// A person can look at the log with nothing but SQLite.

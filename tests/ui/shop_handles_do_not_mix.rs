@@ -1,0 +1,31 @@
+//! A service of the shop does not take another service's database, and nobody can pretend to be one.
+
+#![allow(warnings, reason = "only what does not compile is of interest")]
+
+#[path = "../../examples/shop/contracts/mod.rs"]
+mod contracts;
+#[path = "../../examples/shop/inventory/mod.rs"]
+mod inventory;
+#[path = "../../examples/shop/order/mod.rs"]
+mod order;
+
+use std::path::Path;
+
+use inventory::service::{InventoryOwner, InventoryService};
+use order::service::{OrderOwner, OrderService};
+
+async fn another_services_handle(folder: &Path) {
+    let store = InventoryService::open(folder).await.unwrap();
+    OrderService::new(store);
+}
+
+async fn another_services_witness(folder: &Path, inventory: &InventoryOwner) {
+    let store = OrderService::open(folder).await.unwrap();
+    store.get(inventory);
+}
+
+fn a_forged_witness() -> OrderOwner {
+    OrderOwner(())
+}
+
+fn main() {}
