@@ -11,7 +11,8 @@ use super::desk::Desk;
 use super::lane::Lane;
 use crate::ports::CommitError;
 use crate::types::{
-    Commit, Committed, Conflict, EventId, Limits, NewEvent, StreamId, StreamVersion,
+    Commit, Committed, Conflict, EventId, ExpectedVersion, Limits, NewEvent, StreamId,
+    StreamVersion,
 };
 
 /// What came of a batch, for all who are in it.
@@ -49,7 +50,9 @@ pub(super) struct Batch {
 
 #[derive(Debug)]
 struct Collected {
-    expected: StreamVersion,
+    expected: ExpectedVersion,
+    /// The version that is expected, in any case.
+    version: StreamVersion,
     events: Vec<NewEvent>,
     bytes: usize,
     commands: Vec<Option<Uuid>>,
@@ -64,10 +67,15 @@ pub(super) struct Entry {
 }
 
 impl Batch {
-    pub(super) fn new(expected: StreamVersion, before: Option<Arc<Self>>, entry: Entry) -> Self {
+    pub(super) fn new(
+        (version, expected): (StreamVersion, ExpectedVersion),
+        before: Option<Arc<Self>>,
+        entry: Entry,
+    ) -> Self {
         let bytes = bytes(&entry);
         let collected = Collected {
             expected,
+            version,
             events: entry.events,
             bytes,
             commands: vec![entry.command],
@@ -140,7 +148,7 @@ impl Batch {
         let (commit, after) = {
             let mut collected = self.collected();
             collected.closed = true;
-            let after = collected.expected.plus(collected.events.len() as u64);
+            let after = collected.version.plus(collected.events.len() as u64);
             (Commit::new().append(stream, collected.expected, collected.events.clone()), after)
         };
         match desk.commit(commit).await {

@@ -159,7 +159,7 @@ where
         };
         let entry = Entry { command: self.command, events: self.encode(&events)? };
         let ids: Vec<EventId> = entry.events.iter().map(NewEvent::id).collect();
-        let after = after(&ground.loaded, &events);
+        let after = after(&ground.loaded, &events, &ids);
         let (commands_max, limits) =
             (shared.options.commands_per_commit_max, shared.desk.store.limits());
         let Some(batch) = lane.join(&ground, after.clone(), entry, commands_max, limits) else {
@@ -191,12 +191,13 @@ where
             Ok(events) if !events.is_empty() || !self.rest.is_empty() => events,
             undecided => return self.without_events(lane, turn, ground, fresh, undecided).await,
         };
-        let after = after(&ground.loaded, &events);
-        let version = ground.loaded.version();
+        let new = self.encode(&events)?;
+        let ids: Vec<EventId> = new.iter().map(NewEvent::id).collect();
+        let after = after(&ground.loaded, &events, &ids);
         let commit = if events.is_empty() {
-            self.rest.clone().check(lane.stream(), version)
+            self.rest.clone().check(lane.stream(), ground.expected)
         } else {
-            self.rest.clone().append(lane.stream(), version, self.encode(&events)?)
+            self.rest.clone().append(lane.stream(), ground.expected, new)
         };
         match shared.desk.commit(commit).await {
             // A duplicate just where this commit belongs is our own, after a lost reply.
@@ -268,10 +269,10 @@ where
     }
 }
 
-fn after<A: Aggregate>(loaded: &Loaded<A>, events: &[A::Event]) -> Loaded<A> {
+fn after<A: Aggregate>(loaded: &Loaded<A>, events: &[A::Event], ids: &[EventId]) -> Loaded<A> {
     let mut after = loaded.clone();
-    for event in events {
-        after.apply(event);
+    for (event, id) in events.iter().zip(ids) {
+        after.apply(event, *id);
     }
     after
 }

@@ -9,7 +9,7 @@ use tokio::sync::OwnedMutexGuard;
 
 use super::Loaded;
 use super::batch::{Batch, Entry, Outcome};
-use crate::types::{Limits, StreamId};
+use crate::types::{EventId, ExpectedVersion, Limits, StreamId};
 
 /// The right to decide on a stream, given in the order of asking. Not a lock on data: it orders the tasks.
 pub(super) type Turn = OwnedMutexGuard<()>;
@@ -28,6 +28,8 @@ struct Pending<A> {
     tail: Option<Arc<Batch>>,
     /// Counts how often `known` was set anew, so that a decision can tell that its ground has given way.
     generation: u64,
+    /// Set while the state is one that was published before it was durable: the event that made it.
+    unproved: Option<EventId>,
     /// Whether the state was found wrong, so that a cached one is not to be trusted either.
     suspect: bool,
 }
@@ -35,14 +37,27 @@ struct Pending<A> {
 /// What a decision is made on.
 pub(super) struct Ground<A> {
     pub(super) loaded: Loaded<A>,
+    /// What proves, at the commit, that the state was the newest.
+    pub(super) expected: ExpectedVersion,
     /// What must become durable before the state is true.
     pub(super) tail: Option<Arc<Batch>>,
     generation: u64,
 }
 
+impl<A> Pending<A> {
+    fn set(&mut self, known: Option<Loaded<A>>) {
+        self.known = known;
+        self.tail = None;
+        self.unproved = None;
+        self.suspect = false;
+        self.generation += 1;
+    }
+}
+
 impl<A> Lane<A> {
     fn new(stream: StreamId) -> Self {
-        let pending = Pending { known: None, tail: None, generation: 0, suspect: false };
+        let pending =
+            Pending { known: None, tail: None, generation: 0, unproved: None, suspect: false };
         Self { stream, turn: Arc::default(), pending: Mutex::new(pending) }
     }
 
@@ -63,26 +78,42 @@ impl<A> Lane<A> {
         let pending = self.pending();
         let loaded = pending.known.clone()?;
         let tail = pending.tail.clone().filter(|batch| !batch.is_committed());
-        Some(Ground { loaded, tail, generation: pending.generation })
+        let expected = match pending.unproved {
+            Some(event) => ExpectedVersion::After(event),
+            None => loaded.version().into(),
+        };
+        Some(Ground { loaded, expected, tail, generation: pending.generation })
     }
 
     /// Says what the state is, with nothing pending. For whoever has the turn.
     pub(super) fn know(&self, loaded: Loaded<A>) -> Ground<A> {
         let mut pending = self.pending();
-        pending.known = Some(loaded.clone());
-        pending.tail = None;
-        pending.suspect = false;
-        pending.generation += 1;
-        Ground { loaded, tail: None, generation: pending.generation }
+        pending.set(Some(loaded.clone()));
+        let expected = loaded.version().into();
+        Ground { loaded, expected, tail: None, generation: pending.generation }
+    }
+
+    /// Says what the state is going to be, before it is durable. For whoever has the turn.
+    pub(super) fn publish(&self, loaded: Loaded<A>) {
+        let mut pending = self.pending();
+        let newest = loaded.newest();
+        pending.set(Some(loaded));
+        pending.unproved = newest;
+    }
+
+    /// The state that `event` made, once published, is durable.
+    pub(super) fn confirm(&self, event: Option<EventId>) {
+        let mut pending = self.pending();
+        if pending.unproved == event {
+            pending.unproved = None;
+        }
     }
 
     /// Forgets the state: it was not the newest.
     pub(super) fn forget(&self) {
         let mut pending = self.pending();
-        pending.known = None;
-        pending.tail = None;
+        pending.set(None);
         pending.suspect = true;
-        pending.generation += 1;
     }
 
     /// Whether the state was found wrong and not read since.
@@ -103,7 +134,7 @@ impl<A> Lane<A> {
         if pending.generation != ground.generation {
             return None;
         }
-        let expected = ground.loaded.version();
+        let expected = (ground.loaded.version(), ground.expected);
         let batch = match pending.tail.take() {
             None => Arc::new(Batch::new(expected, None, entry)),
             Some(tail) => match tail.add(entry, commands_max, limits) {
@@ -113,6 +144,8 @@ impl<A> Lane<A> {
         };
         pending.tail = Some(Arc::clone(&batch));
         pending.known = Some(after);
+        // The first batch proves it for all that hang on it.
+        pending.unproved = None;
         Some(batch)
     }
 

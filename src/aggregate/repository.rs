@@ -124,7 +124,7 @@ impl<A: Aggregate> Repository<A> {
             let from = ReadFrom::After(known.version());
             let page = self.0.desk.store.read_stream(stream, from, usize::MAX).await?;
             for recorded in &page.events {
-                known.apply(&event::decode(recorded)?);
+                known.apply(&event::decode(recorded)?, recorded.id());
             }
             if !page.has_more {
                 return Ok(known);
@@ -145,7 +145,7 @@ impl<A: Aggregate> Repository<A> {
         };
         let page = self.0.desk.store.read_stream(stream, ReadFrom::After(before), 2).await?;
         match &*page.events {
-            [_last] => Ok(None),
+            [last] if Some(last.id()) == known.newest() => Ok(None),
             _ => self.load_stream(stream).await.map(Some),
         }
     }
@@ -177,7 +177,7 @@ impl<A: Aggregate> Repository<A> {
             let page = self.0.desk.store.read_stream(stream, from, usize::MAX).await?;
             for recorded in page.events.iter().take_while(|event| event.version() <= upto) {
                 let event = event::decode(recorded)?;
-                state.apply(&event);
+                state.apply(&event, recorded.id());
                 if is_ours(recorded) {
                     ours.push(event);
                 }

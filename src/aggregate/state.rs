@@ -4,20 +4,18 @@ use std::ops::Deref;
 use std::sync::Arc;
 
 use super::Aggregate;
-use crate::types::{Commit, StreamVersion, Token};
+use crate::types::{Commit, EventId, StreamVersion, Token};
 
 /// A state, and the version of the stream it was folded from. It derefs to the state.
 #[derive(Debug)]
 pub struct Loaded<A> {
     state: Arc<A>,
     version: StreamVersion,
+    /// The event that made the state. Two states can have one version, if one of them never became durable.
+    newest: Option<EventId>,
 }
 
 impl<A> Loaded<A> {
-    pub(super) const fn new(state: Arc<A>, version: StreamVersion) -> Self {
-        Self { state, version }
-    }
-
     /// The state; the default one if the stream has no events.
     #[must_use]
     pub fn state(&self) -> &A {
@@ -38,23 +36,29 @@ impl<A> Loaded<A> {
     {
         Arc::unwrap_or_clone(self.state)
     }
+
+    /// The event that made the state.
+    pub(super) const fn newest(&self) -> Option<EventId> {
+        self.newest
+    }
 }
 
 impl<A: Aggregate> Loaded<A> {
     pub(super) fn nothing() -> Self {
-        Self::new(Arc::default(), StreamVersion::NONE)
+        Self { state: Arc::default(), version: StreamVersion::NONE, newest: None }
     }
 
     /// The state after one more event.
-    pub(super) fn apply(&mut self, event: &A::Event) {
+    pub(super) fn apply(&mut self, event: &A::Event, id: EventId) {
         Arc::make_mut(&mut self.state).apply(event);
         self.version = self.version.plus(1);
+        self.newest = Some(id);
     }
 }
 
 impl<A> Clone for Loaded<A> {
     fn clone(&self) -> Self {
-        Self { state: Arc::clone(&self.state), version: self.version }
+        Self { state: Arc::clone(&self.state), version: self.version, newest: self.newest }
     }
 }
 

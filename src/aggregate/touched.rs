@@ -7,14 +7,14 @@ use futures::future::BoxFuture;
 use super::lane::{Place, Turn};
 use super::repository::LoadError;
 use super::{Aggregate, Loaded, Repository};
-use crate::types::{Commit, NewEvent, StreamId, StreamVersion};
+use crate::types::{Commit, EventId, ExpectedVersion, NewEvent, StreamId, StreamVersion};
 
 /// A stream in a unit of work, whatever type its aggregate has.
 pub(super) trait Touched: Any + Send + Sync {
     /// Waits for the right to decide on the stream, with nothing of this process pending.
     fn turn(&self) -> BoxFuture<'_, Turn>;
 
-    /// Whether this process knows a newer version than the one that was decided on.
+    /// Whether this process knows another state than the one that was decided on.
     fn is_outdated(&self) -> bool;
 
     /// Adds what was decided, or the guard on what was only read.
@@ -45,7 +45,8 @@ pub(super) trait Touched: Any + Send + Sync {
 pub(super) struct Touch<A: Aggregate> {
     repository: Repository<A>,
     place: Place<A>,
-    base: StreamVersion,
+    /// What the state was read as, and what proves at the commit that it was the newest.
+    base: (Option<EventId>, ExpectedVersion),
     pub(super) loaded: Loaded<A>,
     events: Vec<NewEvent>,
 }
@@ -58,26 +59,27 @@ impl<A: Aggregate> Touch<A> {
         held: bool,
     ) -> Result<Self, LoadError> {
         let place = repository.enter(stream);
-        let loaded = if held {
-            repository.ground(&place).await?.0.loaded
+        let (loaded, expected) = if held {
+            let (ground, _) = repository.ground(&place).await?;
+            (ground.loaded, ground.expected)
+        } else if let Some(ground) = place.ground().filter(|ground| ground.tail.is_none()) {
+            (ground.loaded, ground.expected)
         } else {
-            let durable = place.ground().filter(|ground| ground.tail.is_none());
-            let known = durable
-                .map(|ground| ground.loaded)
-                .or_else(|| repository.shared().cache.get(stream));
-            match known {
-                Some(known) => known,
+            let loaded = match repository.shared().cache.get(stream) {
+                Some(cached) => cached,
                 None => repository.load_stream(stream).await?,
-            }
+            };
+            let expected = loaded.version().into();
+            (loaded, expected)
         };
-        let base = loaded.version();
+        let base = (loaded.newest(), expected);
         Ok(Self { repository: repository.clone(), place, base, loaded, events: Vec::new() })
     }
 
     /// Takes a decision in.
     pub(super) fn decide(&mut self, events: &[A::Event], new: Vec<NewEvent>) {
-        for event in events {
-            self.loaded.apply(event);
+        for (event, new) in events.iter().zip(&new) {
+            self.loaded.apply(event, new.id());
         }
         self.events.extend(new);
     }
@@ -97,18 +99,18 @@ impl<A: Aggregate> Touched for Touch<A> {
     fn is_outdated(&self) -> bool {
         let known = self.place.ground().map(|ground| ground.loaded);
         let known = known.or_else(|| self.repository.shared().cache.get(self.place.stream()));
-        known.is_some_and(|known| known.version() > self.base)
+        known.is_some_and(|known| known.newest() != self.base.0)
     }
 
     fn write(&self, commit: Commit) -> Commit {
         if self.events.is_empty() {
             return self.guard(commit);
         }
-        commit.append(self.place.stream(), self.base, self.events.iter().cloned())
+        commit.append(self.place.stream(), self.base.1, self.events.iter().cloned())
     }
 
     fn guard(&self, commit: Commit) -> Commit {
-        commit.check(self.place.stream(), self.base)
+        commit.check(self.place.stream(), self.base.1)
     }
 
     fn has_events(&self) -> bool {
@@ -120,11 +122,12 @@ impl<A: Aggregate> Touched for Touch<A> {
     }
 
     fn publish(&self) {
-        self.place.know(self.loaded.clone());
+        self.place.publish(self.loaded.clone());
     }
 
     fn remember(&self) {
         self.repository.shared().cache.put(self.place.stream(), &self.loaded);
+        self.place.confirm(self.loaded.newest());
     }
 
     fn forget(&self) {

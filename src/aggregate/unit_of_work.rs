@@ -279,10 +279,10 @@ impl UnitOfWork {
                     .all(|(stream, touched)| done.version_of(stream) == Some(touched.version())));
         if ours {
             for (stream, touched) in written(streams) {
-                touched.remember();
                 if turns.contains_key(stream) {
                     touched.publish();
                 }
+                touched.remember();
             }
             return Ok(Finished { value: Some(value), token: Some(done.token()) });
         }

@@ -12,8 +12,8 @@ use crate::types::{Commit, Committed, Limits, LogId};
 /// # Contract
 /// - **S1 atomic** – all parts of a commit become visible together, or none, over any number of
 ///   streams.
-/// - **S2 guarded** – if an append's expected version does not hold at the moment of the commit, nothing
-///   is written, and [`Conflict`](crate::Conflict) names the stream, the expectation and the version.
+/// - **S2 guarded** – if an append's expectation, of a version or of the newest event, does not hold at the
+///   moment of the commit, nothing is written, and [`Conflict`](crate::Conflict) names the stream, the expectation and the version.
 /// - **S3 checked** – the same holds for the checks on streams that are not written.
 /// - **S4 idempotent** – a commit whose events are all recorded already, in the same streams and with the
 ///   same content, changes nothing and is answered with where they stand, marked as a duplicate, whatever

@@ -4,6 +4,8 @@ use std::fmt;
 use std::str::FromStr;
 use std::sync::Arc;
 
+use super::EventId;
+
 /// The longest category, in bytes.
 const CATEGORY_BYTES_MAX: usize = 64;
 /// The longest id within a category, in bytes.
@@ -186,17 +188,22 @@ pub enum ExpectedVersion {
     StreamExists,
     /// That it is at just this version.
     Exact(StreamVersion),
+    /// That this is its newest event. It says more than a version: a decision on events that are not durable
+    /// yet must not be mistaken for one on others that came to the same number.
+    After(EventId),
 }
 
 impl ExpectedVersion {
-    /// Whether a stream at `actual` fits.
+    /// For backends: whether a stream fits that is at `actual`. Only for [`ExpectedVersion::After`] is its
+    /// `newest` event asked for.
     #[must_use]
-    pub const fn admits(self, actual: StreamVersion) -> bool {
+    pub fn admits(self, actual: StreamVersion, newest: Option<EventId>) -> bool {
         match self {
             Self::Any => true,
             Self::NoStream => actual.0 == 0,
             Self::StreamExists => actual.0 > 0,
             Self::Exact(version) => version.0 == actual.0,
+            Self::After(event) => newest == Some(event),
         }
     }
 }
@@ -214,6 +221,7 @@ impl fmt::Display for ExpectedVersion {
             Self::NoStream => f.write_str("no stream"),
             Self::StreamExists => f.write_str("a stream"),
             Self::Exact(version) => write!(f, "version {version}"),
+            Self::After(event) => write!(f, "event {event} to be the newest"),
         }
     }
 }
@@ -275,6 +283,16 @@ mod tests {
     }
 
     #[test]
+    fn after_an_event_admits_that_event_as_the_newest_at_any_version() {
+        let [this, other] = [1, 2].map(|n| EventId::new(uuid::Uuid::from_u128(n)));
+        let after = ExpectedVersion::After(this);
+        for version in [StreamVersion::NONE, StreamVersion::new(1)] {
+            assert!(after.admits(version, Some(this)));
+            assert!(!after.admits(version, Some(other)) && !after.admits(version, None));
+        }
+    }
+
+    #[test]
     fn an_expectation_admits_what_it_says() {
         let (none, one) = (StreamVersion::NONE, StreamVersion::new(1));
         for (expected, admits_none, admits_one) in [
@@ -284,7 +302,8 @@ mod tests {
             (ExpectedVersion::Exact(one), false, true),
             (ExpectedVersion::Exact(none), true, false),
         ] {
-            assert_eq!((expected.admits(none), expected.admits(one)), (admits_none, admits_one));
+            let admits = |version| expected.admits(version, None);
+            assert_eq!((admits(none), admits(one)), (admits_none, admits_one));
         }
     }
 }

@@ -5,7 +5,7 @@ use std::path::PathBuf;
 
 use uuid::Uuid;
 
-use super::bad_input::{At, BadInput, Fault};
+use super::bad_input::{BadInput, Fault};
 use super::records::{Record, Start};
 use super::row::{Columns, Row};
 use super::source::Source;
@@ -13,15 +13,17 @@ use super::source::Source;
 /// How large the input may be in its parts.
 #[derive(Clone, Copy, Debug)]
 pub struct Bounds {
-    /// The longest row, in bytes. 1 MiB by default.
+    /// The longest row, in bytes. 256 KiB by default.
     pub row_bytes_max: usize,
+    /// The longest rows of one invoice together, in bytes. 8 MiB by default.
+    pub invoice_bytes_max: usize,
     /// The most rows of one invoice; they are in memory together, and become one event. 100,000 by default.
     pub rows_per_invoice_max: u32,
 }
 
 impl Default for Bounds {
     fn default() -> Self {
-        Self { row_bytes_max: 1 << 20, rows_per_invoice_max: 100_000 }
+        Self { row_bytes_max: 256 << 10, invoice_bytes_max: 8 << 20, rows_per_invoice_max: 100_000 }
     }
 }
 
@@ -44,6 +46,7 @@ pub(super) struct Planned {
     /// Where it goes on; mostly nowhere.
     pub(super) more: Vec<Run>,
     rows: u32,
+    bytes: usize,
     pub(super) is_recorded: bool,
 }
 
@@ -114,12 +117,12 @@ impl Plan {
             let flow = row.invoice.flow();
             let run = Run { source: self.sources.len(), start: record.start(), rows: 1 };
             let follows = last == Some((flow, run.source));
-            let rows = self.planned(flow, run).map(|p| p.take(&row, run, follows, &mut buffer));
-            if rows > Some(bounds.rows_per_invoice_max) {
-                let at: At = columns.invoice_at(record.start().line);
-                let expected =
-                    format!("at most {} rows of one invoice", bounds.rows_per_invoice_max);
-                return Err(source.fault(Fault::new(at, expected)));
+            if let Some(planned) = self.planned(flow, run) {
+                planned.take(&row, run, follows, &mut buffer);
+                planned.bytes += record.bytes();
+                planned.check(bounds).map_err(|expected| {
+                    source.fault(Fault::new(columns.invoice_at(record.start().line), expected))
+                })?;
             }
             last = Some((flow, run.source));
         }
@@ -138,6 +141,7 @@ impl Plan {
                 first: Run { rows: 0, ..run },
                 more: Vec::new(),
                 rows: 0,
+                bytes: 0,
                 is_recorded: false,
             });
         }
@@ -146,7 +150,7 @@ impl Plan {
 }
 
 impl Planned {
-    fn take(&mut self, row: &Row<'_>, run: Run, follows: bool, buffer: &mut Vec<u8>) -> u32 {
+    fn take(&mut self, row: &Row<'_>, run: Run, follows: bool, buffer: &mut Vec<u8>) {
         self.fingerprint = row.fingerprint(self.fingerprint, buffer);
         if self.rows == 0 || follows {
             self.more.last_mut().unwrap_or(&mut self.first).rows += 1;
@@ -154,6 +158,17 @@ impl Planned {
             self.more.push(run);
         }
         self.rows += 1;
-        self.rows
+    }
+
+    /// Whether it is within the bounds; if not, what they are.
+    fn check(&self, bounds: &Bounds) -> Result<(), String> {
+        let Bounds { rows_per_invoice_max, invoice_bytes_max, .. } = bounds;
+        if self.rows > *rows_per_invoice_max {
+            return Err(format!("at most {rows_per_invoice_max} rows of one invoice"));
+        }
+        if self.bytes > *invoice_bytes_max {
+            return Err(format!("at most {invoice_bytes_max} bytes in the rows of one invoice"));
+        }
+        Ok(())
     }
 }

@@ -46,6 +46,11 @@ impl Record {
         self.start
     }
 
+    /// How long its fields are together.
+    pub(super) const fn bytes(&self) -> usize {
+        self.bytes.len()
+    }
+
     /// How many fields it has.
     pub(super) fn len(&self) -> usize {
         self.fields.len()

@@ -47,7 +47,7 @@ impl Log {
         }
         for (stream, expected) in parts.guards() {
             let actual = self.version(stream);
-            if !expected.admits(actual) {
+            if !expected.admits(actual, self.newest(stream)) {
                 return Err(Conflict::new(stream.clone(), expected, actual).into());
             }
         }
@@ -72,7 +72,9 @@ impl Log {
         };
         let places = self.streams.get_mut(&stream);
         let actual = StreamVersion::new(places.as_ref().map_or(0, |places| places.len() as u64));
-        if !expected.admits(actual) {
+        let newest = || at(&self.feed, *places.as_ref()?.last()?).map(RecordedEvent::id);
+        let newest = if matches!(expected, ExpectedVersion::After(_)) { newest() } else { None };
+        if !expected.admits(actual, newest) {
             return Err(Conflict::new(stream, expected, actual).into());
         }
         let position = *free.insert(Position::new(self.feed.len() as u64 + 1));
@@ -197,6 +199,11 @@ impl Log {
 
     fn version(&self, stream: &StreamId) -> StreamVersion {
         StreamVersion::new(self.streams.get(stream).map_or(0, Vec::len) as u64)
+    }
+
+    fn newest(&self, stream: &StreamId) -> Option<EventId> {
+        let last = self.streams.get(stream)?.last()?;
+        self.at(*last).map(RecordedEvent::id)
     }
 
     fn at(&self, position: Position) -> Option<&RecordedEvent> {

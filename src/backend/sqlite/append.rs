@@ -9,8 +9,10 @@ use super::savepoint::Savepoint;
 use super::{duplicate, error, row};
 use crate::ports::{Clock, CommitError};
 use crate::types::{
-    Commit, Committed, Conflict, InboxKey, InvalidCommit, Limits, LogId, PartKind, Parts, Position,
-    StreamId, StreamVersion, Token,
+    Commit, Committed, Conflict, EventId,
+    ExpectedVersion::{After, Any, Exact, NoStream, StreamExists},
+    InboxKey, InvalidCommit, Limits, LogId, PartKind, Parts, Position, StreamId, StreamVersion,
+    Token,
 };
 
 /// Everything that a commit can hold is kept.
@@ -185,7 +187,11 @@ fn versions(
         let key = [stream.category(), stream.id()];
         let version = select.query_row(key, |found| row::version(found, 0)).optional()?;
         let actual = version.unwrap_or(StreamVersion::NONE);
-        if !expected.admits(actual) {
+        let newest = match expected {
+            After(_) => newest(conn, stream)?,
+            Any | NoStream | StreamExists | Exact(_) => None,
+        };
+        if !expected.admits(actual, newest) {
             return Ok(Err(Conflict::new(stream.clone(), expected, actual)));
         }
         // The guards begin with the appends.
@@ -194,6 +200,16 @@ fn versions(
         }
     }
     Ok(Ok(before))
+}
+
+/// The newest event of a stream. Unlike its version, it is not in the index.
+fn newest(conn: &Connection, stream: &StreamId) -> rusqlite::Result<Option<EventId>> {
+    let mut select = conn.prepare_cached(
+        "SELECT event_id FROM freehold_events WHERE category = ?1 AND stream = ?2
+         ORDER BY version DESC LIMIT 1",
+    )?;
+    let key = [stream.category(), stream.id()];
+    select.query_row(key, |found| row::uuid(found, 0).map(EventId::new)).optional()
 }
 
 fn insert_inbox(

@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 
 use rusqlite::config::DbConfig;
 use rusqlite::{Connection, OpenFlags, Transaction};
-use tokio::sync::{mpsc, oneshot, watch};
+use tokio::sync::{Semaphore, mpsc, oneshot, watch};
 use tokio::task::spawn_blocking;
 
 use super::append::Log;
@@ -66,6 +66,8 @@ pub(super) struct Shared {
     /// When somebody last looked for the commits of other processes.
     pub(super) polled: Mutex<tokio::time::Instant>,
     queue: mpsc::Sender<Box<dyn Job>>,
+    /// Lets callers into the queue one by one, in the order of asking, also when it is full.
+    entrance: Semaphore,
 }
 
 impl SqliteStore {
@@ -120,7 +122,8 @@ impl SqliteStore {
         let poll_interval = options.poll_interval.max(Duration::from_millis(1));
         let readers = Arc::new(Readers::new(path.clone(), options));
         let polled = Mutex::new(tokio::time::Instant::now());
-        let shared = Shared { path, log, readers, heads, poll_interval, polled, queue };
+        let entrance = Semaphore::new(1);
+        let shared = Shared { path, log, readers, heads, poll_interval, polled, queue, entrance };
         Ok(Self { shared: Arc::new(shared) })
     }
 
@@ -231,7 +234,9 @@ impl SqliteStore {
     ) -> Result<A, CommitError> {
         let began = Instant::now();
         let (caller, answer) = oneshot::channel();
+        let turn = self.shared.entrance.acquire().await;
         let queued = self.shared.queue.send(job(caller)).await;
+        drop(turn);
         queued.map_err(|_| CommitError::Backend(closed(operation)))?;
         // Without an answer, the writer may have died before or after the commit.
         let answer = answer.await.map_err(|_| CommitError::Unknown(closed(operation)))?;

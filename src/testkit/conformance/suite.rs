@@ -51,6 +51,7 @@ macro_rules! __event_store_clauses {
             s01_a_commit_over_two_streams_is_whole_or_absent
             s01_readers_never_see_half_a_commit
             s02_an_append_is_refused_unless_its_expectation_holds
+            s02_an_append_after_an_event_is_refused_unless_it_is_the_newest
             s02_one_wrong_expectation_refuses_all_appends
             s02_of_racing_appends_at_one_version_one_wins
             s03_a_commit_is_refused_unless_its_checks_hold

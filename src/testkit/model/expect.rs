@@ -167,7 +167,7 @@ impl Model {
         let appends = plan.appends.iter().map(|(stream, expected, _)| (stream, *expected));
         let guards =
             appends.chain(plan.checks.iter().map(|(stream, expected)| (stream, *expected)));
-        guards.filter(|(stream, expected)| !expected.admits(self.version(stream)))
+        guards.filter(|(stream, expected)| !expected.admits(self.version(stream), None))
     }
 
     /// What the contract lets a store do with `plan`. More than one where clauses meet and none has the

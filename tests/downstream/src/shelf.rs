@@ -53,7 +53,7 @@ impl ShelfStore {
         }
         for (stream, expected) in parts.guards() {
             let actual = version(log, stream);
-            if !expected.admits(actual) {
+            if !expected.admits(actual, newest(log, stream).map(RecordedEvent::id)) {
                 return Err(Conflict::new(stream.clone(), expected, actual).into());
             }
         }
@@ -119,8 +119,11 @@ fn next(log: &Log) -> Position {
 }
 
 fn version(log: &Log, stream: &StreamId) -> StreamVersion {
-    let newest = log.values().rev().find(|event| event.stream() == stream);
-    newest.map_or(StreamVersion::NONE, RecordedEvent::version)
+    newest(log, stream).map_or(StreamVersion::NONE, RecordedEvent::version)
+}
+
+fn newest<'a>(log: &'a Log, stream: &StreamId) -> Option<&'a RecordedEvent> {
+    log.values().rev().find(|event| event.stream() == stream)
 }
 
 fn find(log: &Log, id: EventId) -> Option<&RecordedEvent> {

@@ -1,10 +1,14 @@
 //! Decisions over several streams.
 
+use std::pin::Pin;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::task::{Context, Waker};
 use std::time::Duration;
 
 use freehold::aggregate::{Options, WorkError};
 use freehold::backend::memory::MemoryStore;
+use freehold::retry::RetryPolicy;
+use freehold::testkit::{Faults, FaultyStore};
 use freehold::{
     Aggregate, CommitError, EventStore, ExpectedVersion, Filter, InboxKey, Position, Repository,
     UnitOfWork,
@@ -239,4 +243,110 @@ fn a_unit_can_be_spawned() {
     let store = MemoryStore::new();
     let accounts = Repository::<Account>::new(store.clone());
     assert_send(async move { transfer(store, &accounts, "a", "b", 1).await });
+}
+
+/// Polls each of `units` once, in order. None may be done.
+fn begin<F: Future + Unpin>(units: &mut [F]) {
+    let mut context = Context::from_waker(Waker::noop());
+    for unit in units {
+        assert!(Pin::new(unit).poll(&mut context).is_pending());
+    }
+}
+
+#[tokio::test]
+async fn units_on_the_same_streams_build_on_each_other_before_they_are_durable() {
+    let store = Watched::new();
+    let accounts = Repository::<Account>::new(store.clone());
+    accounts.execute("alice", |a| a.pay(100)).await.unwrap();
+    accounts.execute("bob", |b| b.pay(0)).await.unwrap();
+    store.shut();
+    let one = || Box::pin(transfer(store.clone(), &accounts, "alice", "bob", 10));
+    let mut units: Vec<_> = (0..10).map(|_| one()).collect();
+    begin(&mut units);
+    assert_eq!(store.commits(), 2 + 10, "all of them are under way at once");
+    store.gate.add_permits(1_000);
+    for unit in units {
+        unit.await.unwrap();
+    }
+    assert_eq!(store.commits(), 2 + 10, "nobody met a conflict");
+    assert_eq!(accounts.load("bob").await.unwrap().cents, 100);
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_builds_on_a_unit_that_comes_to_nothing_is_decided_again() {
+    for rival in [false, true] {
+        let store = Watched::new();
+        let options = Options { retry: RetryPolicy::NEVER, ..Options::default() };
+        let [accounts, theirs] = [(); 2].map(|()| Repository::<Account>::new(store.clone()));
+        accounts.execute("alice", |a| a.pay(10)).await.unwrap();
+        accounts.execute("bob", |b| b.pay(0)).await.unwrap();
+        store.shut();
+        // Alice's ten are spent, as it seems; the commit fails for good. Then bob gives five back.
+        let failing = UnitOfWork::with_options(store.clone(), &options).run(async |work| {
+            work.execute(&accounts, "alice", |a| a.pay(-10)).await?;
+            work.execute(&accounts, "bob", |b| b.pay(10)).await
+        });
+        let mut failing = [Box::pin(failing)];
+        begin(&mut failing);
+        let mut building = [Box::pin(transfer(store.clone(), &accounts, "bob", "alice", 5))];
+        begin(&mut building);
+        // A command that is refused on what never happened is not refused.
+        let mut spending = [accounts.execute("alice", |a| a.pay(-6)).into_future()];
+        begin(&mut spending);
+        store.upset([Upset::FailBefore]);
+        store.gate.add_permits(1);
+        let [failing] = failing;
+        assert!(matches!(failing.await, Err(WorkError::Commit(CommitError::Backend(_)))));
+        store.gate.add_permits(1_000);
+        if rival {
+            // Another process brings both streams to just the versions that were expected.
+            transfer(store.clone(), &theirs, "alice", "bob", 1).await.unwrap();
+        }
+        let [building] = building;
+        let refused = building.await;
+        assert!(matches!(refused, Err(WorkError::Rejected(Overdrawn(0 | 1)))), "{refused:?}");
+        let [spending] = spending;
+        let spent = spending.await.unwrap();
+        let left = if rival { 3 } else { 4 };
+        assert_eq!(spent.cents, left);
+        let bob = theirs.load("bob").await.unwrap().cents;
+        assert_eq!(bob, i64::from(rival), "money was made of nothing");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn crossing_transfers_on_a_store_that_fails_now_and_then_lose_no_cent() {
+    for seed in 0..10 {
+        let faults = Faults::seeded(seed).fail_before(0.1).fail_after(0.1);
+        let store = FaultyStore::new(MemoryStore::new(), faults);
+        let [ours, theirs] = [(); 2].map(|()| Repository::<Account>::new(store.clone()));
+        for name in ["a", "b", "c"] {
+            ours.execute(name, |a| a.pay(100)).await.unwrap();
+        }
+        let options = Options {
+            retry: RetryPolicy { retries_max: 1_000, ..RetryPolicy::default() },
+            ..Options::default()
+        };
+        let transfers = (0..60_usize).map(|n| {
+            let accounts = if n % 2 == 0 { ours.clone() } else { theirs.clone() };
+            let unit = UnitOfWork::with_options(store.clone(), &options);
+            let (from, to) = (["a", "b", "c"][n % 3], ["a", "b", "c"][(n + 1 + n % 2) % 3]);
+            tokio::spawn(async move {
+                let unit = unit.run(async |work| {
+                    work.execute(&accounts, from, |a| a.pay(-1)).await?;
+                    work.execute(&accounts, to, |b| b.pay(1)).await
+                });
+                unit.await.map(drop)
+            })
+        });
+        for done in futures::future::join_all(transfers.collect::<Vec<_>>()).await {
+            done.unwrap().unwrap();
+        }
+        let mut sum = 0;
+        for name in ["a", "b", "c"] {
+            let account = theirs.load(name).await.unwrap();
+            sum += account.cents;
+        }
+        assert_eq!(sum, 300, "seed {seed}");
+    }
 }

@@ -7,9 +7,9 @@ use std::sync::Arc;
 use freehold::testkit::async_trait;
 use freehold::testkit::conformance::Harness;
 use freehold::{
-    BackendError, Commit, CommitError, Committed, Conflict, DedupKey, EventStore, EventStoreExt,
-    FeedPage, Filter, InvalidCommit, Limits, LogId, PartKind, Parts, Position, ReadFrom,
-    RecordedEvent, Recording, Store, StreamId, StreamPage, Token,
+    BackendError, Commit, CommitError, Committed, Conflict, DedupKey, EventStore, FeedPage, Filter,
+    InvalidCommit, Limits, LogId, PartKind, Parts, Position, ReadFrom, RecordedEvent, Recording,
+    Store, StreamId, StreamPage, StreamVersion, Token,
 };
 
 use crate::testkit::harness::InMemory;
@@ -165,8 +165,10 @@ pub(super) fn commit_of(parts: Parts) -> Commit {
 /// The first expectation that does not hold now.
 pub(super) async fn failing(store: &Inner, parts: &Parts) -> Option<Conflict> {
     for (stream, expected) in parts.guards() {
-        let actual = store.version(stream).await.unwrap();
-        if !expected.admits(actual) {
+        let end = store.read_stream(stream, ReadFrom::End, 1).await.unwrap();
+        let newest = end.events.first();
+        let actual = newest.map_or(StreamVersion::NONE, RecordedEvent::version);
+        if !expected.admits(actual, newest.map(RecordedEvent::id)) {
             return Some(Conflict::new(stream.clone(), expected, actual));
         }
     }

@@ -26,6 +26,9 @@ pub(super) fn mutants() -> Vec<Mutant> {
             "s02_an_append_is_refused_unless_its_expectation_holds",
         ),
         of::<HidesTheVersion>("s02_an_append_is_refused_unless_its_expectation_holds"),
+        of::<TakesAnyEventForTheNewest>(
+            "s02_an_append_after_an_event_is_refused_unless_it_is_the_newest",
+        ),
         of::<KeepsTheGoodHalf>("s02_one_wrong_expectation_refuses_all_appends"),
         of::<LooksBeforeItWrites>("s02_of_racing_appends_at_one_version_one_wins"),
         of::<ForgetsChecks>("s03_a_commit_is_refused_unless_its_checks_hold"),

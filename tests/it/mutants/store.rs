@@ -322,6 +322,21 @@ pub(super) fn first_event(commit: &Commit) -> Option<DedupKey> {
     commit.dedup_keys().find(|key| matches!(key, DedupKey::Event(_)))
 }
 
+/// S2: where an event is expected to be the newest, any is taken for it.
+#[derive(Debug, Default)]
+pub(super) struct TakesAnyEventForTheNewest;
+
+#[async_trait]
+impl Flaw for TakesAnyEventForTheNewest {
+    async fn commit(&self, store: &Inner, commit: Commit) -> Answer {
+        let any = |expected| match expected {
+            ExpectedVersion::After(_) => ExpectedVersion::StreamExists,
+            other => other,
+        };
+        store.commit(expecting(&commit, any)).await
+    }
+}
+
 /// S13: every other commit makes room for those that come after it.
 #[derive(Debug, Default)]
 pub(super) struct LetsCommitsOvertake(std::sync::atomic::AtomicUsize);

@@ -55,7 +55,7 @@ fn shapes() -> Vec<Case> {
         let columns: Vec<_> = HEADER.trim_end().split(',').filter(|name| *name != column).collect();
         format!("{}\n", columns.join(",")).into_bytes()
     };
-    let long = format!("1,A,{},1,d,1,,UK\n", "x".repeat(1 << 20));
+    let long = format!("1,A,{},1,d,1,,UK\n", "x".repeat(256 << 10));
     vec![
         ("empty", Vec::new(), &["line 1, column 1 (InvoiceNo)", "a column `InvoiceNo`"]),
         ("no price", without("UnitPrice"), &["line 1", "(UnitPrice)", "a column `UnitPrice`"]),
@@ -81,7 +81,7 @@ fn shapes() -> Vec<Case> {
         ("stray quote", rows("1,A,LA\"MP,1,d,1,,UK\n"), &["line 3, column 3", "no quote within"]),
         ("late text", rows("1,A,\"LAMP\" x,1,d,1,,UK\n"), &["line 3, column 3", "a comma"]),
         ("bare return", rows("1,A,LAMP,1,d,1,,UK\r1,A"), &["line 3, column 8", "a line feed"]),
-        ("long field", rows(&long), &["line 3, column 3", "at most 1048576 bytes"]),
+        ("long field", rows(&long), &["line 3, column 3", "at most 262144 bytes"]),
         // The line is that of the file, though the row before it is on three lines.
         (
             "after a long row",
@@ -141,6 +141,40 @@ async fn bad_input_changes_nothing_in_a_shop_that_is_there() {
     assert_eq!(run.code, Some(2), "{run:?}");
     assert_eq!(stores::heads(&data).await, before);
     assert!(before.iter().all(|head| *head > 0), "{before:?}");
+}
+
+#[test]
+fn an_invoice_beyond_the_bounds_is_refused() {
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("large.csv");
+    let long = format!("1,A,{},1,d,1,,UK\n", "x".repeat(200 << 10));
+    for (rows, expected) in [
+        (
+            "1,A,,1,d,1,,UK\n".repeat(100_001),
+            "line 100002, column 1 (InvoiceNo): expected at most 100000 rows",
+        ),
+        (long.repeat(41), "line 42, column 1 (InvoiceNo): expected at most 8388608 bytes"),
+    ] {
+        fs::write(&file, format!("{HEADER}{rows}")).unwrap();
+        let run = program::replay_run(&[&file], &[]);
+        assert_eq!((run.code, run.out.as_str()), (Some(2), ""), "{run:?}");
+        assert!(run.err.contains(expected), "{run:?}");
+    }
+}
+
+/// More codes than a store takes in one commit unless it is told to.
+#[test]
+fn an_invoice_of_many_codes_is_one_reservation() {
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("wide.csv");
+    let rows: String = (0..10_001).map(|code| format!("1,{code},,1,d,0.01,,UK\n")).collect();
+    fs::write(&file, format!("{HEADER}{rows}")).unwrap();
+    let out = program::replay(&[&file], &[]);
+    assert!(out.contains("\"confirmed\":1,"), "{out}");
+    assert!(
+        out.contains("\"units_sold\":10001,\"units_restocked\":0,\"revenue\":\"100.01\""),
+        "{out}"
+    );
 }
 
 /// What RFC 4180 allows, and what it does not forbid.

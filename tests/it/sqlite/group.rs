@@ -175,7 +175,7 @@ async fn what_is_queued_when_the_last_handle_goes_is_still_written() {
     let opening = tokio::spawn(SqliteStore::open(file.path()));
     drop(lock);
     let store = opening.await.unwrap().unwrap();
-    store.changed(Position::START).await.unwrap();
+    super::woken(store.changed(Position::START)).await;
     assert_eq!(store.version(&stream("a")).await.unwrap(), version(1));
 }
 
