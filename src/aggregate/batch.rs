@@ -161,7 +161,10 @@ impl Batch {
                 Some(event) => Outcome::Reused(event.id()),
                 None => Outcome::Stale(None),
             },
-            Err(CommitError::Conflict(conflict)) => Outcome::Stale(Some(conflict)),
+            Err(CommitError::Conflict(conflict)) => match conflict.expected() {
+                ExpectedVersion::After(_) => Outcome::Stale(None),
+                _ => Outcome::Stale(Some(conflict)),
+            },
             Err(CommitError::IdReused(id)) => Outcome::Reused(id),
             Err(error) => Outcome::Failed(error),
         }

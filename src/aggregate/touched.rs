@@ -136,7 +136,11 @@ impl<A: Aggregate> Touched for Touch<A> {
 
     fn refresh(&self) -> BoxFuture<'_, Result<(), LoadError>> {
         Box::pin(async {
-            self.place.know(self.repository.load_stream(self.place.stream()).await?);
+            // What others have made of the stream since then is newer than what is durable.
+            let known = self.place.ground().map(|ground| ground.loaded.newest());
+            if known.is_none_or(|newest| newest == self.base.0) {
+                self.place.know(self.repository.load_stream(self.place.stream()).await?);
+            }
             Ok(())
         })
     }

@@ -12,7 +12,9 @@ use super::touched::Touched;
 use super::work::{Streams, Turns};
 use super::{Options, Work, WorkError};
 use crate::ports::{CommitError, EventStore, telemetry};
-use crate::types::{Commit, Committed, Conflict, DedupKey, EventId, Metadata, StreamId, Token};
+use crate::types::{
+    Commit, Committed, Conflict, DedupKey, EventId, ExpectedVersion, Metadata, StreamId, Token,
+};
 
 /// Several aggregates loaded, decided and committed together, and run again as one when somebody else was
 /// faster.
@@ -193,7 +195,9 @@ impl UnitOfWork {
                 tracing::debug!(%conflict, "running again");
                 // Nobody of this process waits while this one sleeps.
                 turns.clear();
-                if !backoff.wait().await {
+                // What it was built on has come to nothing: the fault of another, who waits for it.
+                let innocent = matches!(conflict.expected(), ExpectedVersion::After(_));
+                if !innocent && !backoff.wait().await {
                     return Err(CommitError::from(conflict).into());
                 }
                 turns = take_turns(&streams, turns).await;

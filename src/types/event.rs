@@ -26,11 +26,17 @@ impl EventId {
         Self(id)
     }
 
-    /// The id of the `index`th event of a command: the same for every repetition of the command
-    /// (UUID version 5 of the command's id and the index).
+    /// The id of the `index`th event of a command: the same for every repetition of the command.
+    ///
+    /// It is the UUID of version 5 of the command's id, counted up from there by the index, so that the ids
+    /// of one command stand side by side in a store's index.
     #[must_use]
     pub fn of_command(command: Uuid, index: u64) -> Self {
-        Self(Uuid::new_v5(&command, &index.to_be_bytes()))
+        /// The bits below the variant: all that may be counted in.
+        const COUNTED: u128 = (1 << 62) - 1;
+        let first = Uuid::new_v5(&command, b"freehold event").as_u128();
+        let low = (first & COUNTED).wrapping_add(index.into()) & COUNTED;
+        Self(Uuid::from_u128((first & !COUNTED) | low))
     }
 
     /// The id as a UUID.
@@ -283,5 +289,23 @@ impl fmt::Debug for RecordedEvent {
             .field("version", &self.at.version)
             .field("position", &self.at.position)
             .finish_non_exhaustive()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_ids_of_a_command_are_its_own_and_stand_side_by_side() {
+        let [this, other] = [1, 2].map(Uuid::from_u128);
+        let id = |command, index| EventId::of_command(command, index).as_uuid();
+        assert_eq!(id(this, 3).as_u128(), id(this, 0).as_u128() + 3);
+        assert_eq!(id(this, 3), id(this, 3));
+        assert_ne!(id(this, 0), id(other, 0));
+        for index in [0, 1, u64::MAX] {
+            assert_eq!(id(this, index).get_version_num(), 5);
+            assert_eq!(id(this, index).get_variant(), uuid::Variant::RFC4122);
+        }
     }
 }

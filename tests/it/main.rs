@@ -10,6 +10,7 @@
 
 mod aggregate;
 mod mutants;
+mod shop;
 mod sqlite;
 mod telemetry;
 mod testkit;

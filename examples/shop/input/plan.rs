@@ -11,6 +11,7 @@ use super::row::{Columns, Row};
 use super::source::Source;
 
 /// How large the input may be in its parts.
+#[allow(clippy::struct_field_names, reason = "a bound says that it is one, and of what")]
 #[derive(Clone, Copy, Debug)]
 pub struct Bounds {
     /// The longest row, in bytes. 256 KiB by default.

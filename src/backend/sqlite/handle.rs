@@ -8,7 +8,7 @@ use std::time::{Duration, Instant};
 use rusqlite::config::DbConfig;
 use rusqlite::{Connection, OpenFlags, Transaction};
 use tokio::sync::{Semaphore, mpsc, oneshot, watch};
-use tokio::task::spawn_blocking;
+use tokio::task::{spawn_blocking, unconstrained};
 
 use super::append::Log;
 use super::error::{BACKEND, NotWal, OtherLog, backend, closed};
@@ -234,9 +234,12 @@ impl SqliteStore {
     ) -> Result<A, CommitError> {
         let began = Instant::now();
         let (caller, answer) = oneshot::channel();
-        let turn = self.shared.entrance.acquire().await;
-        let queued = self.shared.queue.send(job(caller)).await;
-        drop(turn);
+        // The order is that of the first polls, so no poll may be cut short by tokio's budget.
+        let enter = unconstrained(async {
+            let _turn = self.shared.entrance.acquire().await;
+            self.shared.queue.send(job(caller)).await
+        });
+        let queued = enter.await;
         queued.map_err(|_| CommitError::Backend(closed(operation)))?;
         // Without an answer, the writer may have died before or after the commit.
         let answer = answer.await.map_err(|_| CommitError::Unknown(closed(operation)))?;
@@ -260,6 +263,7 @@ pub(super) fn tune(conn: &Connection, options: &SqliteOptions) -> rusqlite::Resu
     conn.set_prepared_statement_cache_capacity(STATEMENTS_MAX);
     // Else SQLite plans a statement anew whenever a bound or a limit changes, which is at every page.
     conn.set_db_config(DbConfig::SQLITE_DBCONFIG_ENABLE_QPSG, true)?;
+    conn.pragma_update(None, "wal_autocheckpoint", options.checkpoint_pages)?;
     // A negative size is in KiB.
     conn.pragma_update(None, "cache_size", -i64::from(options.cache_kib_max))
 }

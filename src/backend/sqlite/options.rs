@@ -38,6 +38,10 @@ pub struct SqliteOptions {
     /// [`Fault::Full`](crate::Fault::Full). It binds this store's own writes only. `None`, which is the
     /// default, leaves it to SQLite.
     pub page_count_max: Option<u32>,
+    /// How far the write-ahead log grows before it is copied into the file, in pages. Longer logs are copied less
+    /// often, and a page that changed several times is copied once; opening after a crash takes longer. 4,000
+    /// by default, which is 16 MiB.
+    pub checkpoint_pages: u32,
     /// The page cache of each connection, in KiB. 8,192 by default.
     pub cache_kib_max: u32,
     /// Tells `recorded_at`.
@@ -56,6 +60,7 @@ impl Default for SqliteOptions {
             batch_commits_max: 256,
             poll_interval: Duration::from_millis(50),
             page_count_max: None,
+            checkpoint_pages: 4_000,
             cache_kib_max: 8_192,
             clock: Arc::new(SystemClock),
             ids: Arc::new(SystemIds),

@@ -167,8 +167,8 @@ fn an_invoice_beyond_the_bounds_is_refused() {
 fn an_invoice_of_many_codes_is_one_reservation() {
     let folder = tempfile::tempdir().unwrap();
     let file = folder.path().join("wide.csv");
-    let rows: String = (0..10_001).map(|code| format!("1,{code},,1,d,0.01,,UK\n")).collect();
-    fs::write(&file, format!("{HEADER}{rows}")).unwrap();
+    let rows: Vec<String> = (0..10_001).map(|code| format!("1,{code},,1,d,0.01,,UK")).collect();
+    fs::write(&file, format!("{HEADER}{}", rows.join("\n"))).unwrap();
     let out = program::replay(&[&file], &[]);
     assert!(out.contains("\"confirmed\":1,"), "{out}");
     assert!(

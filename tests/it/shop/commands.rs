@@ -123,7 +123,7 @@ fn history_tells_who_did_what_in_all_services_in_the_order_of_time() {
 }
 
 /// The balance of every account, and on the way there, that they add up to nothing after every commit.
-pub async fn ledger(data: &Path) -> BTreeMap<String, Decimal> {
+pub(super) async fn ledger(data: &Path) -> BTreeMap<String, Decimal> {
     let payments = stores::open(data, "payment").await;
     let mut balances: BTreeMap<String, Decimal> = BTreeMap::new();
     let events = stores::events(&payments).await;

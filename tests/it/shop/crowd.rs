@@ -41,7 +41,7 @@ async fn replay_crowd(files: &[&Path], stock: u32, limit: &str, concurrency: u32
     assert_eq!(ledger["refunds"], summary["refunded"].as_str().unwrap().parse().unwrap());
 }
 
-pub fn check_order_independent(summary: &serde_json::Value, expected: &Figures) {
+pub(super) fn check_order_independent(summary: &serde_json::Value, expected: &Figures) {
     let expected: serde_json::Value = serde_json::from_str(&expected.to_json()).unwrap();
     for name in ["invoices", "orders", "returns", "rejected", "refunded", "units_restocked", "skus"]
     {

@@ -22,7 +22,7 @@ const PRICES: [&str; 8] = ["0", "0.0", "2.55", "1.333", "007.10", "0.0001", "-1.
 const CUSTOMERS: [&str; 3] = ["", "17850.0", "12345"];
 
 /// Writes two files with rows of about `invoices` invoices, some of which go on later, in the other file too.
-pub fn write(folder: &Path, seed: u64, invoices: usize) -> [PathBuf; 2] {
+pub(super) fn write(folder: &Path, seed: u64, invoices: usize) -> [PathBuf; 2] {
     let mut rng = Rng::with_seed(seed);
     let mut rows = Vec::new();
     for number in 0..invoices {

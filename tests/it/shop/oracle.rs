@@ -8,20 +8,20 @@ use rust_decimal::Decimal;
 
 /// What a summary should say.
 #[derive(Clone, Debug, Default, PartialEq)]
-pub struct Figures {
-    pub invoices: u64,
-    pub orders: u64,
-    pub confirmed: u64,
-    pub out_of_stock: u64,
-    pub declined: u64,
-    pub returns: u64,
-    pub rejected: u64,
-    pub sold: i128,
-    pub restocked: i128,
-    pub revenue: Decimal,
-    pub refunded: Decimal,
-    pub skus: u64,
-    pub on_hand: i128,
+pub(super) struct Figures {
+    pub(super) invoices: u64,
+    pub(super) orders: u64,
+    pub(super) confirmed: u64,
+    pub(super) out_of_stock: u64,
+    pub(super) declined: u64,
+    pub(super) returns: u64,
+    pub(super) rejected: u64,
+    pub(super) sold: i128,
+    pub(super) restocked: i128,
+    pub(super) revenue: Decimal,
+    pub(super) refunded: Decimal,
+    pub(super) skus: u64,
+    pub(super) on_hand: i128,
 }
 
 struct Line {
@@ -31,7 +31,7 @@ struct Line {
 }
 
 /// Replays files.
-pub fn figures(files: &[&Path], stock: i128, limit: &str) -> Figures {
+pub(super) fn figures(files: &[&Path], stock: i128, limit: &str) -> Figures {
     let limit = Decimal::from_str_exact(limit).unwrap();
     let mut all = Figures::default();
     let mut stocks: BTreeMap<String, i128> = BTreeMap::new();
@@ -39,7 +39,9 @@ pub fn figures(files: &[&Path], stock: i128, limit: &str) -> Figures {
         all.invoices += 1;
         let is_return = number.starts_with('C');
         if is_return {
-            lines.iter_mut().for_each(|line| line.quantity = -line.quantity);
+            for line in &mut lines {
+                line.quantity = -line.quantity;
+            }
         }
         if lines.iter().any(|line| line.quantity <= 0 || line.price < Decimal::ZERO) {
             all.rejected += 1;
@@ -105,7 +107,7 @@ fn invoices(files: &[&Path]) -> Vec<(String, Vec<Line>)> {
 
 impl Figures {
     /// The summary as the program prints it.
-    pub fn to_json(&self) -> String {
+    pub(super) fn to_json(&self) -> String {
         let Self { invoices, orders, confirmed, out_of_stock, declined, returns, rejected, .. } =
             self;
         let Self { sold, restocked, skus, on_hand, .. } = self;

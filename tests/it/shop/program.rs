@@ -2,19 +2,19 @@
 
 use std::ffi::OsStr;
 use std::path::{Path, PathBuf};
-use std::process::{Child, Command, Stdio};
+use std::process::{Command, Stdio};
 use std::sync::LazyLock;
 
 /// What a run of the program left.
 #[derive(Debug)]
-pub struct Run {
-    pub code: Option<i32>,
-    pub out: String,
-    pub err: String,
+pub(super) struct Run {
+    pub(super) code: Option<i32>,
+    pub(super) out: String,
+    pub(super) err: String,
 }
 
 /// The day that comes with the example.
-pub fn day() -> PathBuf {
+pub(super) fn day() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("examples/shop/data/2010-12-01.csv")
 }
 
@@ -39,20 +39,16 @@ static PROGRAM: LazyLock<PathBuf> = LazyLock::new(|| {
     folder.join(format!("examples/shop{}", std::env::consts::EXE_SUFFIX))
 });
 
-/// Starts the program.
-pub fn start(args: &[&str]) -> Child {
-    Command::new(&*PROGRAM)
-        .args(args)
-        .stdin(Stdio::null())
-        .stdout(Stdio::piped())
-        .stderr(Stdio::piped())
-        .spawn()
-        .unwrap()
+/// The program with these arguments, to be started.
+pub(super) fn command(args: &[&str]) -> Command {
+    let mut command = Command::new(&*PROGRAM);
+    command.args(args).stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
+    command
 }
 
 /// Runs the program to its end.
-pub fn run(args: &[&str]) -> Run {
-    let output = start(args).wait_with_output().unwrap();
+pub(super) fn run(args: &[&str]) -> Run {
+    let output = command(args).output().unwrap();
     Run {
         code: output.status.code(),
         out: String::from_utf8(output.stdout).unwrap(),
@@ -61,7 +57,7 @@ pub fn run(args: &[&str]) -> Run {
 }
 
 /// Replays files, and answers the summary that a program would read.
-pub fn replay(files: &[&Path], options: &[&str]) -> String {
+pub(super) fn replay(files: &[&Path], options: &[&str]) -> String {
     let run = replay_run(files, options);
     assert_eq!(run.code, Some(0), "{run:?}");
     assert_eq!(run.err, "");
@@ -69,7 +65,7 @@ pub fn replay(files: &[&Path], options: &[&str]) -> String {
 }
 
 /// Replays files, however it ends.
-pub fn replay_run(files: &[&Path], options: &[&str]) -> Run {
+pub(super) fn replay_run(files: &[&Path], options: &[&str]) -> Run {
     let mut args = vec!["replay"];
     args.extend(files.iter().map(|file| file.to_str().unwrap()));
     args.push("--json");

@@ -1,7 +1,7 @@
 //! A second run on the same folder.
 
 use std::fs;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use super::{invoices, oracle, program, stores};
 
@@ -38,7 +38,7 @@ fn more_files_on_the_same_folder_are_one_run_over_all() {
     let data = folder.path().join("data");
     let options = ["--data", data.to_str().unwrap(), "--stock", "40", "--card-limit", "60"];
     for part in parts {
-        let part: Vec<&Path> = part.iter().map(|file| file.as_path()).collect();
+        let part: Vec<&Path> = part.iter().map(PathBuf::as_path).collect();
         let expected = oracle::figures(&part, 40, "60").to_json();
         // Only what is new, then all of it: the known ones are passed over.
         let new = &part[part.len() - 2..];

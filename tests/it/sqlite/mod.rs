@@ -85,7 +85,7 @@ async fn waiting(store: &SqliteStore) -> Waiting<'_> {
 
 /// Ends when the one who waits does; a wake-up that is lost fails the test instead of hanging it.
 async fn woken(waiting: Waiting<'_>) {
-    let time_limit = Duration::from_secs(60);
+    let time_limit = Duration::from_mins(1);
     tokio::time::timeout(time_limit, waiting).await.expect("nobody has told").unwrap();
 }
 
