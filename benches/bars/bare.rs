@@ -4,6 +4,7 @@ use std::path::Path;
 
 use freehold::backend::sqlite::SqliteStore;
 use freehold::{NewEvent, StreamId};
+use rusqlite::config::DbConfig;
 use rusqlite::{Connection, OptionalExtension, params};
 
 use crate::harness;
@@ -14,8 +15,9 @@ pub(crate) fn connect(path: &Path) -> Connection {
     drop(runtime.block_on(SqliteStore::open(path)).unwrap());
     drop(runtime);
     let conn = Connection::open(path).unwrap();
+    conn.set_db_config(DbConfig::SQLITE_DBCONFIG_ENABLE_QPSG, true).unwrap();
     conn.execute_batch(
-        "PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL; PRAGMA cache_size = -8192",
+        "PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL; PRAGMA cache_size = -8192; PRAGMA wal_autocheckpoint = 4000",
     )
     .unwrap();
     conn.set_prepared_statement_cache_capacity(64);

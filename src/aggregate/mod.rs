@@ -65,6 +65,7 @@ mod repeat;
 pub(crate) mod repository;
 mod state;
 mod touched;
+mod turns;
 pub(crate) mod unit_of_work;
 mod work;
 

@@ -9,7 +9,8 @@ use uuid::Uuid;
 
 use super::desk::Desk;
 use super::touched::Touched;
-use super::work::{Streams, Turns};
+use super::turns::{Entrance, Turns};
+use super::work::Streams;
 use super::{Options, Work, WorkError};
 use crate::ports::{CommitError, EventStore, telemetry};
 use crate::types::{
@@ -57,10 +58,14 @@ use crate::types::{
 /// # Ok(())
 /// # }
 /// ```
-#[derive(Debug)]
+///
+/// Clones are cheap. Units that are clones of one queue up for contested streams together, which is faster
+/// than one by one: keep one, and clone it for each run.
+#[derive(Clone, Debug)]
 #[must_use = "a unit of work does nothing until it is run"]
 pub struct UnitOfWork {
-    desk: Desk,
+    desk: Arc<Desk>,
+    entrance: Entrance,
     command: Option<Uuid>,
     metadata: Metadata,
     rest: Commit,
@@ -117,7 +122,8 @@ impl UnitOfWork {
     /// A unit of work that differs from the usual one, in retries, seed and metadata.
     pub fn with_options(store: impl EventStore, options: &Options) -> Self {
         Self {
-            desk: Desk::new(Arc::new(store), options),
+            desk: Arc::new(Desk::new(Arc::new(store), options)),
+            entrance: Entrance::default(),
             command: None,
             metadata: options.metadata.clone(),
             rest: Commit::new(),
@@ -170,12 +176,14 @@ impl UnitOfWork {
         F: AsyncFnOnce(&mut Work) -> Result<T, WorkError<R>> + Clone,
     {
         let mut backoff = self.desk.backoff();
-        let mut turns = Turns::new();
+        let mut turns = Turns::default();
+        // Only where the turns are given on before the commit is durable: else it would be a queue for all.
+        let entrance = self.desk.store.is_ordered().then_some(&self.entrance);
         loop {
             let mut work = Work::new(turns, self.command, self.metadata.clone());
             let result = body.clone()(&mut work).await;
             let Work { streams, turns: held, .. } = work;
-            turns = take_turns(&streams, held).await;
+            turns = held.take(&streams, entrance).await;
             let again = match result {
                 _ if streams.values().any(|touched| touched.is_outdated()) => Again::Outdated,
                 Ok(value) => match self.commit(&streams, &mut turns).await? {
@@ -194,13 +202,13 @@ impl UnitOfWork {
                 telemetry::retry("conflict");
                 tracing::debug!(%conflict, "running again");
                 // Nobody of this process waits while this one sleeps.
-                turns.clear();
+                turns.release();
                 // What it was built on has come to nothing: the fault of another, who waits for it.
                 let innocent = matches!(conflict.expected(), ExpectedVersion::After(_));
                 if !innocent && !backoff.wait().await {
                     return Err(CommitError::from(conflict).into());
                 }
-                turns = take_turns(&streams, turns).await;
+                turns = turns.take(&streams, entrance).await;
                 try_join_all(streams.values().map(|touched| touched.refresh())).await?;
             }
         }
@@ -263,7 +271,7 @@ impl UnitOfWork {
             if let Poll::Ready(answer) = futures::poll!(committing.as_mut()) {
                 return answer;
             }
-            turns.clear();
+            turns.release();
         }
         committing.await
     }
@@ -283,7 +291,7 @@ impl UnitOfWork {
                     .all(|(stream, touched)| done.version_of(stream) == Some(touched.version())));
         if ours {
             for (stream, touched) in written(streams) {
-                if turns.contains_key(stream) {
+                if turns.hold(stream) {
                     touched.publish();
                 }
                 touched.remember();
@@ -329,18 +337,4 @@ impl UnitOfWork {
 fn written(streams: &Streams) -> impl Iterator<Item = (&StreamId, &dyn Touched)> {
     let touched = streams.iter().map(|(stream, touched)| (stream, &**touched));
     touched.filter(|(_, touched)| touched.has_events())
-}
-
-/// The turns of all streams, taken in their order. If some are held and others not, all are given back
-/// first: whoever holds one and waits for a smaller one could wait for ever.
-async fn take_turns(streams: &Streams, held: Turns) -> Turns {
-    if streams.keys().all(|stream| held.contains_key(stream)) {
-        return held;
-    }
-    drop(held);
-    let mut turns = Turns::new();
-    for (stream, touched) in streams {
-        turns.insert(stream.clone(), touched.turn().await);
-    }
-    turns
 }

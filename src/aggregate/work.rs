@@ -7,17 +7,14 @@ use std::fmt;
 use uuid::Uuid;
 
 use super::execute::stamp;
-use super::lane::Turn;
 use super::touched::{Touch, Touched};
+use super::turns::Turns;
 use super::{Aggregate, Loaded, Repository, WorkError};
 use crate::event;
 use crate::types::{EventId, Metadata, StreamId};
 
 /// The streams of a unit of work.
 pub(super) type Streams = BTreeMap<StreamId, Box<dyn Touched>>;
-
-/// The turns that a unit of work holds.
-pub(super) type Turns = BTreeMap<StreamId, Turn>;
 
 /// What the body of a [unit of work](crate::UnitOfWork) reads and decides with. All it touches is committed
 /// together, and every state it saw is guarded.
@@ -83,7 +80,7 @@ impl Work {
     ) -> Result<&mut Touch<A>, WorkError<R>> {
         let stream = Repository::<A>::stream(id)?;
         if !self.streams.contains_key(&stream) {
-            let held = self.turns.contains_key(&stream);
+            let held = self.turns.hold(&stream);
             let touch = Touch::new(repository, &stream, held).await?;
             self.streams.insert(stream.clone(), Box::new(touch));
         }

@@ -34,6 +34,8 @@ type Goods = BTreeMap<StockCode, Units>;
 pub struct InventoryService {
     owner: InventoryOwner,
     store: InventoryStore,
+    /// Reservations and the like, which queue up together for popular codes.
+    units: UnitOfWork,
     stocks: Repository<Stock>,
     reservations: Repository<Reservation>,
     terms: Repository<Terms>,
@@ -73,7 +75,8 @@ impl InventoryService {
         let stocks = Repository::with_options(handle.clone(), options);
         let reservations = Repository::new(handle.clone());
         let terms = Repository::new(handle.clone());
-        Self { owner, store, stocks, reservations, terms, at_first: OnceCell::new() }
+        let units = UnitOfWork::new(handle.clone());
+        Self { owner, store, units, stocks, reservations, terms, at_first: OnceCell::new() }
     }
 
     /// How many units there are of a code when it is first met, if that is agreed on.
@@ -260,8 +263,7 @@ impl InventoryService {
         task: &'static str,
         body: impl AsyncFn(&mut Work) -> Result<T, WorkError<Refusal>> + Clone,
     ) -> Result<Finished<T>, Failure> {
-        let unit = UnitOfWork::new(self.store.get(&self.owner).clone());
-        let unit = unit.command_id(command.id()).metadata(command.metadata());
+        let unit = self.units.clone().command_id(command.id()).metadata(command.metadata());
         unit.run(body).await.map_err(|error| Failure::work(InventoryOwner::NAME, task, error))
     }
 }
