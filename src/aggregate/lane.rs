@@ -116,6 +116,15 @@ impl<A> Lane<A> {
         pending.suspect = true;
     }
 
+    /// Forgets the state that `event` made; others may know better by now.
+    pub(super) fn forget_made_by(&self, event: Option<EventId>) {
+        let mut pending = self.pending();
+        if pending.known.as_ref().is_some_and(|known| known.newest() == event) {
+            pending.set(None);
+            pending.suspect = true;
+        }
+    }
+
     /// Whether the state was found wrong and not read since.
     pub(super) fn is_suspect(&self) -> bool {
         self.pending().suspect

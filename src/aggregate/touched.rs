@@ -3,6 +3,7 @@
 use std::any::Any;
 
 use futures::future::BoxFuture;
+use uuid::Uuid;
 
 use super::lane::{Place, Turn};
 use super::repository::LoadError;
@@ -25,6 +26,10 @@ pub(super) trait Touched: Any + Send + Sync {
 
     /// Whether something was decided.
     fn has_events(&self) -> bool;
+
+    /// Whether others may build on what was decided before it is durable: its last event has an id of this
+    /// run alone, or there is none.
+    fn can_be_built_on(&self, command: Option<Uuid>) -> bool;
 
     /// The version after what was decided.
     fn version(&self) -> StreamVersion;
@@ -117,6 +122,11 @@ impl<A: Aggregate> Touched for Touch<A> {
         !self.events.is_empty()
     }
 
+    fn can_be_built_on(&self, command: Option<Uuid>) -> bool {
+        let derived = command.map(|command| EventId::of_command(command, 0));
+        derived.is_none() || self.events.last().map(NewEvent::id) != derived
+    }
+
     fn version(&self) -> StreamVersion {
         self.loaded.version()
     }
@@ -131,7 +141,7 @@ impl<A: Aggregate> Touched for Touch<A> {
     }
 
     fn forget(&self) {
-        self.place.forget();
+        self.place.forget_made_by(self.loaded.newest());
     }
 
     fn refresh(&self) -> BoxFuture<'_, Result<(), LoadError>> {

@@ -28,7 +28,9 @@ impl Turns {
 
     /// The turns of all streams, taken in their order. If some are held and others not, all are given back
     /// first: whoever holds one and waits for a smaller one could wait for ever.
-    pub(super) async fn take(self, streams: &Streams, entrance: Option<&Entrance>) -> Self {
+    pub(super) async fn take(mut self, streams: &Streams, entrance: Option<&Entrance>) -> Self {
+        // A turn is good as long as somebody is in its lane.
+        self.streams.retain(|stream, _| streams.contains_key(stream));
         if streams.keys().all(|stream| self.hold(stream)) {
             return self;
         }
@@ -46,5 +48,11 @@ impl Turns {
     /// Gives all of them on.
     pub(super) fn release(&mut self) {
         *self = Self::default();
+    }
+
+    /// Gives those on that are not to be kept.
+    pub(super) fn release_all_but(&mut self, keep: impl Fn(&StreamId) -> bool) {
+        self.entrance = None;
+        self.streams.retain(|stream, _| keep(stream));
     }
 }

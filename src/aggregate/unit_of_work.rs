@@ -91,7 +91,8 @@ impl<T> Finished<T> {
         self.value
     }
 
-    /// Proof of the write, for readers to wait for; `None` if nothing was written.
+    /// Proof of the write, for readers to wait for; `None` if nothing was written. That of a repetition may
+    /// lie beyond the first time's.
     #[must_use]
     pub const fn token(&self) -> Option<Token> {
         self.token
@@ -130,7 +131,8 @@ impl UnitOfWork {
         }
     }
 
-    /// Gives the unit an identity: however often it is repeated with this id, it happens once.
+    /// Gives the unit an identity: however often it is repeated with this id, it happens once. The id of its
+    /// first event derives from it.
     ///
     /// A unit that recorded no event leaves no trace, and is run anew when repeated.
     pub fn command_id(mut self, command: Uuid) -> Self {
@@ -179,10 +181,14 @@ impl UnitOfWork {
         let mut turns = Turns::default();
         // Only where the turns are given on before the commit is durable: else it would be a queue for all.
         let entrance = self.desk.store.is_ordered().then_some(&self.entrance);
+        // The turns are those of lanes that live as long as somebody is in them: the last run's places are
+        // given up only when the next run has its own.
+        let mut places = Streams::new();
         loop {
             let mut work = Work::new(turns, self.command, self.metadata.clone());
             let result = body.clone()(&mut work).await;
             let Work { streams, turns: held, .. } = work;
+            drop(places);
             turns = held.take(&streams, entrance).await;
             let again = match result {
                 _ if streams.values().any(|touched| touched.is_outdated()) => Again::Outdated,
@@ -211,6 +217,7 @@ impl UnitOfWork {
                 turns = turns.take(&streams, entrance).await;
                 try_join_all(streams.values().map(|touched| touched.refresh())).await?;
             }
+            places = streams;
         }
     }
 
@@ -226,9 +233,9 @@ impl UnitOfWork {
         let commit =
             streams.values().fold(self.rest.clone(), |commit, touched| touched.write(commit));
         if self.desk.store.is_ordered() {
-            written(streams).for_each(|(_, touched)| touched.publish());
+            self.open_to_others(streams).for_each(|(_, touched)| touched.publish());
         }
-        let error = match self.submit(commit, turns).await {
+        let error = match self.submit(commit, streams, turns).await {
             Ok(done) => return Ok(Ok(Some(done))),
             Err(error) => error,
         };
@@ -255,23 +262,39 @@ impl UnitOfWork {
             return Ok(None);
         }
         let guards = streams.values().fold(Commit::new(), |commit, touched| touched.guard(commit));
-        match self.submit(guards, turns).await {
+        match self.submit(guards, streams, turns).await {
             Ok(_) => Ok(None),
             Err(CommitError::Conflict(conflict)) => Ok(Some(conflict)),
             Err(error) => Err(error.into()),
         }
     }
 
+    /// The written streams on which others may build before they are durable.
+    fn open_to_others<'s>(
+        &self,
+        streams: &'s Streams,
+    ) -> impl Iterator<Item = (&'s StreamId, &'s dyn Touched)> {
+        let command = self.command;
+        written(streams).filter(move |(_, touched)| touched.can_be_built_on(command))
+    }
+
     /// Commits. In a store that keeps the order of commits, this one has its place in it after the first
     /// poll: the turns are given on, and those who decide next build on what is not durable yet. If it
     /// comes to nothing, their commits meet a conflict.
-    async fn submit(&self, commit: Commit, turns: &mut Turns) -> Result<Committed, CommitError> {
+    async fn submit(
+        &self,
+        commit: Commit,
+        streams: &Streams,
+        turns: &mut Turns,
+    ) -> Result<Committed, CommitError> {
         let mut committing = std::pin::pin!(self.desk.commit(commit));
         if self.desk.store.is_ordered() {
             if let Poll::Ready(answer) = futures::poll!(committing.as_mut()) {
                 return answer;
             }
-            turns.release();
+            turns.release_all_but(|stream| {
+                streams.get(stream).is_some_and(|touched| !touched.can_be_built_on(self.command))
+            });
         }
         committing.await
     }
@@ -312,17 +335,13 @@ impl UnitOfWork {
 
     /// Where an earlier run with this command id, or for this message, landed.
     async fn repeated<R>(&self) -> Result<Option<Committed>, WorkError<R>> {
-        let mut last = None;
         if let Some(command) = self.command {
-            // The unit's events have ids 0, 1, 2 and so on; the last of them is what a reader waits for.
-            for index in 0.. {
-                let key = DedupKey::Event(EventId::of_command(command, index));
-                let Some(at) = self.desk.store.outcome(&key).await? else { break };
-                last = Some(at.as_duplicate());
+            let key = DedupKey::Event(EventId::of_command(command, 0));
+            if let Some(first) = self.desk.store.outcome(&key).await? {
+                // The unit's other events came with this one; the head covers them all.
+                let head = Token::new(first.token().log(), self.desk.store.head().await?);
+                return Ok(Some(Committed::new(Vec::new(), None, head).as_duplicate()));
             }
-        }
-        if last.is_some() {
-            return Ok(last);
         }
         for key in self.rest.dedup_keys() {
             if let Some(first) = self.desk.store.outcome(&key).await? {

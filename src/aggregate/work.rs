@@ -61,9 +61,11 @@ impl Work {
         let events = decide(&touch.loaded).map_err(WorkError::Rejected)?;
         let mut new = Vec::with_capacity(events.len());
         for (index, event) in (first..).zip(&events) {
+            // One derived id tells a repetition. All others are of this run alone, so that a decision that was
+            // built on it cannot be mistaken for one on another run.
             let id = match command {
-                Some(command) => EventId::of_command(command, index),
-                None => repository.fresh_id(),
+                Some(command) if index == 0 => EventId::of_command(command, 0),
+                _ => repository.fresh_id(),
             };
             new.push(event::encode(event, id)?.with_metadata(metadata.clone()));
         }
