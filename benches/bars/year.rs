@@ -42,13 +42,11 @@ pub(crate) fn run() -> bool {
 }
 
 fn days() -> Vec<PathBuf> {
-    match std::env::var_os("FREEHOLD_RETAIL_DAYS") {
-        Some(days) => std::env::split_paths(&days).collect(),
-        None => {
-            let bundled = "examples/shop/data/2010-12-01.csv";
-            vec![Path::new(env!("CARGO_MANIFEST_DIR")).join(bundled); 3]
-        }
+    if let Some(days) = std::env::var_os("FREEHOLD_RETAIL_DAYS") {
+        return std::env::split_paths(&days).collect();
     }
+    let bundled = "examples/shop/data/2010-12-01.csv";
+    vec![Path::new(env!("CARGO_MANIFEST_DIR")).join(bundled); 3]
 }
 
 /// Writes the year, and returns how many invoices it has.

@@ -4,6 +4,7 @@
     clippy::expect_used,
     clippy::indexing_slicing,
     clippy::print_stdout,
+    clippy::unnecessary_wraps,
     clippy::unwrap_used,
     reason = "a test may panic: that is how it says no"
 )]

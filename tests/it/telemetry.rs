@@ -1,6 +1,7 @@
 //! What is counted, and what spans say. The names are those of `docs/telemetry.md`.
 
 use std::collections::BTreeMap;
+use std::fmt::Write;
 use std::sync::{Arc, Mutex};
 
 use freehold::backend::memory::MemoryStore;
@@ -125,7 +126,7 @@ impl<S: tracing::Subscriber> Layer<S> for Notes {
         struct Fields(String);
         impl tracing::field::Visit for Fields {
             fn record_debug(&mut self, field: &tracing::field::Field, value: &dyn std::fmt::Debug) {
-                self.0 += &format!(" {}={value:?}", field.name());
+                write!(self.0, " {}={value:?}", field.name()).unwrap();
             }
         }
         let mut fields = Fields(span.metadata().name().to_owned());

@@ -81,7 +81,7 @@ async fn crossing_transfers_and_single_commands_all_end_and_no_cent_is_lost() {
         })
         .collect();
     let all = futures::future::try_join_all(tasks);
-    tokio::time::timeout(Duration::from_secs(60), all)
+    tokio::time::timeout(Duration::from_mins(1), all)
         .await
         .expect("a unit waits for ever")
         .unwrap();

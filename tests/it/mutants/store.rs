@@ -344,7 +344,7 @@ pub(super) struct LetsCommitsOvertake(std::sync::atomic::AtomicUsize);
 #[async_trait]
 impl Flaw for LetsCommitsOvertake {
     async fn commit(&self, store: &Inner, commit: Commit) -> Answer {
-        if self.0.fetch_add(1, std::sync::atomic::Ordering::SeqCst) % 2 == 0 {
+        if self.0.fetch_add(1, std::sync::atomic::Ordering::SeqCst).is_multiple_of(2) {
             yield_now().await;
         }
         store.commit(commit).await
