@@ -55,12 +55,12 @@ struct Map {
 
 impl Append for Arc<Mutex<Map>> {
     async fn append(&self, stream: StreamId, version: u64, event: NewEvent) -> Position {
+        let recorded_at = chrono::Utc::now();
         let map = &mut *self.lock().unwrap();
         assert!(map.ids.insert(event.id()));
         let position = Position::new(map.log.len() as u64 + 1);
         let events = map.streams.entry(stream.clone()).or_default();
         assert_eq!(events.len() as u64, version);
-        let recorded_at = chrono::Utc::now();
         let version = StreamVersion::new(version + 1);
         let event = event.recorded(Recording { stream, version, position, recorded_at });
         events.push(event.clone());

@@ -48,6 +48,10 @@ impl Commit {
         events: impl IntoIterator<Item = NewEvent>,
     ) -> Self {
         let events = events.into_iter().collect();
+        // Most commits have one append: they need no room for more.
+        if self.parts.appends.is_empty() {
+            self.parts.appends.reserve_exact(1);
+        }
         self.parts.appends.push(Append {
             stream: stream.clone(),
             expected: expected.into(),

@@ -4,7 +4,7 @@ use std::collections::HashMap;
 use std::collections::hash_map::Entry;
 use std::ops::RangeInclusive;
 
-use chrono::{DateTime, SubsecRound, Utc};
+use chrono::{DateTime, Utc};
 
 use crate::ports::CommitError;
 use crate::types::{
@@ -28,16 +28,16 @@ impl Log {
         Position::new(self.feed.len() as u64)
     }
 
-    /// Writes all of `parts`, or nothing. Nothing changes before every check has passed.
+    /// Writes all of it, or nothing. Nothing changes before every check has passed.
     pub(super) fn write(
         &mut self,
-        parts: Parts,
+        write: Write,
         identity: LogId,
-        now: impl FnOnce() -> DateTime<Utc>,
+        now: DateTime<Utc>,
     ) -> Result<Committed, CommitError> {
-        let parts = match single(parts) {
-            Ok(single) => return self.write_single(single, identity, now),
-            Err(parts) => parts,
+        let parts = match write {
+            Write::Single(single) => return self.write_single(single, identity, now),
+            Write::Parts(parts) => parts,
         };
         if let Some(first) = parts.inbox.as_ref().and_then(|key| self.inbox.get(key)) {
             return Ok(first.clone().as_duplicate());
@@ -51,15 +51,15 @@ impl Log {
                 return Err(Conflict::new(stream.clone(), expected, actual).into());
             }
         }
-        Ok(self.record(parts, identity, now().trunc_subsecs(6)))
+        Ok(self.record(parts, identity, now))
     }
 
-    /// The same for one event of one stream, as nearly every commit is: each is looked up once.
+    /// The same for one event of one stream: each is looked up once.
     fn write_single(
         &mut self,
         (stream, expected, event): Single,
         identity: LogId,
-        now: impl FnOnce() -> DateTime<Utc>,
+        recorded_at: DateTime<Utc>,
     ) -> Result<Committed, CommitError> {
         let free = match self.ids.entry(event.id()) {
             Entry::Vacant(free) => free,
@@ -82,7 +82,7 @@ impl Log {
             Some(places) => places.push(position),
             None => drop(self.streams.insert(stream.clone(), vec![position])),
         }
-        let (version, recorded_at) = (actual.plus(1), now().trunc_subsecs(6));
+        let version = actual.plus(1);
         let versions = vec![(stream.clone(), version)];
         self.feed.push(event.recorded(Recording { stream, version, position, recorded_at }));
         let token = Token::new(identity, position);
@@ -221,18 +221,27 @@ fn place(event: &RecordedEvent, identity: LogId) -> Committed {
     Committed::new(versions, Some(at..=at), Token::new(identity, at))
 }
 
+/// What is to be written, sorted out before the lock is taken.
+pub(super) enum Write {
+    /// One event for one stream, as nearly every commit is.
+    Single(Single),
+    Parts(Parts),
+}
+
 type Single = (StreamId, ExpectedVersion, NewEvent);
 
-/// The one event that is all there is to write, or what there is else.
-fn single(mut parts: Parts) -> Result<Single, Parts> {
-    let is_single = parts.checks.is_empty()
-        && parts.inbox.is_none()
-        && matches!(&*parts.appends, [append] if append.events.len() == 1);
-    if !is_single {
-        return Err(parts);
+impl From<Parts> for Write {
+    fn from(mut parts: Parts) -> Self {
+        let is_single = parts.checks.is_empty()
+            && parts.inbox.is_none()
+            && matches!(&*parts.appends, [append] if append.events.len() == 1);
+        if !is_single {
+            return Self::Parts(parts);
+        }
+        let append =
+            parts.appends.pop().and_then(|Append { stream, expected, mut events, .. }| {
+                events.pop().map(|event| (stream, expected, event))
+            });
+        append.map_or(Self::Parts(parts), Self::Single)
     }
-    let append = parts.appends.pop().map(|Append { stream, expected, mut events, .. }| {
-        events.pop().map(|event| (stream, expected, event))
-    });
-    append.flatten().ok_or(parts)
 }

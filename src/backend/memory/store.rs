@@ -4,9 +4,10 @@ use std::fmt;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use async_trait::async_trait;
+use chrono::SubsecRound;
 use tokio::sync::watch;
 
-use super::log::Log;
+use super::log::{Log, Write};
 use crate::ports::{Clock, CommitError, Ids, Store, SystemClock, SystemIds, telemetry};
 use crate::types::{Commit, Committed, Limits, LogId, PartKind, Position};
 
@@ -63,9 +64,11 @@ impl MemoryStore {
     fn write(&self, commit: Commit) -> Result<Committed, CommitError> {
         let parts = commit.into_parts(KEPT, &self.0.limits)?;
         let events = parts.appends.iter().map(|append| append.events.len()).sum();
+        // All that can be done before the lock is taken: it is what the writers queue up for.
+        let (write, now) = (Write::from(parts), self.0.clock.now().trunc_subsecs(6));
         let committed = {
             let mut log = self.log();
-            let committed = log.write(parts, self.0.identity, || self.0.clock.now())?;
+            let committed = log.write(write, self.0.identity, now)?;
             // Under the lock: whoever subscribes and then looks at the head under the same lock either sees
             // this commit there or is counted here.
             if events > 0 && !committed.is_duplicate() && self.0.head.receiver_count() > 0 {
