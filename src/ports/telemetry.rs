@@ -47,6 +47,7 @@ pub(crate) fn retry(reason: &'static str) {
 }
 
 /// How long a commit took, from the call to the answer.
+#[cfg_attr(not(feature = "sqlite"), allow(dead_code, reason = "the store in memory does not wait"))]
 pub(crate) fn committed(backend: &'static str, took: Duration) {
     #[cfg(feature = "metrics")]
     of_backend!(histogram, "freehold_commit_seconds", backend).record(took.as_secs_f64());
