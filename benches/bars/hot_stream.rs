@@ -61,9 +61,8 @@ fn one_task() -> f64 {
     let streams: Vec<_> = (0..ALONE).map(entry::account).collect();
     conn.execute_batch("BEGIN").unwrap();
     for stream in &streams {
-        for n in 0..EVENTS {
-            bare::insert(&conn, stream, n as i64 + 1, &entry::new_event(n), None);
-        }
+        let events: Vec<_> = (0..EVENTS).map(entry::new_event).collect();
+        bare::insert(&conn, stream, (0, None), events.iter().map(|event| (event, None)));
     }
     conn.execute_batch("COMMIT").unwrap();
     timed(ALONE, || {
@@ -84,18 +83,12 @@ struct Deposited {
 }
 
 fn load(conn: &Connection, stream: &StreamId) -> Account {
-    let mut select = conn
-        .prepare_cached(
-            "SELECT name, data FROM freehold_events WHERE category = ?1 AND stream = ?2
-             ORDER BY version",
-        )
-        .unwrap();
-    let mut rows = select.query([stream.category(), stream.id()]).unwrap();
     let mut account = Account::default();
-    while let Some(row) = rows.next().unwrap() {
-        assert_eq!(row.get_ref(0).unwrap().as_str().unwrap(), "Deposited");
-        let data = row.get_ref(1).unwrap().as_blob().unwrap();
+    bare::read_back(conn, stream, |row| {
+        assert_eq!(row.get_ref(3)?.as_str()?, "Deposited");
+        let data = row.get_ref(4)?.as_blob()?;
         account.cents += serde_json::from_slice::<Deposited>(data).unwrap().cents;
-    }
+        Ok(())
+    });
     account
 }

@@ -61,29 +61,21 @@ pub(crate) fn run() -> bool {
 
 /// The same typed events, with all that was recorded beside them.
 fn read_bare(conn: &Connection, stream: &freehold::StreamId) -> Vec<Entry> {
-    let mut select = conn
-        .prepare_cached(
-            "SELECT event_id, version, position, name, data, metadata, recorded_at
-             FROM freehold_events WHERE category = ?1 AND stream = ?2 AND version > 0
-             ORDER BY version LIMIT 1001",
-        )
-        .unwrap();
-    let mut rows = select.query([stream.category(), stream.id()]).unwrap();
     let mut events = Vec::new();
-    let mut next = 1;
-    while let Some(row) = rows.next().unwrap() {
-        let id = row.get_ref(0).unwrap().as_blob().unwrap();
-        let version: i64 = row.get(1).unwrap();
-        let position: i64 = row.get(2).unwrap();
-        assert!(id.len() == 16 && version == next && position > 0);
-        next += 1;
-        events.push(read_entry(
-            row.get_ref(3).unwrap().as_str().unwrap(),
-            row.get_ref(4).unwrap().as_blob().unwrap(),
-        ));
-        let _: Option<String> = row.get(5).unwrap();
-        let _: i64 = row.get(6).unwrap();
-    }
+    let mut last = None;
+    bare::read_back(conn, stream, |row| {
+        let id = row.get_ref(0)?.as_blob()?;
+        let version: i64 = row.get(1)?;
+        let position: i64 = row.get(2)?;
+        assert!(id.len() == 16 && last.is_none_or(|last| last - 1 == version) && position > 0);
+        last = Some(version);
+        events.push(read_entry(row.get_ref(3)?.as_str()?, row.get_ref(4)?.as_blob()?));
+        let _: Option<String> = row.get(5)?;
+        let _: i64 = row.get(6)?;
+        Ok(())
+    });
+    assert_eq!(last, Some(1));
+    events.reverse();
     events
 }
 

@@ -181,8 +181,8 @@ fn one_at_a_time(transactions: &[Transaction]) -> f64 {
             let run = |sql| conn.prepare_cached(sql).unwrap().execute([]).unwrap();
             run("BEGIN IMMEDIATE");
             for row in rows {
-                let version = bare::version(conn, &row.stream);
-                bare::insert(conn, &row.stream, version + 1, &row.event, Some(&row.metadata));
+                let newest = bare::newest(conn, &row.stream);
+                bare::insert(conn, &row.stream, newest, [(&row.event, Some(&*row.metadata))]);
             }
             run("COMMIT");
         }

@@ -3,16 +3,14 @@
 use std::ops::RangeInclusive;
 use std::sync::Arc;
 
-use rusqlite::{Connection, OptionalExtension, params};
+use rusqlite::{Connection, params};
 
-use super::savepoint::Savepoint;
+use super::streams::{self, Place};
 use super::{duplicate, error, row};
 use crate::ports::{Clock, CommitError};
 use crate::types::{
-    Commit, Committed, Conflict, EventId,
-    ExpectedVersion::{After, Any, Exact, NoStream, StreamExists},
-    InboxKey, InvalidCommit, Limits, LogId, PartKind, Parts, Position, StreamId, StreamVersion,
-    Token,
+    Append, Commit, Committed, Conflict, ExpectedVersion::After, InboxKey, InvalidCommit, Limits,
+    LogId, PartKind, Parts, Position, StreamVersion, Token,
 };
 
 /// Everything that a commit can hold is kept.
@@ -28,14 +26,14 @@ pub(super) struct Log {
 
 /// Why the rows of a commit were not written.
 enum Stop {
-    /// An event of the commit is recorded already.
-    Constraint(rusqlite::Error),
+    /// An event of the commit is recorded already. Nothing of the commit is there.
+    Recorded(rusqlite::Error),
     Sqlite(rusqlite::Error),
 }
 
 impl From<rusqlite::Error> for Stop {
     fn from(error: rusqlite::Error) -> Self {
-        if error::is_constraint(&error) { Self::Constraint(error) } else { Self::Sqlite(error) }
+        Self::Sqlite(error)
     }
 }
 
@@ -45,11 +43,11 @@ impl Log {
         commit.into_parts(KEPT, &self.limits)
     }
 
-    /// Writes all of a commit into the open transaction, or nothing.
+    /// Writes all of a commit into the open transaction.
     ///
-    /// A repetition is answered as the commit was, and writes nothing. After an error the transaction
-    /// goes on without the commit, unless SQLite has rolled back all of it: then the connection is in
-    /// autocommit mode.
+    /// A repetition is answered as the commit was, and writes nothing; a refused commit has written nothing
+    /// either. After [`CommitError::Backend`] a part of it may be there: the transaction, or a savepoint that
+    /// was opened before, must be rolled back.
     pub(super) fn append(
         &self,
         conn: &Connection,
@@ -60,7 +58,7 @@ impl Log {
         {
             return Ok(first.as_duplicate());
         }
-        let before = match versions(conn, parts).map_err(failed)? {
+        let before = match guard(conn, parts).map_err(failed)? {
             Ok(before) => before,
             // A repetition often meets the very versions that its first time made.
             Err(conflict) => {
@@ -68,100 +66,91 @@ impl Log {
                 return repeated.ok_or(CommitError::Conflict(conflict));
             }
         };
-        // A single row is undone by SQLite itself.
-        let single =
-            parts.inbox.is_none() && matches!(&*parts.appends, [one] if one.events.len() == 1);
-        let written = if single {
-            self.insert(conn, parts, &before)
-        } else {
-            self.insert_or_undo(conn, parts, &before)
-        };
-        match written {
+        match self.insert(conn, parts, &before) {
             Ok(committed) => Ok(committed),
             Err(Stop::Sqlite(error)) => Err(failed(error)),
             // Fresh events pay for no look-up: only now, with the commit's own rows undone, see which
             // events are there.
-            Err(Stop::Constraint(error)) => {
+            Err(Stop::Recorded(error)) => {
                 duplicate::of_events(conn, self.id, parts)?.ok_or_else(|| failed(error))
             }
         }
-    }
-
-    fn insert_or_undo(
-        &self,
-        conn: &Connection,
-        parts: &Parts,
-        before: &[StreamVersion],
-    ) -> Result<Committed, Stop> {
-        Savepoint::Commit.open(conn)?;
-        let written = self.insert(conn, parts, before);
-        if written.is_ok() {
-            Savepoint::Commit.keep(conn)?;
-        } else if !conn.is_autocommit() {
-            Savepoint::Commit.undo(conn).map_err(Stop::Sqlite)?;
-        }
-        written
     }
 
     fn insert(
         &self,
         conn: &Connection,
         parts: &Parts,
-        before: &[StreamVersion],
+        before: &[Option<Place>],
     ) -> Result<Committed, Stop> {
         let mut after = Vec::with_capacity(parts.appends.len());
-        let positions = self.insert_events(conn, parts, before, &mut after)?;
-        let last = match &positions {
+        let mut first = None;
+        for (append, newest) in parts.appends.iter().zip(before) {
+            match self.insert_events(conn, append, *newest, &mut first) {
+                Ok(newest) => after.push((append.stream.clone(), newest)),
+                Err(error) if error::is_constraint(&error) => {
+                    if let Some(first) = first {
+                        undo(conn, first)?;
+                    }
+                    return Err(Stop::Recorded(error));
+                }
+                Err(error) => return Err(error.into()),
+            }
+        }
+        // Nothing below fails because of what the commit says.
+        for (append, (stream, newest)) in parts.appends.iter().zip(&after) {
+            streams::advance(conn, stream, *newest, append.events.len())?;
+        }
+        let positions = first.zip(after.last()).map(|(first, (_, last))| first..=last.position);
+        let head = match &positions {
             Some(positions) => *positions.end(),
             None => head(conn)?,
         };
         if let Some(key) = &parts.inbox {
-            insert_inbox(conn, key, positions.as_ref(), last)?;
+            insert_inbox(conn, key, positions.as_ref(), head)?;
         }
-        Ok(Committed::new(after, positions, Token::new(self.id, last)))
+        let versions = after.into_iter().map(|(stream, newest)| (stream, newest.version)).collect();
+        Ok(Committed::new(versions, positions, Token::new(self.id, head)))
     }
 
+    /// Inserts the events of one stream after its `newest`, and says which is the newest then. `first` is
+    /// the position of the commit's first event, once there is one.
     fn insert_events(
         &self,
         conn: &Connection,
-        parts: &Parts,
-        before: &[StreamVersion],
-        after: &mut Vec<(StreamId, StreamVersion)>,
-    ) -> rusqlite::Result<Option<RangeInclusive<Position>>> {
-        if parts.appends.is_empty() {
-            return Ok(None);
-        }
+        append: &Append,
+        newest: Option<Place>,
+        first: &mut Option<Position>,
+    ) -> rusqlite::Result<Place> {
         let now = self.clock.now().timestamp_micros();
         let mut insert = conn.prepare_cached(
             "INSERT INTO freehold_events
-                 (event_id, category, stream, version, name, data, metadata, recorded_at)
-             VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8)",
+                 (event_id, category, stream, version, previous, name, data, metadata, recorded_at)
+             VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9)",
         )?;
-        let mut first = None;
-        for (append, version) in parts.appends.iter().zip(before) {
-            let mut version = *version;
-            for event in &append.events {
-                version = version.plus(1);
-                let metadata = (!event.metadata().is_empty())
-                    .then(|| serde_json::to_string(event.metadata()))
-                    .transpose()
-                    .map_err(|why| rusqlite::Error::ToSqlConversionFailure(why.into()))?;
-                insert.execute(params![
-                    event.id().as_uuid().as_bytes().as_slice(),
-                    append.stream.category(),
-                    append.stream.id(),
-                    row::signed(version.get()),
-                    event.name().as_str(),
-                    &**event.data(),
-                    metadata,
-                    now,
-                ])?;
-                first.get_or_insert_with(|| conn.last_insert_rowid());
-            }
-            after.push((append.stream.clone(), version));
+        let mut newest = newest;
+        for event in &append.events {
+            let version = newest.map_or(StreamVersion::NONE, |newest| newest.version).plus(1);
+            let metadata = (!event.metadata().is_empty())
+                .then(|| serde_json::to_string(event.metadata()))
+                .transpose()
+                .map_err(|why| rusqlite::Error::ToSqlConversionFailure(why.into()))?;
+            insert.execute(params![
+                event.id().as_uuid().as_bytes().as_slice(),
+                append.stream.category(),
+                append.stream.id(),
+                row::signed(version.get()),
+                newest.map(|newest| row::signed(newest.position.get())),
+                event.name().as_str(),
+                &**event.data(),
+                metadata,
+                now,
+            ])?;
+            let position = unsigned(conn.last_insert_rowid());
+            first.get_or_insert(position);
+            newest = Some(Place { version, position });
         }
-        let first = first.map(unsigned);
-        Ok(first.map(|first| first..=unsigned(conn.last_insert_rowid())))
+        newest.ok_or(rusqlite::Error::QueryReturnedNoRows)
     }
 }
 
@@ -172,44 +161,37 @@ pub(super) fn head(conn: &Connection) -> rusqlite::Result<Position> {
     select.query_row([], |found| row::position(found, 0))
 }
 
-/// The version of each stream that the commit writes, if every expectation holds.
-fn versions(
+/// The newest event of each stream that the commit writes, if every expectation holds.
+fn guard(
     conn: &Connection,
     parts: &Parts,
-) -> rusqlite::Result<Result<Vec<StreamVersion>, Conflict>> {
-    // Only the index of the streams is read.
-    let mut select = conn.prepare_cached(
-        "SELECT version FROM freehold_events WHERE category = ?1 AND stream = ?2
-         ORDER BY version DESC LIMIT 1",
-    )?;
+) -> rusqlite::Result<Result<Vec<Option<Place>>, Conflict>> {
     let mut before = Vec::with_capacity(parts.appends.len());
     for (stream, expected) in parts.guards() {
-        let key = [stream.category(), stream.id()];
-        let version = select.query_row(key, |found| row::version(found, 0)).optional()?;
-        let actual = version.unwrap_or(StreamVersion::NONE);
-        let newest = match expected {
-            After(_) => newest(conn, stream)?,
-            Any | NoStream | StreamExists | Exact(_) => None,
+        let newest = streams::newest(conn, stream)?;
+        let actual = newest.map_or(StreamVersion::NONE, |newest| newest.version);
+        let id = match (expected, newest) {
+            (After(_), Some(newest)) => Some(streams::id_at(conn, newest.position)?),
+            _ => None,
         };
-        if !expected.admits(actual, newest) {
+        if !expected.admits(actual, id) {
             return Ok(Err(Conflict::new(stream.clone(), expected, actual)));
         }
         // The guards begin with the appends.
         if before.len() < parts.appends.len() {
-            before.push(actual);
+            before.push(newest);
         }
     }
     Ok(Ok(before))
 }
 
-/// The newest event of a stream. Unlike its version, it is not in the index.
-fn newest(conn: &Connection, stream: &StreamId) -> rusqlite::Result<Option<EventId>> {
-    let mut select = conn.prepare_cached(
-        "SELECT event_id FROM freehold_events WHERE category = ?1 AND stream = ?2
-         ORDER BY version DESC LIMIT 1",
-    )?;
-    let key = [stream.category(), stream.id()];
-    select.query_row(key, |found| row::uuid(found, 0).map(EventId::new)).optional()
+/// Takes the events of a commit back, which nothing points to yet, and their positions with them.
+fn undo(conn: &Connection, first: Position) -> rusqlite::Result<()> {
+    let first = row::signed(first.get());
+    conn.prepare_cached("DELETE FROM freehold_events WHERE position >= ?1")?.execute([first])?;
+    let mut give_back =
+        conn.prepare_cached("UPDATE sqlite_sequence SET seq = ?1 WHERE name = 'freehold_events'")?;
+    give_back.execute([first - 1]).map(drop)
 }
 
 fn insert_inbox(

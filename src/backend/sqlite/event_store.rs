@@ -11,11 +11,12 @@ use super::batch::publish;
 use super::duplicate;
 use super::error::BACKEND;
 use super::handle::{Shared, SqliteStore};
-use super::row::{Decoder, select_events, select_of_stream, signed};
+use super::row::{Decoder, previous, select_events, select_of_stream, signed};
+use super::streams::{self, Place};
 use crate::ports::{BackendError, EventStore, telemetry};
 use crate::types::{
     Committed, DedupKey, FeedPage, Filter, LogId, Position, ReadFrom, RecordedEvent, StreamId,
-    StreamPage, Token,
+    StreamPage, StreamVersion, Token,
 };
 
 /// The most events that a page makes room for before it has seen them.
@@ -30,7 +31,13 @@ impl EventStore for SqliteStore {
         limit: usize,
     ) -> Result<StreamPage, BackendError> {
         let (stream, limit) = (stream.clone(), self.shared.log.limits.page(limit));
-        let read = move |conn: &Connection| read_stream(conn, &stream, from, limit);
+        let read = move |conn: &Connection| {
+            // One transaction for all statements: each would begin and end one of its own.
+            conn.prepare_cached("BEGIN")?.execute([])?;
+            let page = read_stream(conn, &stream, from, limit)?;
+            conn.prepare_cached("COMMIT")?.execute([])?;
+            Ok(page)
+        };
         self.shared.readers.read("read a stream", read).await
     }
 
@@ -103,28 +110,57 @@ fn read_stream(
     from: ReadFrom,
     limit: usize,
 ) -> rusqlite::Result<StreamPage> {
-    let forward = select_of_stream!(
-        "WHERE category = ?1 AND stream = ?2 AND version > ?3 ORDER BY version LIMIT ?4"
-    );
-    let backward = select_of_stream!(
-        "WHERE category = ?1 AND stream = ?2 AND version < ?3 ORDER BY version DESC LIMIT ?4"
-    );
-    let (sql, bound) = match from {
-        ReadFrom::After(version) => (forward, signed(version.get())),
-        ReadFrom::Before(version) => (backward, signed(version.get())),
-        ReadFrom::End => (backward, i64::MAX),
+    let Some(newest) = streams::newest(conn, stream)? else {
+        return Ok(StreamPage::new(Vec::new(), false));
     };
-    let mut select = conn.prepare_cached(sql)?;
-    let mut rows = select.query((stream.category(), stream.id(), bound, one_more(limit)))?;
-    let mut decoder = Decoder::default();
-    let mut events = Vec::with_capacity(limit.min(ROOM_EVENTS_MAX));
-    while let Some(row) = rows.next()? {
-        if events.len() == limit {
-            return Ok(StreamPage::new(events, true));
+    let (newest_version, limit) = (newest.version.get(), limit as u64);
+    // The page has the events after `low`, up to `high`.
+    let (low, high, has_more) = match from {
+        ReadFrom::After(version) => {
+            let high = version.get().saturating_add(limit).min(newest_version);
+            (version.get(), high, high < newest_version)
         }
-        events.push(decoder.event_of(stream, row)?);
+        ReadFrom::Before(_) | ReadFrom::End => {
+            let high = match from {
+                ReadFrom::Before(version) => version.get().saturating_sub(1).min(newest_version),
+                _ => newest_version,
+            };
+            let low = high.saturating_sub(limit);
+            (low, high, low > 0)
+        }
+    };
+    if low >= high {
+        return Ok(StreamPage::new(Vec::new(), has_more));
     }
-    Ok(StreamPage::new(events, false))
+    let mut events = walk_back(conn, stream, newest, low, high)?;
+    if let ReadFrom::After(_) = from {
+        events.reverse();
+    }
+    Ok(StreamPage::new(events, has_more))
+}
+
+/// The events after version `low` up to `high`, the newest first.
+fn walk_back(
+    conn: &Connection,
+    stream: &StreamId,
+    newest: Place,
+    low: u64,
+    high: u64,
+) -> rusqlite::Result<Vec<RecordedEvent>> {
+    let mut at = Some(streams::find(conn, stream, StreamVersion::new(high), newest)?);
+    let mut select = conn.prepare_cached(select_of_stream!("WHERE position = ?1"))?;
+    let mut decoder = Decoder::default();
+    let mut events = Vec::with_capacity(usize::try_from(high - low).unwrap_or(usize::MAX));
+    while let Some(position) = at
+        && events.len() as u64 + low < high
+    {
+        let found = select.query_row([signed(position.get())], |row| {
+            at = previous(row)?;
+            decoder.event_of(stream, row)
+        });
+        events.push(found?);
+    }
+    Ok(events)
 }
 
 fn read_feed(conn: &Connection, after: Position, limit: usize) -> rusqlite::Result<FeedPage> {

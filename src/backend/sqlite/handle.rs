@@ -15,6 +15,7 @@ use super::error::{BACKEND, NotWal, OtherLog, backend, closed};
 use super::job::Job;
 use super::options::SqliteOptions;
 use super::readers::Readers;
+use super::savepoint::Savepoint;
 use super::staged::Staged;
 use super::transact::{TransactError, Work};
 use super::{schema, writer};
@@ -218,12 +219,24 @@ impl SqliteStore {
             let why = OtherLog { expected: log.id, found };
             return Err(BackendError::new(BACKEND, "commit_in", Fault::Other, why).into());
         }
-        let committed = log.append(tx, &parts).inspect_err(|error| {
-            if let CommitError::Conflict(_) = error {
-                telemetry::conflict(BACKEND);
+        let failed = |why| CommitError::from(backend("commit_in", why));
+        Savepoint::Commit.open(tx).map_err(failed)?;
+        match log.append(tx, &parts) {
+            Ok(committed) => {
+                Savepoint::Commit.keep(tx).map_err(failed)?;
+                Ok(Staged::new(committed, Arc::clone(&self.shared.heads)))
             }
-        })?;
-        Ok(Staged::new(committed, Arc::clone(&self.shared.heads)))
+            Err(error) => {
+                if let CommitError::Conflict(_) = error {
+                    telemetry::conflict(BACKEND);
+                }
+                // After some errors SQLite has rolled back all of it.
+                if !tx.is_autocommit() {
+                    Savepoint::Commit.undo(tx).map_err(failed)?;
+                }
+                Err(error)
+            }
+        }
     }
 
     /// Hands a job to the writer, and waits for its answer.

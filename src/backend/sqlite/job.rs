@@ -34,7 +34,7 @@ pub(super) trait Job: Send {
 /// How a transaction came to its end before its time.
 #[derive(Clone, Copy, Debug)]
 pub(super) enum Broken {
-    /// SQLite rolled it back: nothing of it was written.
+    /// It is rolled back, or is to be: nothing of it is written.
     RolledBack,
     /// User code ended it, with `COMMIT` or `ROLLBACK`: what came before may have been written.
     ByWork,
@@ -58,8 +58,11 @@ impl CommitJob {
 
 impl Job for CommitJob {
     fn apply(&mut self, tx: &Transaction<'_>, log: &Log) -> Result<(), Broken> {
-        self.answer = Some(log.append(tx, &self.parts));
-        if tx.is_autocommit() { Err(Broken::RolledBack) } else { Ok(()) }
+        let answer = log.append(tx, &self.parts);
+        // A part of it may be there: then all is rolled back.
+        let failed = matches!(answer, Err(CommitError::Backend(_)));
+        self.answer = Some(answer);
+        if failed { Err(Broken::RolledBack) } else { Ok(()) }
     }
 
     // If user code has committed it, it recognises itself.

@@ -27,6 +27,7 @@ mod savepoint;
 mod schema;
 mod staged;
 mod store;
+mod streams;
 mod transact;
 mod writer;
 

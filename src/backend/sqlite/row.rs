@@ -5,7 +5,7 @@ use std::error::Error;
 use bytes::Bytes;
 use chrono::DateTime;
 use rusqlite::Row;
-use rusqlite::types::Type;
+use rusqlite::types::{Type, ValueRef};
 use uuid::Uuid;
 
 use crate::types::{
@@ -20,7 +20,7 @@ const NAMES_MAX: usize = 16;
 macro_rules! select_of_stream {
     ($rest:literal) => {
         concat!(
-            "SELECT position, event_id, version, name, data, metadata, recorded_at \
+            "SELECT position, event_id, version, name, data, metadata, recorded_at, previous \
              FROM freehold_events ",
             $rest
         )
@@ -107,6 +107,14 @@ impl Decoder {
         let metadata: Metadata = serde_json::from_str(json).map_err(|why| corrupt(5, why))?;
         self.metadata = Some((json.into(), metadata.clone()));
         Ok(metadata)
+    }
+}
+
+/// Where the event before it in its stream is, in a row of [`select_of_stream`].
+pub(super) fn previous(row: &Row<'_>) -> rusqlite::Result<Option<Position>> {
+    match row.get_ref(7)? {
+        ValueRef::Null => Ok(None),
+        _ => position(row, 7).map(Some),
     }
 }
 

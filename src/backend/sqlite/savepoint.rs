@@ -7,7 +7,7 @@ use rusqlite::Connection;
 pub(super) enum Savepoint {
     /// Before user code.
     Work,
-    /// Before the rows of one commit.
+    /// Before the rows of one commit in the user's own transaction.
     Commit,
 }
 

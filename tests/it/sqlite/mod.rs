@@ -9,6 +9,7 @@ mod errors;
 mod group;
 mod processes;
 mod schema;
+mod streams;
 mod transact;
 
 use std::path::PathBuf;

@@ -1,0 +1,107 @@
+//! Where the events of a stream are.
+//!
+//! Each event knows the one before it, and the table of streams knows the newest. That costs an append no
+//! index over all events, whose pages would be scattered as the streams are. Every [`MARK_INTERVAL`] versions
+//! a mark is left, so that a page in the middle of a long stream is found without walking all the way.
+
+use rusqlite::{Connection, OptionalExtension, params};
+
+use super::row;
+use crate::types::{EventId, Position, StreamId, StreamVersion};
+
+/// How many versions lie between two marks.
+const MARK_INTERVAL: u64 = 64;
+
+/// A place in a stream: an event's version, and its position.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Place {
+    pub(super) version: StreamVersion,
+    pub(super) position: Position,
+}
+
+/// The newest event of a stream; `None` if there is none.
+pub(super) fn newest(conn: &Connection, stream: &StreamId) -> rusqlite::Result<Option<Place>> {
+    let mut select = conn.prepare_cached(
+        "SELECT version, position FROM freehold_streams WHERE category = ?1 AND stream = ?2",
+    )?;
+    select.query_row([stream.category(), stream.id()], place).optional()
+}
+
+/// The id of the event at a position.
+pub(super) fn id_at(conn: &Connection, position: Position) -> rusqlite::Result<EventId> {
+    let mut select =
+        conn.prepare_cached("SELECT event_id FROM freehold_events WHERE position = ?1")?;
+    select.query_row([row::signed(position.get())], |found| row::uuid(found, 0).map(EventId::new))
+}
+
+/// Says which event of a stream is the newest, now that so many were added one after the other, and leaves
+/// the marks that are due.
+pub(super) fn advance(
+    conn: &Connection,
+    stream: &StreamId,
+    newest: Place,
+    added: usize,
+) -> rusqlite::Result<()> {
+    let mut upsert = conn.prepare_cached(
+        "INSERT INTO freehold_streams (category, stream, version, position) VALUES (?1, ?2, ?3, ?4)
+         ON CONFLICT (category, stream) DO UPDATE SET version = ?3, position = ?4",
+    )?;
+    upsert.execute(key(stream, newest))?;
+    for back in 0..added as u64 {
+        let version = newest.version.get() - back;
+        if version.is_multiple_of(MARK_INTERVAL) {
+            let position = Position::new(newest.position.get() - back);
+            mark(conn, stream, Place { version: StreamVersion::new(version), position })?;
+        }
+    }
+    Ok(())
+}
+
+fn mark(conn: &Connection, stream: &StreamId, at: Place) -> rusqlite::Result<()> {
+    let mut insert = conn.prepare_cached(
+        "INSERT INTO freehold_marks (category, stream, version, position) VALUES (?1, ?2, ?3, ?4)",
+    )?;
+    insert.execute(key(stream, at)).map(drop)
+}
+
+/// Where the event at `version` is, which is not newer than the `newest`.
+pub(super) fn find(
+    conn: &Connection,
+    stream: &StreamId,
+    version: StreamVersion,
+    newest: Place,
+) -> rusqlite::Result<Position> {
+    let mut at = nearest_mark(conn, stream, version, newest)?;
+    let mut select = conn
+        .prepare_cached("SELECT version - 1, previous FROM freehold_events WHERE position = ?1")?;
+    while at.version > version {
+        at = select.query_row([row::signed(at.position.get())], place)?;
+    }
+    Ok(at.position)
+}
+
+/// The nearest place from which one gets to `version` by going back.
+fn nearest_mark(
+    conn: &Connection,
+    stream: &StreamId,
+    version: StreamVersion,
+    newest: Place,
+) -> rusqlite::Result<Place> {
+    if newest.version.get() - version.get() < MARK_INTERVAL {
+        return Ok(newest);
+    }
+    let mut select = conn.prepare_cached(
+        "SELECT version, position FROM freehold_marks
+         WHERE category = ?1 AND stream = ?2 AND version >= ?3 ORDER BY version LIMIT 1",
+    )?;
+    let key = params![stream.category(), stream.id(), row::signed(version.get())];
+    Ok(select.query_row(key, place).optional()?.unwrap_or(newest))
+}
+
+fn place(found: &rusqlite::Row<'_>) -> rusqlite::Result<Place> {
+    Ok(Place { version: row::version(found, 0)?, position: row::position(found, 1)? })
+}
+
+fn key(stream: &StreamId, at: Place) -> (&str, &str, i64, i64) {
+    (stream.category(), stream.id(), row::signed(at.version.get()), row::signed(at.position.get()))
+}
