@@ -70,7 +70,7 @@ impl<'a, A: Aggregate, D> Execute<'a, A, D> {
     }
 
     fn encode(&self, events: &[A::Event]) -> Result<Vec<NewEvent>, EventError> {
-        let metadata = stamp(&self.metadata, self.command, self.repository);
+        let metadata = stamp(&self.metadata, self.repository, &said_by(self.command));
         let encode = |(index, event)| {
             let id = match self.command {
                 Some(command) => EventId::of_command(command, index),
@@ -85,14 +85,15 @@ impl<'a, A: Aggregate, D> Execute<'a, A, D> {
 /// The metadata of a command's events.
 pub(super) fn stamp<A: Aggregate>(
     metadata: &Metadata,
-    command: Option<Uuid>,
     repository: &Repository<A>,
+    said_by_command: &Metadata,
 ) -> Metadata {
-    let said = metadata.clone().or(&repository.shared().options.metadata);
-    match command {
-        Some(id) => said.or(&Metadata::new().with_causation(id).with_correlation(id)),
-        None => said,
-    }
+    metadata.clone().or(&repository.shared().options.metadata).or(said_by_command)
+}
+
+/// What a command id says where nobody has said more: it is the cause, and the flow.
+pub(super) fn said_by(command: Option<Uuid>) -> Metadata {
+    command.map_or_else(Metadata::new, |id| Metadata::new().with_causation(id).with_correlation(id))
 }
 
 impl<A, D, R> Execute<'_, A, D>

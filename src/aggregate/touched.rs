@@ -3,7 +3,6 @@
 use std::any::Any;
 
 use futures::future::BoxFuture;
-use uuid::Uuid;
 
 use super::lane::{Place, Turn};
 use super::repository::LoadError;
@@ -28,8 +27,8 @@ pub(super) trait Touched: Any + Send + Sync {
     fn has_events(&self) -> bool;
 
     /// Whether others may build on what was decided before it is durable: its last event has an id of this
-    /// run alone, or there is none.
-    fn can_be_built_on(&self, command: Option<Uuid>) -> bool;
+    /// run alone, and not the `derived` one, or there is none.
+    fn can_be_built_on(&self, derived: Option<EventId>) -> bool;
 
     /// The version after what was decided.
     fn version(&self) -> StreamVersion;
@@ -122,8 +121,7 @@ impl<A: Aggregate> Touched for Touch<A> {
         !self.events.is_empty()
     }
 
-    fn can_be_built_on(&self, command: Option<Uuid>) -> bool {
-        let derived = command.map(|command| EventId::of_command(command, 0));
+    fn can_be_built_on(&self, derived: Option<EventId>) -> bool {
         derived.is_none() || self.events.last().map(NewEvent::id) != derived
     }
 

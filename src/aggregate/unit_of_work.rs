@@ -274,8 +274,13 @@ impl UnitOfWork {
         &self,
         streams: &'s Streams,
     ) -> impl Iterator<Item = (&'s StreamId, &'s dyn Touched)> {
-        let command = self.command;
-        written(streams).filter(move |(_, touched)| touched.can_be_built_on(command))
+        let derived = self.derived_id();
+        written(streams).filter(move |(_, touched)| touched.can_be_built_on(derived))
+    }
+
+    /// The id of the first event, if it derives from a command id.
+    fn derived_id(&self) -> Option<EventId> {
+        self.command.map(|command| EventId::of_command(command, 0))
     }
 
     /// Commits. In a store that keeps the order of commits, this one has its place in it after the first
@@ -292,8 +297,9 @@ impl UnitOfWork {
             if let Poll::Ready(answer) = futures::poll!(committing.as_mut()) {
                 return answer;
             }
+            let derived = self.derived_id();
             turns.release_all_but(|stream| {
-                streams.get(stream).is_some_and(|touched| !touched.can_be_built_on(self.command))
+                streams.get(stream).is_some_and(|touched| !touched.can_be_built_on(derived))
             });
         }
         committing.await
@@ -335,9 +341,8 @@ impl UnitOfWork {
 
     /// Where an earlier run with this command id, or for this message, landed.
     async fn repeated<R>(&self) -> Result<Option<Committed>, WorkError<R>> {
-        if let Some(command) = self.command {
-            let key = DedupKey::Event(EventId::of_command(command, 0));
-            if let Some(first) = self.desk.store.outcome(&key).await? {
+        if let Some(id) = self.derived_id() {
+            if let Some(first) = self.desk.store.outcome(&DedupKey::Event(id)).await? {
                 // The unit's other events came with this one; the head covers them all.
                 let head = Token::new(first.token().log(), self.desk.store.head().await?);
                 return Ok(Some(Committed::new(Vec::new(), None, head).as_duplicate()));

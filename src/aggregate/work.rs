@@ -6,7 +6,7 @@ use std::fmt;
 
 use uuid::Uuid;
 
-use super::execute::stamp;
+use super::execute::{said_by, stamp};
 use super::touched::{Touch, Touched};
 use super::turns::Turns;
 use super::{Aggregate, Loaded, Repository, WorkError};
@@ -21,14 +21,23 @@ pub(super) type Streams = BTreeMap<StreamId, Box<dyn Touched>>;
 pub struct Work {
     pub(super) streams: Streams,
     pub(super) turns: Turns,
-    command: Option<Uuid>,
+    /// The id of the first event, if it is not a fresh one.
+    first: Option<EventId>,
     metadata: Metadata,
-    events: u64,
+    said_by_command: Metadata,
+    events: usize,
 }
 
 impl Work {
     pub(super) fn new(turns: Turns, command: Option<Uuid>, metadata: Metadata) -> Self {
-        Self { streams: Streams::new(), turns, command, metadata, events: 0 }
+        Self {
+            streams: Streams::new(),
+            turns,
+            first: command.map(|command| EventId::of_command(command, 0)),
+            metadata,
+            said_by_command: said_by(command),
+            events: 0,
+        }
     }
 
     /// The state of `id`, with what this unit has decided so far. The commit guards it: if it changes
@@ -55,23 +64,20 @@ impl Work {
         id: impl AsRef<str>,
         decide: impl FnOnce(&A) -> Result<Vec<A::Event>, R>,
     ) -> Result<Loaded<A>, WorkError<R>> {
-        let metadata = stamp(&self.metadata, self.command, repository);
-        let (command, first) = (self.command, self.events);
+        let metadata = stamp(&self.metadata, repository, &self.said_by_command);
+        let mut derived = self.first.filter(|_| self.events == 0);
         let touch = self.touch(repository, id.as_ref()).await?;
         let events = decide(&touch.loaded).map_err(WorkError::Rejected)?;
         let mut new = Vec::with_capacity(events.len());
-        for (index, event) in (first..).zip(&events) {
+        for event in &events {
             // One derived id tells a repetition. All others are of this run alone, so that a decision that was
             // built on it cannot be mistaken for one on another run.
-            let id = match command {
-                Some(command) if index == 0 => EventId::of_command(command, 0),
-                _ => repository.fresh_id(),
-            };
+            let id = derived.take().unwrap_or_else(|| repository.fresh_id());
             new.push(event::encode(event, id)?.with_metadata(metadata.clone()));
         }
         touch.decide(&events, new);
         let after = touch.loaded.clone();
-        self.events += events.len() as u64;
+        self.events += events.len();
         Ok(after)
     }
 

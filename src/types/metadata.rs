@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 use std::fmt;
 use std::sync::Arc;
 
+use serde::{Serialize, Serializer};
 use uuid::Uuid;
 
 use super::{RecordedEvent, TraceContext};
@@ -35,8 +36,8 @@ const ENTRIES_MAX: usize = 32;
 /// assert_eq!(metadata.entry("channel"), Some("web"));
 /// # Ok::<(), freehold::InvalidMetadata>(())
 /// ```
-#[derive(Clone, Default, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
-#[serde(try_from = "Fields", into = "Fields")]
+#[derive(Clone, Default, PartialEq, Eq, serde::Deserialize)]
+#[serde(try_from = "Fields")]
 pub struct Metadata(Option<Arc<Fields>>);
 
 #[derive(Clone, Debug, Default, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
@@ -158,6 +159,9 @@ impl Metadata {
         let (Some(mine), Some(theirs)) = (&self.0, &fallback.0) else {
             return if self.0.is_some() { self } else { fallback.clone() };
         };
+        if !mine.lacks(theirs) {
+            return self;
+        }
         let mut both = Fields::clone(mine);
         both.correlation = both.correlation.or(theirs.correlation);
         both.causation = both.causation.or(theirs.causation);
@@ -263,9 +267,24 @@ impl TryFrom<Fields> for Metadata {
     }
 }
 
-impl From<Metadata> for Fields {
-    fn from(metadata: Metadata) -> Self {
-        metadata.0.map(Arc::unwrap_or_clone).unwrap_or_default()
+impl Serialize for Metadata {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        match &self.0 {
+            Some(fields) => fields.serialize(serializer),
+            None => Fields::default().serialize(serializer),
+        }
+    }
+}
+
+impl Fields {
+    /// Whether `other` says something that is not said here.
+    fn lacks(&self, other: &Self) -> bool {
+        (self.correlation.is_none() && other.correlation.is_some())
+            || (self.causation.is_none() && other.causation.is_some())
+            || (self.actor.is_none() && other.actor.is_some())
+            || (self.tenant.is_none() && other.tenant.is_some())
+            || (self.trace.is_none() && other.trace.is_some())
+            || other.entries.keys().any(|key| !self.entries.contains_key(key))
     }
 }
 

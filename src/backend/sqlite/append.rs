@@ -5,12 +5,13 @@ use std::sync::Arc;
 
 use rusqlite::{Connection, params};
 
-use super::streams::{self, Place};
+use super::rows::Rows;
+use super::streams::{self, Ends, Place};
 use super::{duplicate, error, row};
 use crate::ports::{Clock, CommitError};
 use crate::types::{
-    Append, Commit, Committed, Conflict, ExpectedVersion::After, InboxKey, InvalidCommit, Limits,
-    LogId, PartKind, Parts, Position, StreamVersion, Token,
+    Commit, Committed, Conflict, ExpectedVersion::After, InboxKey, InvalidCommit, Limits, LogId,
+    PartKind, Parts, Position, StreamVersion, Token,
 };
 
 /// Everything that a commit can hold is kept.
@@ -83,25 +84,25 @@ impl Log {
         parts: &Parts,
         before: &[Option<Place>],
     ) -> Result<Committed, Stop> {
+        let mut rows = Rows::new(conn, self.clock.now())?;
         let mut after = Vec::with_capacity(parts.appends.len());
-        let mut first = None;
         for (append, newest) in parts.appends.iter().zip(before) {
-            match self.insert_events(conn, append, *newest, &mut first) {
+            match rows.insert(append, *newest) {
                 Ok(newest) => after.push((append.stream.clone(), newest)),
                 Err(error) if error::is_constraint(&error) => {
-                    if let Some(first) = first {
-                        undo(conn, first)?;
-                    }
+                    rows.undo()?;
                     return Err(Stop::Recorded(error));
                 }
                 Err(error) => return Err(error.into()),
             }
         }
         // Nothing below fails because of what the commit says.
+        let mut ends = Ends::new(conn)?;
         for (append, (stream, newest)) in parts.appends.iter().zip(&after) {
-            streams::advance(conn, stream, *newest, append.events.len())?;
+            ends.advance(stream, *newest, append.events.len())?;
         }
-        let positions = first.zip(after.last()).map(|(first, (_, last))| first..=last.position);
+        let positions =
+            rows.first().zip(after.last()).map(|(first, (_, last))| first..=last.position);
         let head = match &positions {
             Some(positions) => *positions.end(),
             None => head(conn)?,
@@ -111,46 +112,6 @@ impl Log {
         }
         let versions = after.into_iter().map(|(stream, newest)| (stream, newest.version)).collect();
         Ok(Committed::new(versions, positions, Token::new(self.id, head)))
-    }
-
-    /// Inserts the events of one stream after its `newest`, and says which is the newest then. `first` is
-    /// the position of the commit's first event, once there is one.
-    fn insert_events(
-        &self,
-        conn: &Connection,
-        append: &Append,
-        newest: Option<Place>,
-        first: &mut Option<Position>,
-    ) -> rusqlite::Result<Place> {
-        let now = self.clock.now().timestamp_micros();
-        let mut insert = conn.prepare_cached(
-            "INSERT INTO freehold_events
-                 (event_id, category, stream, version, previous, name, data, metadata, recorded_at)
-             VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9)",
-        )?;
-        let mut newest = newest;
-        for event in &append.events {
-            let version = newest.map_or(StreamVersion::NONE, |newest| newest.version).plus(1);
-            let metadata = (!event.metadata().is_empty())
-                .then(|| serde_json::to_string(event.metadata()))
-                .transpose()
-                .map_err(|why| rusqlite::Error::ToSqlConversionFailure(why.into()))?;
-            insert.execute(params![
-                event.id().as_uuid().as_bytes().as_slice(),
-                append.stream.category(),
-                append.stream.id(),
-                row::signed(version.get()),
-                newest.map(|newest| row::signed(newest.position.get())),
-                event.name().as_str(),
-                &**event.data(),
-                metadata,
-                now,
-            ])?;
-            let position = unsigned(conn.last_insert_rowid());
-            first.get_or_insert(position);
-            newest = Some(Place { version, position });
-        }
-        newest.ok_or(rusqlite::Error::QueryReturnedNoRows)
     }
 }
 
@@ -166,9 +127,10 @@ fn guard(
     conn: &Connection,
     parts: &Parts,
 ) -> rusqlite::Result<Result<Vec<Option<Place>>, Conflict>> {
+    let mut ends = Ends::new(conn)?;
     let mut before = Vec::with_capacity(parts.appends.len());
     for (stream, expected) in parts.guards() {
-        let newest = streams::newest(conn, stream)?;
+        let newest = ends.newest(stream)?;
         let actual = newest.map_or(StreamVersion::NONE, |newest| newest.version);
         let id = match (expected, newest) {
             (After(_), Some(newest)) => Some(streams::id_at(conn, newest.position)?),
@@ -183,15 +145,6 @@ fn guard(
         }
     }
     Ok(Ok(before))
-}
-
-/// Takes the events of a commit back, which nothing points to yet, and their positions with them.
-fn undo(conn: &Connection, first: Position) -> rusqlite::Result<()> {
-    let first = row::signed(first.get());
-    conn.prepare_cached("DELETE FROM freehold_events WHERE position >= ?1")?.execute([first])?;
-    let mut give_back =
-        conn.prepare_cached("UPDATE sqlite_sequence SET seq = ?1 WHERE name = 'freehold_events'")?;
-    give_back.execute([first - 1]).map(drop)
 }
 
 fn insert_inbox(
@@ -213,10 +166,6 @@ fn insert_inbox(
         row::signed(token.get()),
     ])?;
     Ok(())
-}
-
-fn unsigned(rowid: i64) -> Position {
-    Position::new(u64::try_from(rowid).unwrap_or_default())
 }
 
 fn failed(error: rusqlite::Error) -> CommitError {

@@ -23,6 +23,7 @@ mod job;
 mod options;
 mod readers;
 mod row;
+mod rows;
 mod savepoint;
 mod schema;
 mod staged;

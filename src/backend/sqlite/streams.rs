@@ -4,13 +4,16 @@
 //! index over all events, whose pages would be scattered as the streams are. Every [`MARK_INTERVAL`] versions
 //! a mark is left, so that a page in the middle of a long stream is found without walking all the way.
 
-use rusqlite::{Connection, OptionalExtension, params};
+use rusqlite::{CachedStatement, Connection, OptionalExtension, params};
 
 use super::row;
 use crate::types::{EventId, Position, StreamId, StreamVersion};
 
 /// How many versions lie between two marks.
 const MARK_INTERVAL: u64 = 64;
+
+const SELECT_NEWEST: &str =
+    "SELECT version, position FROM freehold_streams WHERE category = ?1 AND stream = ?2";
 
 /// A place in a stream: an event's version, and its position.
 #[derive(Clone, Copy, Debug)]
@@ -21,10 +24,59 @@ pub(super) struct Place {
 
 /// The newest event of a stream; `None` if there is none.
 pub(super) fn newest(conn: &Connection, stream: &StreamId) -> rusqlite::Result<Option<Place>> {
-    let mut select = conn.prepare_cached(
-        "SELECT version, position FROM freehold_streams WHERE category = ?1 AND stream = ?2",
-    )?;
+    let mut select = conn.prepare_cached(SELECT_NEWEST)?;
     select.query_row([stream.category(), stream.id()], place).optional()
+}
+
+/// Where the streams end that one commit reads and writes.
+pub(super) struct Ends<'c> {
+    conn: &'c Connection,
+    select: CachedStatement<'c>,
+    upsert: CachedStatement<'c>,
+}
+
+impl<'c> Ends<'c> {
+    pub(super) fn new(conn: &'c Connection) -> rusqlite::Result<Self> {
+        let select = conn.prepare_cached(SELECT_NEWEST)?;
+        let upsert = conn.prepare_cached(
+            "INSERT INTO freehold_streams (category, stream, version, position)
+             VALUES (?1, ?2, ?3, ?4)
+             ON CONFLICT (category, stream) DO UPDATE SET version = ?3, position = ?4",
+        )?;
+        Ok(Self { conn, select, upsert })
+    }
+
+    /// The newest event of a stream; `None` if there is none.
+    pub(super) fn newest(&mut self, stream: &StreamId) -> rusqlite::Result<Option<Place>> {
+        self.select.query_row([stream.category(), stream.id()], place).optional()
+    }
+
+    /// Says which event of a stream is the newest, now that so many were added one after the other, and
+    /// leaves the marks that are due.
+    pub(super) fn advance(
+        &mut self,
+        stream: &StreamId,
+        newest: Place,
+        added: usize,
+    ) -> rusqlite::Result<()> {
+        self.upsert.execute(key(stream, newest))?;
+        for back in 0..added as u64 {
+            let version = newest.version.get() - back;
+            if version.is_multiple_of(MARK_INTERVAL) {
+                let position = Position::new(newest.position.get() - back);
+                self.mark(stream, Place { version: StreamVersion::new(version), position })?;
+            }
+        }
+        Ok(())
+    }
+
+    fn mark(&self, stream: &StreamId, at: Place) -> rusqlite::Result<()> {
+        let mut insert = self.conn.prepare_cached(
+            "INSERT INTO freehold_marks (category, stream, version, position)
+             VALUES (?1, ?2, ?3, ?4)",
+        )?;
+        insert.execute(key(stream, at)).map(drop)
+    }
 }
 
 /// The id of the event at a position.
@@ -32,36 +84,6 @@ pub(super) fn id_at(conn: &Connection, position: Position) -> rusqlite::Result<E
     let mut select =
         conn.prepare_cached("SELECT event_id FROM freehold_events WHERE position = ?1")?;
     select.query_row([row::signed(position.get())], |found| row::uuid(found, 0).map(EventId::new))
-}
-
-/// Says which event of a stream is the newest, now that so many were added one after the other, and leaves
-/// the marks that are due.
-pub(super) fn advance(
-    conn: &Connection,
-    stream: &StreamId,
-    newest: Place,
-    added: usize,
-) -> rusqlite::Result<()> {
-    let mut upsert = conn.prepare_cached(
-        "INSERT INTO freehold_streams (category, stream, version, position) VALUES (?1, ?2, ?3, ?4)
-         ON CONFLICT (category, stream) DO UPDATE SET version = ?3, position = ?4",
-    )?;
-    upsert.execute(key(stream, newest))?;
-    for back in 0..added as u64 {
-        let version = newest.version.get() - back;
-        if version.is_multiple_of(MARK_INTERVAL) {
-            let position = Position::new(newest.position.get() - back);
-            mark(conn, stream, Place { version: StreamVersion::new(version), position })?;
-        }
-    }
-    Ok(())
-}
-
-fn mark(conn: &Connection, stream: &StreamId, at: Place) -> rusqlite::Result<()> {
-    let mut insert = conn.prepare_cached(
-        "INSERT INTO freehold_marks (category, stream, version, position) VALUES (?1, ?2, ?3, ?4)",
-    )?;
-    insert.execute(key(stream, at)).map(drop)
 }
 
 /// Where the event at `version` is, which is not newer than the `newest`.
