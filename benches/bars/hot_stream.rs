@@ -12,8 +12,8 @@ use crate::{bare, entry};
 
 const EVENTS: usize = 20;
 const TASKS: usize = 64;
-const COMMANDS: usize = 50;
-const ALONE: usize = 200;
+const COMMANDS: usize = 400;
+const ALONE: usize = 1_500;
 
 pub(crate) fn run() -> bool {
     let rates = interleave(&mut [&mut ours, &mut one_task]);

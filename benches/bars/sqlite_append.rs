@@ -10,8 +10,8 @@ use crate::harness::{Bar, interleave, runtime, timed};
 use crate::{bare, entry};
 
 const TASKS: usize = 64;
-const APPENDS: usize = 100;
-const ALONE: usize = 300;
+const APPENDS: usize = 600;
+const ALONE: usize = 1_500;
 
 pub(crate) fn run() -> bool {
     let rates = interleave(&mut [&mut ours, &mut grouped_by_hand, &mut one_at_a_time]);
