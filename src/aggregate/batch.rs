@@ -5,6 +5,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use futures::FutureExt;
 use futures::future::BoxFuture;
 use tokio::sync::OnceCell;
+use tokio::task::yield_now;
 use uuid::Uuid;
 
 use super::desk::Desk;
@@ -45,6 +46,8 @@ pub(super) struct Batch {
     collected: Mutex<Collected>,
     /// The batch it was decided on top of, until that one is durable.
     before: Mutex<Option<Arc<Batch>>>,
+    /// Whether the stream is so busy that waiting a moment brings company.
+    gathers: bool,
     outcome: OnceCell<Outcome>,
 }
 
@@ -70,6 +73,7 @@ impl Batch {
     pub(super) fn new(
         (version, expected): (StreamVersion, ExpectedVersion),
         before: Option<Arc<Self>>,
+        gathers: bool,
         entry: Entry,
     ) -> Self {
         let bytes = bytes(&entry);
@@ -84,6 +88,7 @@ impl Batch {
         Self {
             collected: Mutex::new(collected),
             before: Mutex::new(before.filter(|batch| !batch.is_committed())),
+            gathers,
             outcome: OnceCell::new(),
         }
     }
@@ -116,6 +121,11 @@ impl Batch {
             || self.before().as_ref().is_some_and(|before| before.holds(command))
     }
 
+    /// Whether more than one command is in it.
+    pub(super) fn is_shared(&self) -> bool {
+        self.collected().commands.len() > 1
+    }
+
     pub(super) fn is_committed(&self) -> bool {
         self.outcome.get().is_some_and(Outcome::is_committed)
     }
@@ -135,6 +145,9 @@ impl Batch {
                 Some(before) => before.drive(lane, desk).await.is_committed(),
                 None => true,
             };
+            if self.gathers {
+                self.gather().await;
+            }
             let outcome =
                 if ready { self.commit(lane.stream(), desk).await } else { Outcome::Stale(None) };
             *self.before() = None;
@@ -142,6 +155,20 @@ impl Batch {
             outcome
         };
         async move { self.outcome.get_or_init(|| work).await.clone() }.boxed()
+    }
+
+    /// Gives those who were in the batch before, and were answered a moment ago, the chance to come again
+    /// before this one closes, for as long as somebody comes.
+    async fn gather(&self) {
+        let mut before = 0;
+        loop {
+            let now = self.collected().commands.len();
+            if now == before {
+                return;
+            }
+            before = now;
+            yield_now().await;
+        }
     }
 
     async fn commit(&self, stream: &StreamId, desk: &Desk) -> Outcome {

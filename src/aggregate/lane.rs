@@ -6,10 +6,14 @@ use std::ops::Deref;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use tokio::sync::OwnedMutexGuard;
+use tokio::task::yield_now;
 
 use super::Loaded;
 use super::batch::{Batch, Entry, Outcome};
 use crate::types::{EventId, ExpectedVersion, Limits, StreamId};
+
+/// How often somebody looks whether the turn is free before queueing up for it.
+const LOOKS_BEFORE_QUEUEING: usize = 4;
 
 /// The right to decide on a stream, given in the order of asking. Not a lock on data: it orders the tasks.
 pub(super) type Turn = OwnedMutexGuard<()>;
@@ -32,6 +36,8 @@ struct Pending<A> {
     unproved: Option<EventId>,
     /// Whether the state was found wrong, so that a cached one is not to be trusted either.
     suspect: bool,
+    /// Whether the last batch had more than one command in it.
+    busy: bool,
 }
 
 /// What a decision is made on.
@@ -56,8 +62,14 @@ impl<A> Pending<A> {
 
 impl<A> Lane<A> {
     fn new(stream: StreamId) -> Self {
-        let pending =
-            Pending { known: None, tail: None, generation: 0, unproved: None, suspect: false };
+        let pending = Pending {
+            known: None,
+            tail: None,
+            generation: 0,
+            unproved: None,
+            suspect: false,
+            busy: false,
+        };
         Self { stream, turn: Arc::default(), pending: Mutex::new(pending) }
     }
 
@@ -70,6 +82,13 @@ impl<A> Lane<A> {
     /// # Cancel safety
     /// Dropping the future gives the place in the queue away.
     pub(super) async fn turn(&self) -> Turn {
+        // A decision is short: looking in again is mostly faster than queueing up and being woken.
+        for _ in 0..LOOKS_BEFORE_QUEUEING {
+            if let Ok(turn) = Arc::clone(&self.turn).try_lock_owned() {
+                return turn;
+            }
+            yield_now().await;
+        }
         Arc::clone(&self.turn).lock_owned().await
     }
 
@@ -145,10 +164,10 @@ impl<A> Lane<A> {
         }
         let expected = (ground.loaded.version(), ground.expected);
         let batch = match pending.tail.take() {
-            None => Arc::new(Batch::new(expected, None, entry)),
+            None => Arc::new(Batch::new(expected, None, pending.busy, entry)),
             Some(tail) => match tail.add(entry, commands_max, limits) {
                 Ok(()) => tail,
-                Err(entry) => Arc::new(Batch::new(expected, Some(tail), entry)),
+                Err(entry) => Arc::new(Batch::new(expected, Some(tail), true, entry)),
             },
         };
         pending.tail = Some(Arc::clone(&batch));
@@ -165,6 +184,7 @@ impl<A> Lane<A> {
             return;
         }
         let mut pending = self.pending();
+        pending.busy = batch.is_shared();
         if pending.tail.as_ref().is_some_and(|tail| Arc::ptr_eq(tail, batch)) {
             pending.tail = None;
         }
