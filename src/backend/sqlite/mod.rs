@@ -3,8 +3,9 @@
 //! [`SqliteStore::open`] migrates the file (`schema`) and starts one thread that owns the only
 //! connection that writes (`writer`). Commits wait in a bounded queue; the thread puts all that wait
 //! into one transaction, so that they share one sync of the disk (`batch`), and answers each only
-//! after that. What one commit does inside the transaction is in `append`; a repetition is recognised
-//! in `duplicate`, and only when something has failed, so that fresh commits pay nothing for it.
+//! after that. What one commit does inside the transaction is in `append`, its rows in `rows`, and how
+//! a stream is found again in `streams`. A repetition is recognised in `duplicate`, and only when
+//! something has failed, so that fresh commits pay nothing for it.
 //! Readers have connections of their own (`readers`) and never wait for the writer.
 //!
 //! A service with tables of its own writes them in the same transaction: with [`SqliteStore::transact`],
