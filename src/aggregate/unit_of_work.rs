@@ -341,12 +341,12 @@ impl UnitOfWork {
 
     /// Where an earlier run with this command id, or for this message, landed.
     async fn repeated<R>(&self) -> Result<Option<Committed>, WorkError<R>> {
-        if let Some(id) = self.derived_id() {
-            if let Some(first) = self.desk.store.outcome(&DedupKey::Event(id)).await? {
-                // The unit's other events came with this one; the head covers them all.
-                let head = Token::new(first.token().log(), self.desk.store.head().await?);
-                return Ok(Some(Committed::new(Vec::new(), None, head).as_duplicate()));
-            }
+        if let Some(id) = self.derived_id()
+            && let Some(first) = self.desk.store.outcome(&DedupKey::Event(id)).await?
+        {
+            // The unit's other events came with this one; the head covers them all.
+            let head = Token::new(first.token().log(), self.desk.store.head().await?);
+            return Ok(Some(Committed::new(Vec::new(), None, head).as_duplicate()));
         }
         for key in self.rest.dedup_keys() {
             if let Some(first) = self.desk.store.outcome(&key).await? {

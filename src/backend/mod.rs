@@ -2,5 +2,7 @@
 //! names inside, and knows no pattern and no sibling.
 
 pub mod memory;
+#[cfg(feature = "postgres")]
+pub mod postgres;
 #[cfg(feature = "sqlite")]
 pub mod sqlite;

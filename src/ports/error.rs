@@ -16,6 +16,10 @@ pub enum Fault {
     Full,
     /// The database cannot be written.
     ReadOnly,
+    /// The login was refused, or the role lacks a right.
+    Denied,
+    /// The database, a schema, a table or a function that is needed is not there.
+    Missing,
     /// What is stored cannot be read as what was written.
     Corrupt,
     /// A newer version of this crate has migrated the database.

@@ -1,0 +1,102 @@
+//! Recognises the repetition of a commit, and finds the answer that it was given.
+//!
+//! An event is recognised by its id, a handled message by its key. What is recorded does not change, so looking after
+//! the refusal is as good as looking in the statement that refused.
+
+use std::collections::HashMap;
+
+use sqlx::Row;
+use sqlx::postgres::PgConnection;
+
+use super::append::Log;
+use super::error::backend;
+use super::row;
+use super::value::Uuid;
+use crate::ports::CommitError;
+use crate::types::{Committed, EventId, InboxKey, Parts, RecordedEvent, Token};
+
+impl Log {
+    /// The answer to this commit from when it happened; `None` if nothing of it is recorded.
+    ///
+    /// # Errors
+    /// [`CommitError::IdReused`] if some of its events are recorded, or as something else, or if it handles a
+    /// message that the commit which recorded them did not.
+    pub(super) async fn repetition(
+        &self,
+        conn: &mut PgConnection,
+        parts: &Parts,
+    ) -> Result<Option<Committed>, CommitError> {
+        let failed = |error| CommitError::Backend(backend("commit", error));
+        if let Some(key) = &parts.inbox
+            && let Some(first) = self.handled(conn, key).await.map_err(failed)?
+        {
+            return Ok(Some(first.as_duplicate()));
+        }
+        let ids: Vec<EventId> = parts.events().map(|(_, event)| event.id()).collect();
+        let found = self.recorded(conn, &ids).await.map_err(failed)?;
+        let (mut first_found, mut missing) = (None, parts.inbox.is_some());
+        for (stream, event) in parts.events() {
+            match found.get(&event.id()) {
+                None => missing = true,
+                Some(recorded) if recorded.stream() == stream && recorded.records(event) => {
+                    first_found = first_found.or(Some(event.id()));
+                }
+                Some(_) => return Err(CommitError::IdReused(event.id())),
+            }
+        }
+        match first_found {
+            None => Ok(None),
+            Some(id) if missing => Err(CommitError::IdReused(id)),
+            Some(_) => Ok(self.answer(parts, &found)),
+        }
+    }
+
+    /// The answer to the commit that handled this message; `None` if none has.
+    pub(super) async fn handled(
+        &self,
+        conn: &mut PgConnection,
+        key: &InboxKey,
+    ) -> sqlx::Result<Option<Committed>> {
+        let select = sqlx::query(self.sql.inbox.clone()).bind(key.consumer()).bind(key.message());
+        let Some(found) = select.fetch_optional(conn).await? else { return Ok(None) };
+        let positions = match (found.try_get(0)?, found.try_get(1)?) {
+            (Some(first), Some(last)) => Some(row::position(first)?..=row::position(last)?),
+            _ => None,
+        };
+        let token = Token::new(self.id, row::position(found.try_get(2)?)?);
+        let categories: Vec<String> = found.try_get(3)?;
+        let (streams, versions): (Vec<String>, Vec<i64>) = (found.try_get(4)?, found.try_get(5)?);
+        let mut written = Vec::with_capacity(streams.len());
+        for ((category, stream), version) in categories.iter().zip(&streams).zip(versions) {
+            written.push((row::stream(category, stream)?, row::version(version)?));
+        }
+        Ok(Some(Committed::new(written, positions, token)))
+    }
+
+    /// Those of the events that are recorded already.
+    pub(super) async fn recorded(
+        &self,
+        conn: &mut PgConnection,
+        ids: &[EventId],
+    ) -> sqlx::Result<HashMap<EventId, RecordedEvent>> {
+        if ids.is_empty() {
+            return Ok(HashMap::new());
+        }
+        let ids: Vec<Uuid> = ids.iter().map(|id| Uuid(id.as_uuid())).collect();
+        let rows = sqlx::query(self.sql.events.clone()).bind(ids).fetch_all(conn).await?;
+        rows.iter().map(|found| row::event(found).map(|event| (event.id(), event))).collect()
+    }
+
+    /// The answer to a commit whose events are all recorded.
+    fn answer(&self, parts: &Parts, found: &HashMap<EventId, RecordedEvent>) -> Option<Committed> {
+        let positions = found.values().map(RecordedEvent::position);
+        let (first, last) = (positions.clone().min()?, positions.max()?);
+        let mut versions = Vec::with_capacity(parts.appends.len());
+        for append in &parts.appends {
+            let here = append.events.iter().filter_map(|event| found.get(&event.id()));
+            versions.push((append.stream.clone(), here.map(RecordedEvent::version).max()?));
+        }
+        let token = Token::new(self.id, last);
+        Some(Committed::new(versions, Some(first..=last), token).as_duplicate())
+    }
+}

@@ -1,0 +1,193 @@
+//! The port for reading.
+
+use std::time::Duration;
+
+use async_trait::async_trait;
+use sqlx::Row;
+use sqlx::postgres::PgConnection;
+use tokio::time::sleep;
+
+use super::error::{BACKEND, backend};
+use super::handle::{PostgresStore, Shared};
+use super::row;
+use crate::ports::{BackendError, EventStore, telemetry};
+use crate::types::{
+    Committed, DedupKey, FeedPage, Filter, Position, ReadFrom, RecordedEvent, StreamId, StreamPage,
+    Token,
+};
+
+/// The first wait of `changed`; it doubles up to the interval of the options.
+const POLL_INTERVAL_MIN: Duration = Duration::from_millis(2);
+
+#[async_trait]
+impl EventStore for PostgresStore {
+    async fn read_stream(
+        &self,
+        stream: &StreamId,
+        from: ReadFrom,
+        limit: usize,
+    ) -> Result<StreamPage, BackendError> {
+        let read = self.shared.read_stream(stream, from, limit).await;
+        read.map_err(|error| backend("read a stream", error))
+    }
+
+    async fn read_all(
+        &self,
+        after: Position,
+        filter: &Filter,
+        limit: usize,
+    ) -> Result<FeedPage, BackendError> {
+        let read = self.shared.read_all(after, filter, limit).await;
+        let page = read.map_err(|error| backend("read the feed", error))?;
+        let settled = self.shared.feed.settled().get();
+        telemetry::feed_lag(BACKEND, settled.saturating_sub(page.upto.get()));
+        Ok(page)
+    }
+
+    async fn head(&self) -> Result<Position, BackendError> {
+        let read = async {
+            let mut conn = self.shared.pool.acquire().await?;
+            self.shared.head(&mut conn).await
+        };
+        read.await.map_err(|error| backend("read the head", error))
+    }
+
+    async fn changed(&self, after: Position) -> Result<(), BackendError> {
+        let mut heads = self.shared.heads.subscribe();
+        let mut wait = POLL_INTERVAL_MIN;
+        loop {
+            heads.borrow_and_update();
+            if self.head().await? > after {
+                return Ok(());
+            }
+            // The groups of this store tell. Others do not, and what they told may not be settled yet.
+            tokio::select! {
+                _ = heads.changed() => wait = POLL_INTERVAL_MIN,
+                () = sleep(wait) => wait = (wait * 2).min(self.shared.poll_interval),
+            }
+        }
+    }
+
+    async fn outcome(&self, of: &DedupKey) -> Result<Option<Committed>, BackendError> {
+        let read = async {
+            let (log, mut conn) = (&self.shared.log, self.shared.pool.acquire().await?);
+            match of {
+                DedupKey::Inbox(key) => log.handled(&mut conn, key).await,
+                DedupKey::Event(id) => {
+                    let found = log.recorded(&mut conn, &[*id]).await?;
+                    Ok(found.get(id).map(|event| {
+                        let (position, token) =
+                            (event.position(), Token::new(log.id, event.position()));
+                        let versions = vec![(event.stream().clone(), event.version())];
+                        Committed::new(versions, Some(position..=position), token)
+                    }))
+                }
+            }
+        };
+        read.await.map_err(|error| backend("read an outcome", error))
+    }
+}
+
+impl Shared {
+    async fn read_stream(
+        &self,
+        stream: &StreamId,
+        from: ReadFrom,
+        limit: usize,
+    ) -> sqlx::Result<StreamPage> {
+        let limit = self.log.limits.page(limit);
+        let (sql, bound) = match from {
+            ReadFrom::After(version) => (&self.log.sql.forward, row::signed(version.get())),
+            ReadFrom::Before(version) => (&self.log.sql.backward, row::signed(version.get())),
+            ReadFrom::End => (&self.log.sql.backward, i64::MAX),
+        };
+        let rows = sqlx::query(sql.clone())
+            .bind(stream.category())
+            .bind(stream.id())
+            .bind(bound)
+            .bind(one_more(limit))
+            .fetch_all(&self.pool)
+            .await?;
+        let has_more = rows.len() > limit;
+        let events = rows.iter().take(limit).map(row::event).collect::<sqlx::Result<_>>()?;
+        Ok(StreamPage::new(events, has_more))
+    }
+
+    async fn read_all(
+        &self,
+        after: Position,
+        filter: &Filter,
+        limit: usize,
+    ) -> sqlx::Result<FeedPage> {
+        let limit = self.log.limits.page(limit);
+        let mut conn = self.pool.acquire().await?;
+        let Some(categories) = filter.wanted() else {
+            let (page, is_whole) = self.read_run(&mut conn, after, limit).await?;
+            if is_whole {
+                return Ok(page);
+            }
+            // A gap. Once it is known what it means, the page is read again: something may have appeared in it.
+            self.feed.advance(&mut conn, &self.log.sql).await?;
+            return Ok(self.read_run(&mut conn, after, limit).await?.0);
+        };
+        let head = self.head(&mut conn).await?.max(after);
+        let categories: Vec<&str> = categories.iter().map(|category| &**category).collect();
+        let rows = sqlx::query(self.log.sql.feed_of.clone())
+            .bind(categories)
+            .bind(row::signed(after.get()))
+            .bind(row::signed(head.get()))
+            .bind(one_more(limit))
+            .fetch_all(&mut *conn)
+            .await?;
+        let has_more = rows.len() > limit;
+        let events: Vec<RecordedEvent> =
+            rows.iter().take(limit).map(row::event).collect::<sqlx::Result<_>>()?;
+        let last = events.last().map(RecordedEvent::position).filter(|_| has_more);
+        Ok(FeedPage::new(events, last.unwrap_or(head), has_more))
+    }
+
+    /// The events after a position, as far as nothing can appear between them; and whether that is as far as they
+    /// were asked for, or go.
+    async fn read_run(
+        &self,
+        conn: &mut PgConnection,
+        after: Position,
+        limit: usize,
+    ) -> sqlx::Result<(FeedPage, bool)> {
+        // What is settled must be known before the rows are read.
+        let mut safe = self.feed.settled().max(after);
+        let rows = sqlx::query(self.log.sql.feed.clone())
+            .bind(row::signed(after.get()))
+            .bind(one_more(limit))
+            .fetch_all(conn)
+            .await?;
+        let mut events = Vec::with_capacity(rows.len().min(limit));
+        let mut upto = after;
+        for row in &rows {
+            let position = row::position(row.try_get(0)?)?;
+            if position > safe && position.get() != safe.get() + 1 {
+                return Ok((FeedPage::new(events, upto, false), false));
+            }
+            if events.len() == limit {
+                return Ok((FeedPage::new(events, upto, true), true));
+            }
+            safe = safe.max(position);
+            upto = position;
+            events.push(row::event(row)?);
+        }
+        Ok((FeedPage::new(events, upto, false), true))
+    }
+
+    /// The newest event that readers can see.
+    async fn head(&self, conn: &mut PgConnection) -> sqlx::Result<Position> {
+        let settled = self.feed.advance(conn, &self.log.sql).await?;
+        let select = sqlx::query(self.log.sql.head_upto.clone()).bind(row::signed(settled.get()));
+        let head: Option<i64> = select.fetch_one(conn).await?.try_get(0)?;
+        head.map_or(Ok(Position::START), row::position)
+    }
+}
+
+/// The limit of a query that shows whether more follows.
+fn one_more(limit: usize) -> i64 {
+    i64::try_from(limit).unwrap_or(i64::MAX).saturating_add(1)
+}

@@ -1,0 +1,112 @@
+//! How far the feed can be read: up to where nothing can appear any more.
+//!
+//! A position is drawn before its transaction commits, so one that can be seen may have a smaller one beside it that
+//! cannot be seen yet. Two things settle that, and both are exact. Positions come one at a time, so a run without a
+//! gap misses nothing. And every writer holds a lock from before it draws until it can be seen: when those who held it
+//! after `n` was drawn are gone, what is missing up to `n` was rolled back.
+
+use std::sync::{Mutex, MutexGuard, PoisonError};
+
+use sqlx::Row;
+use sqlx::postgres::PgConnection;
+
+use super::row;
+use super::schema::Sql;
+use crate::types::Position;
+
+/// How many positions are looked at in search of a gap.
+const RUN_POSITIONS_MAX: i64 = 1_000;
+
+/// What is known of the end of the feed. It only ever moves forward.
+#[derive(Debug, Default)]
+pub(super) struct Feed(Mutex<State>);
+
+#[derive(Debug, Default)]
+struct State {
+    /// Nothing can appear up to here.
+    settled: u64,
+    /// Nothing can appear up to this position when these transactions have ended.
+    pending: Option<(u64, Vec<String>)>,
+}
+
+impl Feed {
+    /// Nothing can appear up to here.
+    pub(super) fn settled(&self) -> Position {
+        Position::new(self.state().settled)
+    }
+
+    /// Looks how far the feed is settled by now.
+    pub(super) async fn advance(
+        &self,
+        conn: &mut PgConnection,
+        sql: &Sql,
+    ) -> sqlx::Result<Position> {
+        let row = sqlx::query(sql.horizon.clone()).fetch_one(&mut *conn).await?;
+        let drawn = row::position(row.try_get(0)?)?.get();
+        let settled = self.take_note(drawn, row.try_get(1)?);
+        if settled >= drawn {
+            return Ok(Position::new(settled));
+        }
+        // Somebody is writing. What follows without a gap can be read all the same.
+        let from = row::signed(settled);
+        let rows = sqlx::query(sql.run.clone()).bind(from).bind(RUN_POSITIONS_MAX).fetch_all(conn);
+        let mut end = settled;
+        for row in rows.await? {
+            let position = row::position(row.try_get(0)?)?.get();
+            if position != end + 1 {
+                break;
+            }
+            end = position;
+        }
+        Ok(Position::new(self.settle(end)))
+    }
+
+    /// Takes note of how far positions were drawn, and of who held the lock after that.
+    fn take_note(&self, drawn: u64, holders: Vec<String>) -> u64 {
+        let mut state = self.state();
+        if let Some((upto, waited_for)) = &state.pending
+            && !waited_for.iter().any(|holder| holders.contains(holder))
+        {
+            state.settled = state.settled.max(*upto);
+            state.pending = None;
+        }
+        if holders.is_empty() {
+            state.settled = state.settled.max(drawn);
+            state.pending = None;
+        } else if state.pending.is_none() && drawn > state.settled {
+            state.pending = Some((drawn, holders));
+        }
+        state.settled
+    }
+
+    fn settle(&self, upto: u64) -> u64 {
+        let mut state = self.state();
+        state.settled = state.settled.max(upto);
+        state.settled
+    }
+
+    // What is behind the lock is whole between any two statements.
+    fn state(&self) -> MutexGuard<'_, State> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn note(feed: &Feed, drawn: u64, holders: &[&str]) -> u64 {
+        feed.take_note(drawn, holders.iter().map(ToString::to_string).collect())
+    }
+
+    #[test]
+    fn a_gap_is_settled_when_those_who_could_fill_it_are_gone() {
+        let feed = Feed::default();
+        assert_eq!(note(&feed, 5, &["3/7", "4/9"]), 0);
+        assert_eq!(note(&feed, 8, &["4/9", "5/1"]), 0, "one of them is still there");
+        assert_eq!(note(&feed, 9, &["5/1", "3/8"]), 5, "others do not matter");
+        assert_eq!(note(&feed, 9, &["5/1"]), 5);
+        assert_eq!(note(&feed, 9, &[]), 9);
+        assert_eq!(note(&feed, 4, &[]), 9, "it never goes back");
+    }
+}

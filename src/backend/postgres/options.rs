@@ -1,0 +1,125 @@
+//! How a log is opened.
+
+use std::fmt;
+use std::sync::Arc;
+use std::time::Duration;
+
+use crate::ports::{Clock, Ids, SystemClock, SystemIds};
+use crate::types::Limits;
+
+/// The longest name that PostgreSQL keeps whole, in bytes.
+const NAME_BYTES_MAX: usize = 63;
+
+/// How a log is opened.
+///
+/// ```
+/// use freehold::backend::postgres::{PostgresOptions, SchemaName};
+///
+/// let schema = SchemaName::new("orders_log")?;
+/// let options = PostgresOptions { schema, ..PostgresOptions::default() };
+/// # assert_eq!(options.schema.as_str(), "orders_log");
+/// # Ok::<(), freehold::backend::postgres::InvalidSchemaName>(())
+/// ```
+#[derive(Clone, Debug)]
+#[allow(clippy::exhaustive_structs, reason = "users write it with `..PostgresOptions::default()`")]
+pub struct PostgresOptions {
+    /// The schema of the log; created when it is not there. `freehold` by default.
+    pub schema: SchemaName,
+    /// How large a commit and a page may be.
+    pub limits: Limits,
+    /// The most groups of commits under way at a time, each on a connection of the pool; 0 counts as 1. 4 by default.
+    pub groups_max: usize,
+    /// The most commits in one group; 0 counts as 1. 256 by default.
+    pub group_commits_max: usize,
+    /// The most commits that wait for a group; further callers wait to be let in. 0 counts as 1. 1,024 by default.
+    pub queue_commits_max: usize,
+    /// How often a group is sent again after its connection was lost or PostgreSQL chose it as a victim, before its
+    /// commits are answered with an error. 8 by default.
+    pub retries_max: u32,
+    /// The longest time between two looks of [`changed`](crate::EventStore::changed) for the commits of other
+    /// processes; it begins with shorter ones. Under a millisecond counts as one. 100 milliseconds by default.
+    pub poll_interval: Duration,
+    /// Tells `recorded_at`.
+    pub clock: Arc<dyn Clock>,
+    /// Draws the identity of a new log.
+    pub ids: Arc<dyn Ids>,
+}
+
+impl Default for PostgresOptions {
+    fn default() -> Self {
+        Self {
+            schema: SchemaName::default(),
+            limits: Limits::default(),
+            groups_max: 4,
+            group_commits_max: 256,
+            queue_commits_max: 1_024,
+            retries_max: 8,
+            poll_interval: Duration::from_millis(100),
+            clock: Arc::new(SystemClock),
+            ids: Arc::new(SystemIds),
+        }
+    }
+}
+
+/// The name of a schema: 1 to 63 of `a`–`z`, `0`–`9` and `_`, not beginning with a digit or `pg_`. It needs no quotes
+/// in SQL, and means the same everywhere.
+#[derive(Clone, PartialEq, Eq)]
+pub struct SchemaName(Arc<str>);
+
+/// A name that a schema cannot have here.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("a schema's name is 1 to 63 of a-z, 0-9 and _, and begins with neither a digit nor pg_")]
+pub struct InvalidSchemaName;
+
+impl SchemaName {
+    /// A name of a schema.
+    ///
+    /// # Errors
+    /// [`InvalidSchemaName`] if it has another form.
+    pub fn new(name: &str) -> Result<Self, InvalidSchemaName> {
+        let fits = |byte: u8| byte.is_ascii_lowercase() || byte.is_ascii_digit() || byte == b'_';
+        let begins = name.bytes().next().is_some_and(|first| !first.is_ascii_digit());
+        if begins
+            && name.len() <= NAME_BYTES_MAX
+            && name.bytes().all(fits)
+            && !name.starts_with("pg_")
+        {
+            Ok(Self(name.into()))
+        } else {
+            Err(InvalidSchemaName)
+        }
+    }
+
+    /// The name.
+    #[must_use]
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
+impl Default for SchemaName {
+    fn default() -> Self {
+        Self("freehold".into())
+    }
+}
+
+impl fmt::Debug for SchemaName {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_schema_name_needs_no_quotes() {
+        for good in ["freehold", "_x", "orders_2", &"x".repeat(63)] {
+            assert_eq!(SchemaName::new(good).unwrap().as_str(), good);
+        }
+        for bad in ["", "2x", "Orders", "a-b", "a b", "a\"b", "é", "pg_x", &"x".repeat(64)] {
+            assert!(SchemaName::new(bad).is_err(), "{bad}");
+        }
+    }
+}

@@ -1,0 +1,150 @@
+//! The tables and functions, and how a database gets them.
+
+use std::sync::Arc;
+
+use sqlx::postgres::PgConnection;
+use sqlx::{AssertSqlSafe, Connection, Executor, Row, SqlSafeStr, SqlStr};
+
+use super::error::{BACKEND, NewerSchema, Standby, backend};
+use super::options::PostgresOptions;
+use super::row::COLUMNS;
+use super::value::{Moment, Uuid};
+use crate::ports::{BackendError, Fault};
+use crate::types::LogId;
+
+/// The steps from an empty schema to today's. They are only ever added to.
+const MIGRATIONS: &[&str] = &[include_str!("schema/001_events.sql")];
+
+/// The class of the advisory locks of all logs. Nothing else should use it.
+const LOCK_CLASS: i32 = 1_718_773_092;
+
+/// The statements, with the name of the schema in them.
+#[derive(Clone, Debug)]
+pub(super) struct Sql {
+    pub(super) log: SqlStr,
+    pub(super) commit: SqlStr,
+    pub(super) horizon: SqlStr,
+    pub(super) head_upto: SqlStr,
+    pub(super) forward: SqlStr,
+    pub(super) backward: SqlStr,
+    pub(super) feed: SqlStr,
+    pub(super) feed_of: SqlStr,
+    pub(super) run: SqlStr,
+    pub(super) events: SqlStr,
+    pub(super) inbox: SqlStr,
+}
+
+impl Sql {
+    pub(super) fn new(options: &PostgresOptions) -> Self {
+        let schema = options.schema.as_str();
+        let sql = |text: &str| -> SqlStr {
+            let text = text.replace("{schema}", schema).replace("{columns}", COLUMNS);
+            AssertSqlSafe(Arc::<str>::from(text)).into_sql_str()
+        };
+        let of_stream =
+            "SELECT {columns} FROM {schema}.events WHERE category = $1 AND stream = $2 AND";
+        Self {
+            log: sql("SELECT id FROM {schema}.log"),
+            commit: sql("SELECT * FROM {schema}.commit(
+                $1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16)"),
+            horizon: sql("SELECT drawn, holders FROM {schema}.horizon()"),
+            head_upto: sql("SELECT max(position) FROM {schema}.events WHERE position <= $1"),
+            forward: sql(&format!("{of_stream} version > $3 ORDER BY version LIMIT $4")),
+            backward: sql(&format!("{of_stream} version < $3 ORDER BY version DESC LIMIT $4")),
+            feed: sql("SELECT {columns} FROM {schema}.events
+                WHERE position > $1 ORDER BY position LIMIT $2"),
+            feed_of: sql("SELECT {columns} FROM {schema}.events
+                WHERE category = ANY($1) AND position > $2 AND position <= $3
+                ORDER BY position LIMIT $4"),
+            run: sql("SELECT position FROM {schema}.events
+                WHERE position > $1 ORDER BY position LIMIT $2"),
+            events: sql("SELECT {columns} FROM {schema}.events WHERE event_id = ANY($1)"),
+            inbox: sql("SELECT first_position, last_position, token_position, categories, streams,
+                    versions
+                FROM {schema}.inbox WHERE consumer = $1 AND message = $2"),
+        }
+    }
+}
+
+/// Brings the schema to today's form, and says which log it holds. Any number of processes may do so at once.
+pub(super) async fn migrate(
+    conn: &mut PgConnection,
+    options: &PostgresOptions,
+    sql: &Sql,
+) -> Result<LogId, BackendError> {
+    let failed = |error| backend("migrate", error);
+    let standby = sqlx::query("SELECT pg_is_in_recovery()").fetch_one(&mut *conn).await;
+    if standby.and_then(|row| row.try_get(0)).map_err(failed)? {
+        return Err(BackendError::new(BACKEND, "open", Fault::ReadOnly, Standby));
+    }
+    if check(version(conn, options).await.map_err(failed)?)? < newest_known() {
+        // The caller has seen to it that this future is not dropped.
+        let mut tx = conn.begin().await.map_err(failed)?;
+        upgrade(&mut tx, options).await?;
+        tx.commit().await.map_err(failed)?;
+    }
+    log_id(conn, sql).await.map_err(failed)
+}
+
+/// The log that this connection leads to.
+pub(super) async fn log_id(conn: &mut PgConnection, sql: &Sql) -> sqlx::Result<LogId> {
+    let row = sqlx::query(sql.log.clone()).fetch_one(conn).await?;
+    Ok(LogId::new(row.try_get::<Uuid, _>(0)?.0))
+}
+
+async fn upgrade(conn: &mut PgConnection, options: &PostgresOptions) -> Result<(), BackendError> {
+    let failed = |error| backend("migrate", error);
+    let schema = options.schema.as_str();
+    // One process at a time for each schema.
+    let lock = sqlx::query("SELECT pg_advisory_xact_lock($1, hashtext($2))");
+    lock.bind(LOCK_CLASS + 1).bind(schema).execute(&mut *conn).await.map_err(failed)?;
+    let found = check(version(conn, options).await.map_err(failed)?)?;
+    let run = |text: &str| {
+        let text = text.replace("{schema}", schema).replace("{class}", &LOCK_CLASS.to_string());
+        AssertSqlSafe(text).into_sql_str()
+    };
+    if found == 0 {
+        let begin = "CREATE SCHEMA IF NOT EXISTS {schema};
+            CREATE TABLE {schema}.migrations (version bigint PRIMARY KEY, migrated_at timestamptz NOT NULL)";
+        conn.execute(sqlx::raw_sql(run(begin))).await.map_err(failed)?;
+    }
+    for (version, step) in (1_i64..).zip(MIGRATIONS) {
+        if version > found {
+            conn.execute(sqlx::raw_sql(run(step))).await.map_err(failed)?;
+            sqlx::query(run("INSERT INTO {schema}.migrations VALUES ($1, $2)"))
+                .bind(version)
+                .bind(Moment(options.clock.now()))
+                .execute(&mut *conn)
+                .await
+                .map_err(failed)?;
+        }
+    }
+    if found == 0 {
+        let insert = sqlx::query(run("INSERT INTO {schema}.log (id) VALUES ($1)"));
+        insert.bind(Uuid(options.ids.draw())).execute(conn).await.map_err(failed)?;
+    }
+    Ok(())
+}
+
+async fn version(conn: &mut PgConnection, options: &PostgresOptions) -> sqlx::Result<i64> {
+    let table = format!("{}.migrations", options.schema.as_str());
+    let there = sqlx::query("SELECT to_regclass($1) IS NOT NULL").bind(&table);
+    if !there.fetch_one(&mut *conn).await?.try_get::<bool, _>(0)? {
+        return Ok(0);
+    }
+    let newest = AssertSqlSafe(format!("SELECT coalesce(max(version), 0) FROM {table}"));
+    sqlx::query(newest).fetch_one(conn).await?.try_get(0)
+}
+
+fn check(found: i64) -> Result<i64, BackendError> {
+    let known = newest_known();
+    if found > known {
+        let why = NewerSchema { found, known };
+        return Err(BackendError::new(BACKEND, "migrate", Fault::NewerSchema, why));
+    }
+    Ok(found)
+}
+
+fn newest_known() -> i64 {
+    i64::try_from(MIGRATIONS.len()).unwrap_or(i64::MAX)
+}

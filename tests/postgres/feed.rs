@@ -1,0 +1,318 @@
+//! The feed under writers that sleep and roll back, beside readers of the kind that lose events.
+//!
+//! The naive readers are the proof that the test can fail: if none of them loses anything, the writers did not
+//! interleave, and what our reader shows means nothing.
+
+use std::collections::HashMap;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::{Duration, Instant};
+
+use freehold::backend::postgres::PostgresStore;
+use freehold::backend::postgres::sqlx::{
+    self, AssertSqlSafe, Executor, PgPool, Row, postgres::PgPoolOptions,
+};
+use freehold::{EventStore, Filter, Position};
+use uuid::Uuid;
+
+use crate::server::{Schemas, one, pool, url};
+
+const WRITERS: u64 = 64;
+const APPENDS: u64 = 40;
+/// How often a naive reader looks again in the end, a millisecond apart: what it has not seen then, it never sees.
+const EMPTY_LOOKS: usize = 500;
+
+/// A generator of delays and choices, from a seed that is printed.
+struct Chance(u64);
+
+impl Chance {
+    fn below(&mut self, bound: u64) -> u64 {
+        // xorshift64*, by Vigna: more than good enough to sleep by.
+        self.0 ^= self.0 >> 12;
+        self.0 ^= self.0 << 25;
+        self.0 ^= self.0 >> 27;
+        (self.0.wrapping_mul(0x2545_F491_4F6C_DD1D) >> 33) % bound
+    }
+
+    async fn doze(&mut self) {
+        if self.below(2) == 0 {
+            tokio::time::sleep(Duration::from_micros(self.below(8_000))).await;
+        }
+    }
+}
+
+fn seed() -> u64 {
+    let given = std::env::var("FEED_SEED").ok().and_then(|text| text.parse().ok());
+    let seed = given.unwrap_or_else(|| Uuid::now_v7().as_u128() as u64 | 1);
+    println!("FEED_SEED={seed}");
+    seed
+}
+
+/// When each event could be seen, and how long the slowest append took.
+#[derive(Default)]
+struct Written {
+    seen_from: HashMap<u64, Instant>,
+    slowest: Duration,
+}
+
+/// Appends by hand, asleep between lock, sequence, insert and commit; some are rolled back.
+async fn write(pool: PgPool, schema: String, writer: u64, seed: u64) -> Written {
+    let mut chance = Chance(seed ^ writer.wrapping_mul(0x9E37_79B9_7F4A_7C15) | 1);
+    let mut written = Written::default();
+    let sql = |text: &str| AssertSqlSafe(text.replace("{schema}", &schema));
+    for n in 0..APPENDS {
+        let began = Instant::now();
+        let mut tx = pool.begin().await.unwrap();
+        if chance.below(4) == 0 {
+            // The transaction gets its id long before its position.
+            tx.execute(sql("INSERT INTO {schema}.strangers DEFAULT VALUES")).await.unwrap();
+            chance.doze().await;
+        }
+        // What the trigger does, with time between it and the insert.
+        let lock = "SELECT pg_advisory_xact_lock_shared(1718773092, '{schema}.events'::regclass::oid::int4)";
+        tx.execute(sql(lock)).await.unwrap();
+        chance.doze().await;
+        let drawn =
+            sqlx::query(sql("SELECT nextval('{schema}.positions')")).fetch_one(&mut *tx).await;
+        let position: i64 = drawn.unwrap().get(0);
+        chance.doze().await;
+        let insert = "INSERT INTO {schema}.events (position, event_id, category, stream, version, name, data)
+                      VALUES ($1, gen_random_uuid(), 'by_hand', $2, $3, 'Written', '')";
+        let insert =
+            sqlx::query(sql(insert)).bind(position).bind(format!("{writer}-{n}")).bind(1_i64);
+        insert.execute(&mut *tx).await.unwrap();
+        chance.doze().await;
+        if chance.below(7) == 0 {
+            tx.rollback().await.unwrap();
+        } else {
+            tx.commit().await.unwrap();
+            written.seen_from.insert(position as u64, Instant::now());
+        }
+        written.slowest = written.slowest.max(began.elapsed());
+    }
+    written
+}
+
+/// How a naive reader reads. Each has a cursor of two numbers, which not all of them need.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+enum Naive {
+    Position,
+    XminAndPosition,
+    XidThenPosition,
+    SnapshotXmax,
+}
+
+/// Reads as `how` until the writers have ended and nothing more comes. Returns what it saw, in order, and how much of
+/// it before `strangers` ended.
+async fn read_naively(
+    how: Naive,
+    pool: PgPool,
+    schema: String,
+    over: Arc<AtomicBool>,
+    strangers: Arc<AtomicBool>,
+) -> (Vec<u64>, usize) {
+    let own = "xmin::text::bigint";
+    let frontier = "(pg_snapshot_xmin(pg_current_snapshot())::text::bigint & 4294967295)";
+    let rest = match how {
+        Naive::Position | Naive::SnapshotXmax => "position > $2 ORDER BY position".to_owned(),
+        Naive::XminAndPosition => {
+            format!("position > $2 AND {own} < {frontier} ORDER BY position")
+        }
+        Naive::XidThenPosition => {
+            format!("({own}, position) > ($1, $2) AND {own} < {frontier} ORDER BY {own}, position")
+        }
+    };
+    let sql = format!(
+        "SELECT {own}, position, pg_snapshot_xmin(pg_current_snapshot())::text::bigint,
+                pg_snapshot_xmax(pg_current_snapshot())::text::bigint
+         FROM {schema}.events WHERE $1::bigint IS NOT NULL AND {rest} LIMIT 100"
+    );
+    let (mut cursor, mut seen, mut while_strangers) = ((0_i64, 0_i64), Vec::new(), 0);
+    let (mut barrier, mut empty_looks) = (None, 0);
+    loop {
+        // In this order: what is written before they end is seen after it.
+        let last_look = over.load(Ordering::SeqCst);
+        let select = sqlx::query(AssertSqlSafe(sql.clone())).bind(cursor.0).bind(cursor.1);
+        let rows = select.fetch_all(&pool).await.unwrap();
+        let before = seen.len();
+        for row in &rows {
+            let (xid, position): (i64, i64) = (row.get(0), row.get(1));
+            if how == Naive::SnapshotXmax && position != cursor.1 + 1 {
+                let (xmin, xmax): (i64, i64) = (row.get(2), row.get(3));
+                if xmin < *barrier.get_or_insert(xmax) && !last_look {
+                    break;
+                }
+            }
+            barrier = None;
+            cursor = (xid, position);
+            seen.push(position as u64);
+        }
+        if strangers.load(Ordering::SeqCst) {
+            while_strangers = seen.len();
+        }
+        if seen.len() == before {
+            empty_looks += usize::from(last_look);
+            if empty_looks == EMPTY_LOOKS {
+                return (seen, while_strangers);
+            }
+            tokio::time::sleep(Duration::from_millis(1)).await;
+        }
+    }
+}
+
+/// Follows our feed until it has reached `end`, and notes when each event came.
+async fn follow(
+    store: PostgresStore,
+    mut end: tokio::sync::watch::Receiver<u64>,
+) -> Vec<(u64, Instant)> {
+    let (mut after, mut seen) = (Position::START, Vec::new());
+    loop {
+        let page = store.read_all(after, &Filter::all(), 50).await.unwrap();
+        let now = Instant::now();
+        seen.extend(page.events.iter().map(|event| (event.position().get(), now)));
+        after = page.upto;
+        if page.has_more {
+            continue;
+        }
+        if *end.borrow_and_update() <= after.get() {
+            return seen;
+        }
+        tokio::select! {
+            changed = store.changed(after) => changed.unwrap(),
+            _ = end.changed() => {}
+        }
+    }
+}
+
+/// A transaction that has written, somewhere, and stays open.
+async fn stranger(pool: &PgPool, table: &str) -> sqlx::Transaction<'static, sqlx::Postgres> {
+    let create = format!("CREATE TABLE IF NOT EXISTS {table} (id serial)");
+    pool.execute(AssertSqlSafe(create)).await.unwrap();
+    let mut tx = pool.begin().await.unwrap();
+    tx.execute(AssertSqlSafe(format!("INSERT INTO {table} DEFAULT VALUES"))).await.unwrap();
+    tx
+}
+
+/// The server, with another database of its own; dropped by [`drop_neighbour`].
+async fn neighbour(name: &str) -> PgPool {
+    pool(1).await.execute(AssertSqlSafe(format!("CREATE DATABASE {name}"))).await.unwrap();
+    let options: sqlx::postgres::PgConnectOptions = url().parse().unwrap();
+    PgPoolOptions::new().connect_with(options.database(name)).await.unwrap()
+}
+
+async fn drop_neighbour(pool_of_it: PgPool, name: &str) {
+    pool_of_it.close().await;
+    pool(1).await.execute(AssertSqlSafe(format!("DROP DATABASE {name} (FORCE)"))).await.unwrap();
+}
+
+async fn nothing_is_lost(is_warm: bool) {
+    let seed = seed();
+    let schemas = Schemas::new();
+    let store = schemas.store("feed").await;
+    let schema = schemas.name("feed").as_str().to_owned();
+    let shared = pool(WRITERS as u32 + 8).await;
+    shared
+        .execute(AssertSqlSafe(format!("CREATE TABLE {schema}.strangers (id serial)")))
+        .await
+        .unwrap();
+    if is_warm {
+        let _ = freehold::Store::commit(&store, one(1, "first")).await.unwrap();
+    }
+
+    let (over, strangers) = (Arc::new(AtomicBool::new(false)), Arc::new(AtomicBool::new(true)));
+    let (end, ended) = tokio::sync::watch::channel(u64::MAX);
+    let readers =
+        [Naive::Position, Naive::XminAndPosition, Naive::XidThenPosition, Naive::SnapshotXmax].map(
+            |how| {
+                let args =
+                    (shared.clone(), schema.clone(), Arc::clone(&over), Arc::clone(&strangers));
+                (how, tokio::spawn(read_naively(how, args.0, args.1, args.2, args.3)))
+            },
+        );
+    let ours = tokio::spawn(follow(store.clone(), ended));
+
+    // The first half of the writers meets two strangers, in this database and in another.
+    let name = format!("freehold_{}", Uuid::now_v7().simple());
+    let other = neighbour(&name).await;
+    let mut open = vec![
+        stranger(&shared, &format!("{schema}.strangers")).await,
+        stranger(&other, "strangers").await,
+    ];
+    let mut written = Written::default();
+    for half in 0..2 {
+        let writers: Vec<_> = (0..WRITERS)
+            .map(|n| tokio::spawn(write(shared.clone(), schema.clone(), n + half * WRITERS, seed)))
+            .collect();
+        for writer in writers {
+            let one = writer.await.unwrap();
+            written.seen_from.extend(one.seen_from);
+            written.slowest = written.slowest.max(one.slowest);
+        }
+        if half == 0 {
+            // Nobody waits for strangers: all that is written so far is read while they are open.
+            let wanted = written.seen_from.keys().max().copied().unwrap();
+            let all = async {
+                while store.head().await.unwrap().get() < wanted {
+                    store.changed(store.head().await.unwrap()).await.unwrap();
+                }
+            };
+            tokio::time::timeout(Duration::from_secs(60), all).await.expect("held up by strangers");
+            strangers.store(false, Ordering::SeqCst);
+        }
+        for stranger in open.drain(..) {
+            stranger.rollback().await.unwrap();
+        }
+    }
+    over.store(true, Ordering::SeqCst);
+    let truth =
+        sqlx::query(AssertSqlSafe(format!("SELECT position FROM {schema}.events ORDER BY 1")));
+    let truth: Vec<u64> = truth
+        .fetch_all(&shared)
+        .await
+        .unwrap()
+        .iter()
+        .map(|row| row.get::<i64, _>(0) as u64)
+        .collect();
+    end.send_replace(*truth.last().unwrap());
+
+    let seen = ours.await.unwrap();
+    let order: Vec<u64> = seen.iter().map(|(position, _)| *position).collect();
+    assert_eq!(order, truth, "lost, reordered or twice");
+    let lags = seen.iter().filter_map(|(position, at)| {
+        Some(at.saturating_duration_since(*written.seen_from.get(position)?))
+    });
+    let lag = lags.max().unwrap();
+    println!("{} events, lag at most {lag:?}, slowest append {:?}", truth.len(), written.slowest);
+    // A second is for a machine that has other things to do.
+    assert!(lag <= written.slowest + Duration::from_secs(1));
+
+    for (how, reader) in readers {
+        let (seen, while_strangers) = reader.await.unwrap();
+        let lost = truth.len() - seen.iter().collect::<std::collections::HashSet<_>>().len();
+        let is_ordered = seen.is_sorted();
+        println!(
+            "{how:?}: lost {lost}, in order: {is_ordered}, beside strangers: {while_strangers}"
+        );
+        match how {
+            Naive::Position | Naive::XminAndPosition => {
+                assert!(lost > 0, "the test proves nothing")
+            }
+            Naive::XidThenPosition => {
+                assert!(!is_ordered || while_strangers == 0, "the test proves nothing");
+            }
+            Naive::SnapshotXmax => {}
+        }
+    }
+    shared.close().await;
+    drop_neighbour(other, &name).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn nothing_is_lost_among_64_writers_on_a_cold_sequence() {
+    nothing_is_lost(false).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn nothing_is_lost_among_64_writers_on_a_warm_sequence() {
+    nothing_is_lost(true).await;
+}

@@ -1,0 +1,17 @@
+//! The store in PostgreSQL, against a real server: `scripts/test` starts one, or set `DATABASE_URL`.
+//!
+//! Every test has a schema of its own, which is dropped at its end.
+
+#![allow(
+    clippy::expect_used,
+    clippy::indexing_slicing,
+    clippy::print_stdout,
+    clippy::unwrap_used,
+    reason = "a test may panic: that is how it says no"
+)]
+
+mod commit_in;
+mod conformance;
+mod errors;
+mod feed;
+mod server;

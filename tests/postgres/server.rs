@@ -1,0 +1,86 @@
+//! The server, and schemas on it that go away.
+
+use std::sync::Mutex;
+
+use freehold::backend::postgres::sqlx::postgres::PgPoolOptions;
+use freehold::backend::postgres::sqlx::{AssertSqlSafe, PgPool, query};
+use freehold::backend::postgres::{PostgresOptions, PostgresStore, SchemaName};
+use freehold::{Commit, EventId, EventName, ExpectedVersion, NewEvent, StreamId};
+use uuid::Uuid;
+
+/// Where the server is.
+///
+/// # Panics
+/// If nobody says so: a test that needs it must not pass without it.
+pub(crate) fn url() -> String {
+    std::env::var("DATABASE_URL").expect(
+        "these tests need PostgreSQL: run scripts/test, or set DATABASE_URL to a database of a role that may create schemas",
+    )
+}
+
+/// Schemas of one test.
+pub(crate) struct Schemas {
+    prefix: String,
+    made: Mutex<Vec<String>>,
+}
+
+impl Schemas {
+    pub(crate) fn new() -> Self {
+        let prefix = format!("t{:012x}", Uuid::now_v7().as_u128() & 0xffff_ffff_ffff);
+        Self { prefix, made: Mutex::default() }
+    }
+
+    pub(crate) fn name(&self, log: &str) -> SchemaName {
+        let name = format!("{}_{log}", self.prefix);
+        let mut made = self.made.lock().unwrap();
+        if !made.contains(&name) {
+            made.push(name.clone());
+        }
+        SchemaName::new(&name).unwrap()
+    }
+
+    pub(crate) fn options(&self, log: &str) -> PostgresOptions {
+        PostgresOptions { schema: self.name(log), ..PostgresOptions::default() }
+    }
+
+    pub(crate) async fn store(&self, log: &str) -> PostgresStore {
+        PostgresStore::open_with(pool(10).await, self.options(log)).await.unwrap()
+    }
+}
+
+impl Drop for Schemas {
+    fn drop(&mut self) {
+        let made = std::mem::take(&mut *self.made.lock().unwrap());
+        // The test's own runtime may be in the middle of something.
+        let dropped = std::thread::spawn(move || {
+            let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
+            runtime.unwrap().block_on(async {
+                let pool = pool(1).await;
+                for name in made {
+                    let drop = AssertSqlSafe(format!("DROP SCHEMA IF EXISTS {name} CASCADE"));
+                    query(drop).execute(&pool).await.unwrap();
+                }
+            });
+        });
+        let dropped = dropped.join();
+        assert!(std::thread::panicking() || dropped.is_ok());
+    }
+}
+
+pub(crate) async fn pool(connections_max: u32) -> PgPool {
+    PgPoolOptions::new().max_connections(connections_max).connect(&url()).await.unwrap()
+}
+
+pub(crate) fn stream(id: &str) -> StreamId {
+    StreamId::new("account", id).unwrap()
+}
+
+pub(crate) fn event(n: u128) -> NewEvent {
+    let id = EventId::new(Uuid::from_u128(n));
+    NewEvent::new(id, EventName::from_static("Opened").unwrap(), format!(r#"{{"n":{n}}}"#))
+}
+
+/// One event for one stream, whatever its version.
+pub(crate) fn one(n: u128, to: &str) -> Commit {
+    Commit::new().append(&stream(to), ExpectedVersion::Any, [event(n)])
+}
