@@ -3,9 +3,12 @@
 //! Every test has a schema of its own, which is dropped at its end.
 
 #![allow(
+    clippy::cast_possible_truncation,
+    clippy::cast_sign_loss,
     clippy::expect_used,
     clippy::indexing_slicing,
     clippy::print_stdout,
+    clippy::similar_names,
     clippy::unwrap_used,
     reason = "a test may panic: that is how it says no"
 )]

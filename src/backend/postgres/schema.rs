@@ -127,12 +127,19 @@ async fn upgrade(conn: &mut PgConnection, options: &PostgresOptions) -> Result<(
 }
 
 async fn version(conn: &mut PgConnection, options: &PostgresOptions) -> sqlx::Result<i64> {
-    let table = format!("{}.migrations", options.schema.as_str());
-    let there = sqlx::query("SELECT to_regclass($1) IS NOT NULL").bind(&table);
+    let schema = options.schema.as_str();
+    // From the table, and not by `to_regclass`: that asks a cache, which after a wait for an advisory lock may not
+    // have heard yet of what the one who held it has made.
+    let there = sqlx::query(
+        "SELECT EXISTS (SELECT FROM pg_catalog.pg_tables
+                        WHERE schemaname = $1 AND tablename = 'migrations')",
+    )
+    .bind(schema);
     if !there.fetch_one(&mut *conn).await?.try_get::<bool, _>(0)? {
         return Ok(0);
     }
-    let newest = AssertSqlSafe(format!("SELECT coalesce(max(version), 0) FROM {table}"));
+    let newest = format!("SELECT coalesce(max(version), 0) FROM {schema}.migrations");
+    let newest = AssertSqlSafe(newest);
     sqlx::query(newest).fetch_one(conn).await?.try_get(0)
 }
 

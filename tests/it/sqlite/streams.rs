@@ -74,7 +74,7 @@ async fn a_commit_that_is_taken_back_leaves_no_trace_and_no_gap() {
         .append(&stream("long"), ExpectedVersion::Any, (5_001..5_100).map(event))
         .append(&stream("new"), ExpectedVersion::Any, [event(6_001), event(200)]);
     // A neighbour in the same transaction, before and after it.
-    let (before, refused, after) = tokio::join!(
+    let (left, refused, right) = tokio::join!(
         store.commit(one(7_001, "a")),
         store.commit(reused),
         store.commit(one(7_002, "b"))
@@ -83,7 +83,7 @@ async fn a_commit_that_is_taken_back_leaves_no_trace_and_no_gap() {
         matches!(refused, Err(CommitError::IdReused(reused)) if reused == id(200)),
         "{refused:?}"
     );
-    let positions = [before, after].map(|done| done.unwrap().positions().unwrap().end().get());
+    let positions = [left, right].map(|done| done.unwrap().positions().unwrap().end().get());
     assert_eq!(positions, [head.get() + 1, head.get() + 2]);
     let undo = "DELETE FROM freehold_streams WHERE stream IN ('a', 'b');
                 DELETE FROM freehold_events WHERE stream IN ('a', 'b')";
