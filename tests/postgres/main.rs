@@ -17,4 +17,6 @@ mod commit_in;
 mod conformance;
 mod errors;
 mod feed;
+mod lost;
+mod proxy;
 mod server;
