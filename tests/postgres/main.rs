@@ -13,10 +13,13 @@
     reason = "a test may panic: that is how it says no"
 )]
 
+mod cluster;
 mod commit_in;
 mod conformance;
 mod errors;
 mod feed;
+mod killed;
 mod lost;
 mod proxy;
 mod server;
+mod wake;

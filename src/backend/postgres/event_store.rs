@@ -53,6 +53,7 @@ impl EventStore for PostgresStore {
     }
 
     async fn changed(&self, after: Position) -> Result<(), BackendError> {
+        self.shared.listen();
         let mut heads = self.shared.heads.subscribe();
         let mut wait = POLL_INTERVAL_MIN;
         loop {

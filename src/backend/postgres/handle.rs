@@ -1,7 +1,7 @@
 //! The store's handle: opening a log, and writing in the user's own transaction.
 
 use std::fmt;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
 use sqlx::Executor;
@@ -15,6 +15,7 @@ use super::group::{Committer, Job, start};
 use super::options::PostgresOptions;
 use super::schema::{self, Sql};
 use super::staged::Staged;
+use super::wake;
 use crate::ports::{BackendError, CommitError, Fault, telemetry};
 use crate::types::{Commit, Committed, Parts, Position};
 
@@ -54,6 +55,8 @@ pub(super) struct Shared {
     /// The newest position that this store has made; touched to make waiters look again.
     pub(super) heads: Arc<watch::Sender<Position>>,
     pub(super) poll_interval: Duration,
+    /// Where others tell of their commits, until somebody listens.
+    unheard: Mutex<Option<Arc<str>>>,
     queue: mpsc::Sender<Job>,
 }
 
@@ -97,8 +100,21 @@ impl PostgresStore {
             retries_max: options.retries_max,
         };
         let queue = start(committer, &options);
-        let poll_interval = options.poll_interval.max(Duration::from_millis(1));
-        let shared = Shared { pool, log, feed: Feed::default(), heads, poll_interval, queue };
+        let channel = options.notify_interval.map(|interval| {
+            let channel = wake::channel(&options);
+            let (pool, heads) = (pool.clone(), heads.subscribe());
+            tokio::spawn(wake::tell(pool, Arc::clone(&channel), interval, heads));
+            channel
+        });
+        let shared = Shared {
+            pool,
+            log,
+            feed: Feed::default(),
+            heads,
+            poll_interval: options.poll_interval.max(Duration::from_millis(1)),
+            unheard: Mutex::new(channel),
+            queue,
+        };
         Ok(Self { shared: Arc::new(shared) })
     }
 
@@ -196,6 +212,17 @@ impl PostgresStore {
         let answer = answer.await.map_err(|_| CommitError::Unknown(closed("commit")))?;
         telemetry::committed(BACKEND, began.elapsed());
         answer
+    }
+}
+
+impl Shared {
+    /// From the first time that somebody waits, this store hears of others' commits.
+    pub(super) fn listen(&self) {
+        let channel = self.unheard.lock().unwrap_or_else(PoisonError::into_inner).take();
+        if let Some(channel) = channel {
+            let (pool, heads) = (self.pool.clone(), Arc::clone(&self.heads));
+            tokio::spawn(wake::listen(pool, channel, heads));
+        }
     }
 }
 

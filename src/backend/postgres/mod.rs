@@ -8,6 +8,9 @@
 //! far as positions follow each other, and beyond a gap when those are gone who could fill it. It knows them by an
 //! advisory lock that every writer holds, and by nothing else: no clock, no transaction id, nobody else's transaction.
 //!
+//! Readers of the same process are woken after a commit, those of others by a notification that they do not depend
+//! on (`wake`).
+//!
 //! A service with tables of its own writes them and its events in one transaction with
 //! [`PostgresStore::commit_in`].
 //!
@@ -26,6 +29,7 @@ mod schema;
 mod staged;
 mod store;
 mod value;
+mod wake;
 
 pub use error::{NewerSchema, OtherLog, Standby};
 pub use handle::PostgresStore;

@@ -39,6 +39,9 @@ pub struct PostgresOptions {
     /// The longest time between two looks of [`changed`](crate::EventStore::changed) for the commits of other
     /// processes; it begins with shorter ones. Under a millisecond counts as one. 100 milliseconds by default.
     pub poll_interval: Duration,
+    /// The shortest time between two notifications of other processes; commits in between share the next. `None`
+    /// sends and hears none: then others look by themselves only. 20 milliseconds by default.
+    pub notify_interval: Option<Duration>,
     /// Tells `recorded_at`.
     pub clock: Arc<dyn Clock>,
     /// Draws the identity of a new log.
@@ -55,6 +58,7 @@ impl Default for PostgresOptions {
             queue_commits_max: 1_024,
             retries_max: 8,
             poll_interval: Duration::from_millis(100),
+            notify_interval: Some(Duration::from_millis(20)),
             clock: Arc::new(SystemClock),
             ids: Arc::new(SystemIds),
         }

@@ -74,15 +74,12 @@ async fn a_commit_that_is_taken_back_leaves_no_trace_and_no_gap() {
         .append(&stream("long"), ExpectedVersion::Any, (5_001..5_100).map(event))
         .append(&stream("new"), ExpectedVersion::Any, [event(6_001), event(200)]);
     // A neighbour in the same transaction, before and after it.
-    let (left, refused, right) = tokio::join!(
+    let (left, answer, right) = tokio::join!(
         store.commit(one(7_001, "a")),
         store.commit(reused),
         store.commit(one(7_002, "b"))
     );
-    assert!(
-        matches!(refused, Err(CommitError::IdReused(reused)) if reused == id(200)),
-        "{refused:?}"
-    );
+    assert!(matches!(answer, Err(CommitError::IdReused(taken)) if taken == id(200)), "{answer:?}");
     let positions = [left, right].map(|done| done.unwrap().positions().unwrap().end().get());
     assert_eq!(positions, [head.get() + 1, head.get() + 2]);
     let undo = "DELETE FROM freehold_streams WHERE stream IN ('a', 'b');

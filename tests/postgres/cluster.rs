@@ -1,0 +1,122 @@
+//! A server of the test's own, to be killed.
+
+use std::net::TcpListener;
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, Stdio};
+
+use freehold::backend::postgres::sqlx::PgPool;
+use freehold::backend::postgres::sqlx::postgres::PgPoolOptions;
+use tempfile::TempDir;
+
+pub(crate) struct Cluster {
+    folder: TempDir,
+    programs: PathBuf,
+    port: u16,
+    postmaster: Option<Child>,
+}
+
+impl Cluster {
+    /// A new cluster, of the version whose programs `FREEHOLD_POSTGRES_PROGRAMS` names, or else of the newest that the
+    /// system has.
+    pub(crate) fn start() -> Self {
+        let programs = std::env::var_os("FREEHOLD_POSTGRES_PROGRAMS")
+            .map(PathBuf::from)
+            .or_else(newest_programs)
+            .expect("this test needs the programs of PostgreSQL: run scripts/test");
+        let folder = tempfile::tempdir().unwrap();
+        if is_root() {
+            run(Command::new("chown").arg("postgres").arg(folder.path()));
+        }
+        let port = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
+        let mut cluster = Self { folder, programs, port, postmaster: None };
+        let data = cluster.data();
+        run(cluster
+            .program("initdb")
+            .args(["-A", "trust", "-U", "postgres", "--encoding", "UTF8", "-D"])
+            .arg(data));
+        cluster.start_again();
+        cluster
+    }
+
+    /// Starts the server, which recovers what was committed.
+    pub(crate) fn start_again(&mut self) {
+        let mut postgres = self.program("postgres");
+        postgres
+            .arg("-D")
+            .arg(self.data())
+            .args(["-p", &self.port.to_string(), "-c", "listen_addresses=127.0.0.1"])
+            .args(["-c", "restart_after_crash=off", "-c"])
+            .arg(format!("unix_socket_directories={}", self.folder.path().display()))
+            .stderr(Stdio::null());
+        self.postmaster = Some(postgres.spawn().unwrap());
+    }
+
+    /// `kill -9`, of the postmaster and all that it has started.
+    pub(crate) fn kill(&mut self) {
+        let mut postmaster = self.postmaster.take().unwrap();
+        // `setpriv` becomes the postmaster: they are one process.
+        let pid = postmaster.id();
+        let children = std::fs::read_to_string(format!("/proc/{pid}/task/{pid}/children")).unwrap();
+        let all = std::iter::once(pid.to_string())
+            .chain(children.split_whitespace().map(str::to_owned))
+            .collect::<Vec<_>>();
+        // A child may have ended by itself in between.
+        let _ = Command::new("kill").arg("-9").args(&all).stderr(Stdio::null()).status().unwrap();
+        let _ = postmaster.wait().unwrap();
+    }
+
+    /// A pool that waits for the server to come back.
+    pub(crate) fn pool(&self) -> PgPool {
+        let url = format!("postgres://postgres@127.0.0.1:{}/postgres", self.port);
+        let patience = std::time::Duration::from_secs(60);
+        PgPoolOptions::new()
+            .max_connections(6)
+            .acquire_timeout(patience)
+            .connect_lazy(&url)
+            .unwrap()
+    }
+
+    fn data(&self) -> PathBuf {
+        self.folder.path().join("data")
+    }
+
+    /// PostgreSQL refuses to run as root.
+    fn program(&self, name: &str) -> Command {
+        let program = self.programs.join(name);
+        let mut command = if is_root() {
+            let mut command = Command::new("setpriv");
+            command.args(["--reuid", "postgres", "--regid", "postgres", "--clear-groups"]);
+            command.arg(program);
+            command
+        } else {
+            Command::new(program)
+        };
+        command.current_dir(self.folder.path()).stdout(Stdio::null());
+        command
+    }
+}
+
+impl Drop for Cluster {
+    fn drop(&mut self) {
+        if self.postmaster.is_some() {
+            self.kill();
+        }
+    }
+}
+
+fn newest_programs() -> Option<PathBuf> {
+    let version = |path: &Path| path.file_name()?.to_str()?.parse::<u32>().ok();
+    let versions = std::fs::read_dir("/usr/lib/postgresql").ok()?.flatten();
+    let newest = versions.map(|entry| entry.path()).max_by_key(|path| version(path))?;
+    Some(newest.join("bin"))
+}
+
+fn is_root() -> bool {
+    let id = Command::new("id").arg("-u").output().unwrap();
+    id.stdout == b"0\n"
+}
+
+fn run(command: &mut Command) {
+    let output = command.output().unwrap();
+    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+}
