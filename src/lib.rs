@@ -12,8 +12,16 @@
 //! - [`Repository`] runs commands on one stream, [`UnitOfWork`] on several; the module [`aggregate`] has a
 //!   complete example.
 //! - [`backend::memory::MemoryStore`] keeps everything in memory,
-#![cfg_attr(feature = "sqlite", doc = "  [`backend::sqlite::SqliteStore`] in a file.")]
-#![cfg_attr(not(feature = "sqlite"), doc = "  `backend::sqlite::SqliteStore` in a file.")]
+#![cfg_attr(feature = "sqlite", doc = "  [`backend::sqlite::SqliteStore`] in a file,")]
+#![cfg_attr(not(feature = "sqlite"), doc = "  `backend::sqlite::SqliteStore` in a file,")]
+#![cfg_attr(
+    feature = "postgres",
+    doc = "  [`backend::postgres::PostgresStore`] in a schema of your database."
+)]
+#![cfg_attr(
+    not(feature = "postgres"),
+    doc = "  `backend::postgres::PostgresStore` in a schema of your database."
+)]
 //! - [`Store`] and [`EventStore`] are what a backend implements, and where the guarantees are written down.
 //!
 //! # Features
@@ -22,6 +30,7 @@
 //! |---|---|
 //! | *(none)* | the core and the store in memory |
 //! | `sqlite` | `backend::sqlite`: a durable store in one file, bundled, no server |
+//! | `postgres` | `backend::postgres`: a durable store in a schema of your PostgreSQL, over your `sqlx` pool |
 //! | `testkit` | `testkit`: scenarios, the conformance suite, strategies, faults; for dev-dependencies |
 //! | `metrics` | counters and histograms through the `metrics` facade |
 //!
@@ -52,6 +61,9 @@ mod guides {
     struct Events;
     #[doc = include_str!("../docs/sqlite.md")]
     struct Sqlite;
+    #[cfg(feature = "postgres")]
+    #[doc = include_str!("../docs/postgres.md")]
+    struct Postgres;
     #[doc = include_str!("../docs/recipes/unique.md")]
     struct Unique;
 }

@@ -92,6 +92,16 @@ async fn a_role_without_rights_is_denied_and_writes_nothing() {
     assert_eq!(reader.version(&stream("a")).await.unwrap(), StreamVersion::NONE);
     let _ = store.commit(one(1, "a")).await.unwrap();
     assert_eq!(reader.head().await.unwrap().get(), 1);
+
+    // With what the guide says that it needs, it may write.
+    let grant = format!(
+        "GRANT INSERT ON {schema}.events, {schema}.inbox TO {role};
+         GRANT INSERT, UPDATE ON {schema}.streams TO {role};
+         GRANT USAGE ON SEQUENCE {schema}.positions TO {role}",
+        role = role.0
+    );
+    pool(1).await.execute(sqlx::raw_sql(AssertSqlSafe(grant))).await.unwrap();
+    let _ = reader.commit(one(2, "a")).await.unwrap();
     drop(reader);
     role.drop_it().await;
 }

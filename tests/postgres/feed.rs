@@ -205,77 +205,114 @@ async fn drop_neighbour(pool_of_it: PgPool, name: &str) {
     pool(1).await.execute(AssertSqlSafe(format!("DROP DATABASE {name} (FORCE)"))).await.unwrap();
 }
 
-async fn nothing_is_lost(is_warm: bool) {
-    let seed = seed();
-    let schemas = Schemas::new();
-    let store = schemas.store("feed").await;
-    let schema = schemas.name("feed").as_str().to_owned();
-    let shared = pool(WRITERS as u32 + 8).await;
-    shared
-        .execute(AssertSqlSafe(format!("CREATE TABLE {schema}.strangers (id serial)")))
-        .await
-        .unwrap();
-    if is_warm {
-        let _ = freehold::Store::commit(&store, one(1, "first")).await.unwrap();
+/// What all who take part share.
+struct Scene {
+    schemas: Schemas,
+    store: PostgresStore,
+    pool: PgPool,
+    seed: u64,
+    over: Arc<AtomicBool>,
+    strangers: Arc<AtomicBool>,
+}
+
+type NaiveReader = (Naive, tokio::task::JoinHandle<(Vec<u64>, usize)>);
+
+impl Scene {
+    async fn new(is_warm: bool) -> Self {
+        let schemas = Schemas::new();
+        let store = schemas.store("feed").await;
+        let pool = pool(WRITERS as u32 + 8).await;
+        if is_warm {
+            let _ = freehold::Store::commit(&store, one(1, "first")).await.unwrap();
+        }
+        let (over, strangers) = (Arc::default(), Arc::new(AtomicBool::new(true)));
+        let scene = Self { schemas, store, pool, seed: seed(), over, strangers };
+        let table = format!("CREATE TABLE {}.strangers (id serial)", scene.schema());
+        scene.pool.execute(AssertSqlSafe(table)).await.unwrap();
+        scene
     }
 
-    let (over, strangers) = (Arc::new(AtomicBool::new(false)), Arc::new(AtomicBool::new(true)));
-    let (end, ended) = tokio::sync::watch::channel(u64::MAX);
-    let readers =
+    fn schema(&self) -> String {
+        self.schemas.name("feed").as_str().to_owned()
+    }
+
+    fn naive_readers(&self) -> [NaiveReader; 4] {
         [Naive::Position, Naive::XminAndPosition, Naive::XidThenPosition, Naive::SnapshotXmax].map(
             |how| {
-                let args =
-                    (shared.clone(), schema.clone(), Arc::clone(&over), Arc::clone(&strangers));
-                (how, tokio::spawn(read_naively(how, args.0, args.1, args.2, args.3)))
+                let (over, strangers) = (Arc::clone(&self.over), Arc::clone(&self.strangers));
+                let reader = read_naively(how, self.pool.clone(), self.schema(), over, strangers);
+                (how, tokio::spawn(reader))
             },
-        );
-    let ours = tokio::spawn(follow(store.clone(), ended));
+        )
+    }
 
-    // The first half of the writers meets two strangers, in this database and in another.
-    let name = format!("freehold_{}", Uuid::now_v7().simple());
-    let other = neighbour(&name).await;
-    let mut open = vec![
-        stranger(&shared, &format!("{schema}.strangers")).await,
-        stranger(&other, "strangers").await,
-    ];
-    let mut written = Written::default();
-    for half in 0..2 {
-        let writers: Vec<_> = (0..WRITERS)
-            .map(|n| tokio::spawn(write(shared.clone(), schema.clone(), n + half * WRITERS, seed)))
-            .collect();
+    /// Lets all writers write.
+    async fn write(&self, round: u64, written: &mut Written) {
+        let write = |n| write(self.pool.clone(), self.schema(), n + round * WRITERS, self.seed);
+        let writers: Vec<_> = (0..WRITERS).map(|n| tokio::spawn(write(n))).collect();
         for writer in writers {
             let one = writer.await.unwrap();
             written.seen_from.extend(one.seen_from);
             written.slowest = written.slowest.max(one.slowest);
         }
-        if half == 0 {
-            // Nobody waits for strangers: all that is written so far is read while they are open.
-            let wanted = written.seen_from.keys().max().copied().unwrap();
-            let all = async {
-                while store.head().await.unwrap().get() < wanted {
-                    store.changed(store.head().await.unwrap()).await.unwrap();
-                }
-            };
-            tokio::time::timeout(Duration::from_secs(60), all).await.expect("held up by strangers");
-            strangers.store(false, Ordering::SeqCst);
-        }
-        for stranger in open.drain(..) {
-            stranger.rollback().await.unwrap();
-        }
     }
-    over.store(true, Ordering::SeqCst);
-    let truth =
-        sqlx::query(AssertSqlSafe(format!("SELECT position FROM {schema}.events ORDER BY 1")));
-    let truth: Vec<u64> = truth
-        .fetch_all(&shared)
-        .await
-        .unwrap()
-        .iter()
-        .map(|row| row.get::<i64, _>(0) as u64)
-        .collect();
-    end.send_replace(*truth.last().unwrap());
 
-    let seen = ours.await.unwrap();
+    /// Waits until our feed has reached all that is written so far.
+    async fn reach(&self, written: &Written) {
+        let wanted = written.seen_from.keys().max().copied().unwrap();
+        let all = async {
+            loop {
+                let head = self.store.head().await.unwrap();
+                if head.get() >= wanted {
+                    return;
+                }
+                self.store.changed(head).await.unwrap();
+            }
+        };
+        tokio::time::timeout(Duration::from_secs(60), all).await.expect("held up by strangers");
+    }
+
+    /// All positions, in order.
+    async fn truth(&self) -> Vec<u64> {
+        let select = format!("SELECT position FROM {}.events ORDER BY 1", self.schema());
+        let rows = sqlx::query(AssertSqlSafe(select)).fetch_all(&self.pool).await.unwrap();
+        rows.iter().map(|row| row.get::<i64, _>(0) as u64).collect()
+    }
+}
+
+async fn nothing_is_lost(is_warm: bool) {
+    let scene = Scene::new(is_warm).await;
+    let naive = scene.naive_readers();
+    let (end, ended) = tokio::sync::watch::channel(u64::MAX);
+    let ours = tokio::spawn(follow(scene.store.clone(), ended));
+
+    // The first round meets two strangers, in this database and in another. Nobody waits for them.
+    let name = format!("freehold_{}", Uuid::now_v7().simple());
+    let other = neighbour(&name).await;
+    let table = format!("{}.strangers", scene.schema());
+    let open = [stranger(&scene.pool, &table).await, stranger(&other, "strangers").await];
+    let mut written = Written::default();
+    scene.write(0, &mut written).await;
+    scene.reach(&written).await;
+    scene.strangers.store(false, Ordering::SeqCst);
+    for stranger in open {
+        stranger.rollback().await.unwrap();
+    }
+    scene.write(1, &mut written).await;
+    scene.over.store(true, Ordering::SeqCst);
+
+    let truth = scene.truth().await;
+    end.send_replace(*truth.last().unwrap());
+    judge_ours(&ours.await.unwrap(), &truth, &written);
+    for (how, reader) in naive {
+        let (seen, while_strangers) = reader.await.unwrap();
+        judge_naive(how, &seen, while_strangers, &truth);
+    }
+    scene.pool.close().await;
+    drop_neighbour(other, &name).await;
+}
+
+fn judge_ours(seen: &[(u64, Instant)], truth: &[u64], written: &Written) {
     let order: Vec<u64> = seen.iter().map(|(position, _)| *position).collect();
     assert_eq!(order, truth, "lost, reordered or twice");
     let lags = seen.iter().filter_map(|(position, at)| {
@@ -285,26 +322,19 @@ async fn nothing_is_lost(is_warm: bool) {
     println!("{} events, lag at most {lag:?}, slowest append {:?}", truth.len(), written.slowest);
     // A second is for a machine that has other things to do.
     assert!(lag <= written.slowest + Duration::from_secs(1));
+}
 
-    for (how, reader) in readers {
-        let (seen, while_strangers) = reader.await.unwrap();
-        let lost = truth.len() - seen.iter().collect::<std::collections::HashSet<_>>().len();
-        let is_ordered = seen.is_sorted();
-        println!(
-            "{how:?}: lost {lost}, in order: {is_ordered}, beside strangers: {while_strangers}"
-        );
-        match how {
-            Naive::Position | Naive::XminAndPosition => {
-                assert!(lost > 0, "the test proves nothing")
-            }
-            Naive::XidThenPosition => {
-                assert!(!is_ordered || while_strangers == 0, "the test proves nothing");
-            }
-            Naive::SnapshotXmax => {}
+fn judge_naive(how: Naive, seen: &[u64], while_strangers: usize, truth: &[u64]) {
+    let lost = truth.len() - seen.iter().collect::<std::collections::HashSet<_>>().len();
+    let is_ordered = seen.is_sorted();
+    println!("{how:?}: lost {lost}, in order: {is_ordered}, beside strangers: {while_strangers}");
+    match how {
+        Naive::Position | Naive::XminAndPosition => assert!(lost > 0, "the test proves nothing"),
+        Naive::XidThenPosition => {
+            assert!(!is_ordered || while_strangers == 0, "the test proves nothing");
         }
+        Naive::SnapshotXmax => {}
     }
-    shared.close().await;
-    drop_neighbour(other, &name).await;
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

@@ -5,6 +5,7 @@
 //! gap misses nothing. And every writer holds a lock from before it draws until it can be seen: when those who held it
 //! after `n` was drawn are gone, what is missing up to `n` was rolled back.
 
+use std::collections::VecDeque;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use sqlx::Row;
@@ -16,6 +17,8 @@ use crate::types::Position;
 
 /// How many positions are looked at in search of a gap.
 const RUN_POSITIONS_MAX: i64 = 1_000;
+/// How many positions are waited for at a time, each with the writers that were there when it was drawn.
+const EPOCHS_MAX: usize = 64;
 
 /// What is known of the end of the feed. It only ever moves forward.
 #[derive(Debug, Default)]
@@ -25,8 +28,15 @@ pub(super) struct Feed(Mutex<State>);
 struct State {
     /// Nothing can appear up to here.
     settled: u64,
-    /// Nothing can appear up to this position when these transactions have ended.
-    pending: Option<(u64, Vec<String>)>,
+    /// What else will be settled, each as soon as some transactions have ended; by position.
+    epochs: VecDeque<Epoch>,
+}
+
+/// Nothing can appear up to `drawn` when `holders` have ended.
+#[derive(Debug)]
+struct Epoch {
+    drawn: u64,
+    holders: Vec<String>,
 }
 
 impl Feed {
@@ -64,19 +74,23 @@ impl Feed {
     /// Takes note of how far positions were drawn, and of who held the lock after that.
     fn take_note(&self, drawn: u64, holders: Vec<String>) -> u64 {
         let mut state = self.state();
-        if let Some((upto, waited_for)) = &state.pending
-            && !waited_for.iter().any(|holder| holders.contains(holder))
-        {
-            state.settled = state.settled.max(*upto);
-            state.pending = None;
+        let State { settled, epochs } = &mut *state;
+        for epoch in epochs.iter_mut() {
+            epoch.holders.retain(|holder| holders.contains(holder));
+            if epoch.holders.is_empty() {
+                *settled = (*settled).max(epoch.drawn);
+            }
         }
         if holders.is_empty() {
-            state.settled = state.settled.max(drawn);
-            state.pending = None;
-        } else if state.pending.is_none() && drawn > state.settled {
-            state.pending = Some((drawn, holders));
+            *settled = (*settled).max(drawn);
         }
-        state.settled
+        epochs.retain(|epoch| epoch.drawn > *settled);
+        // An epoch for each look: whoever begins to write later holds none of the earlier ones up.
+        let newest = epochs.back().map_or(*settled, |epoch| epoch.drawn);
+        if drawn > newest && epochs.len() < EPOCHS_MAX {
+            epochs.push_back(Epoch { drawn, holders });
+        }
+        *settled
     }
 
     fn settle(&self, upto: u64) -> u64 {
@@ -105,7 +119,7 @@ mod tests {
         assert_eq!(note(&feed, 5, &["3/7", "4/9"]), 0);
         assert_eq!(note(&feed, 8, &["4/9", "5/1"]), 0, "one of them is still there");
         assert_eq!(note(&feed, 9, &["5/1", "3/8"]), 5, "others do not matter");
-        assert_eq!(note(&feed, 9, &["5/1"]), 5);
+        assert_eq!(note(&feed, 9, &["3/8", "6/2"]), 8, "nor do those who came later");
         assert_eq!(note(&feed, 9, &[]), 9);
         assert_eq!(note(&feed, 4, &[]), 9, "it never goes back");
     }
