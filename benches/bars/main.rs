@@ -23,6 +23,7 @@ mod entry;
 mod harness;
 mod hot_stream;
 mod memory_append;
+mod postgres_append;
 mod sqlite_append;
 mod sqlite_read;
 mod year;
@@ -37,11 +38,12 @@ fn main() -> ExitCode {
         std::env::args().skip(1).filter(|word| !word.starts_with('-')).collect();
     let wanted =
         |name: &str| words.is_empty() || words.iter().any(|word| name.contains(word.as_str()));
-    let bars: [Named; 5] = [
+    let bars: [Named; 6] = [
         ("memory_append", memory_append::run),
         ("sqlite_append", sqlite_append::run),
         ("sqlite_read", sqlite_read::run),
         ("hot_stream", hot_stream::run),
+        ("postgres_append", postgres_append::run),
         ("year", year::run),
     ];
     let mut held = true;

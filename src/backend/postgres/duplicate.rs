@@ -9,31 +9,35 @@ use sqlx::Row;
 use sqlx::postgres::PgConnection;
 
 use super::append::Log;
-use super::error::backend;
 use super::row;
 use super::value::Uuid;
-use crate::ports::CommitError;
 use crate::types::{Committed, EventId, InboxKey, Parts, RecordedEvent, Token};
 
+/// What is recorded of a commit.
+#[derive(Debug)]
+pub(super) enum Recorded {
+    /// Nothing.
+    Nothing,
+    /// All of it: this is the answer that it was given.
+    All(Committed),
+    /// This event, but as something else, or without its neighbours, or without the message.
+    Otherwise(EventId),
+}
+
 impl Log {
-    /// The answer to this commit from when it happened; `None` if nothing of it is recorded.
-    ///
-    /// # Errors
-    /// [`CommitError::IdReused`] if some of its events are recorded, or as something else, or if it handles a
-    /// message that the commit which recorded them did not.
-    pub(super) async fn repetition(
+    /// What is recorded of a commit that was refused.
+    pub(super) async fn recorded_of(
         &self,
         conn: &mut PgConnection,
         parts: &Parts,
-    ) -> Result<Option<Committed>, CommitError> {
-        let failed = |error| CommitError::Backend(backend("commit", error));
+    ) -> sqlx::Result<Recorded> {
         if let Some(key) = &parts.inbox
-            && let Some(first) = self.handled(conn, key).await.map_err(failed)?
+            && let Some(first) = self.handled(conn, key).await?
         {
-            return Ok(Some(first.as_duplicate()));
+            return Ok(Recorded::All(first.as_duplicate()));
         }
         let ids: Vec<EventId> = parts.events().map(|(_, event)| event.id()).collect();
-        let found = self.recorded(conn, &ids).await.map_err(failed)?;
+        let found = self.recorded(conn, &ids).await?;
         let (mut first_found, mut missing) = (None, parts.inbox.is_some());
         for (stream, event) in parts.events() {
             match found.get(&event.id()) {
@@ -41,14 +45,14 @@ impl Log {
                 Some(recorded) if recorded.stream() == stream && recorded.records(event) => {
                     first_found = first_found.or(Some(event.id()));
                 }
-                Some(_) => return Err(CommitError::IdReused(event.id())),
+                Some(_) => return Ok(Recorded::Otherwise(event.id())),
             }
         }
-        match first_found {
-            None => Ok(None),
-            Some(id) if missing => Err(CommitError::IdReused(id)),
-            Some(_) => Ok(self.answer(parts, &found)),
-        }
+        Ok(match first_found {
+            None => Recorded::Nothing,
+            Some(id) if missing => Recorded::Otherwise(id),
+            Some(id) => self.answer(parts, &found).map_or(Recorded::Otherwise(id), Recorded::All),
+        })
     }
 
     /// The answer to the commit that handled this message; `None` if none has.

@@ -10,10 +10,11 @@ use tokio::sync::{Semaphore, mpsc, oneshot, watch};
 use tokio::time::sleep;
 
 use super::append::{Log, Verdict};
+use super::duplicate::Recorded;
 use super::error::{BACKEND, Fate, backend, fate_of};
 use super::options::PostgresOptions;
 use crate::ports::{BackendError, CommitError, telemetry};
-use crate::types::{Committed, Parts, Position, StreamId};
+use crate::types::{Committed, Conflict, Parts, Position, StreamId};
 
 /// The wait before a group is sent again the first time; it doubles each time.
 const RETRY_WAIT: Duration = Duration::from_millis(5);
@@ -63,7 +64,7 @@ async fn form_groups(
         let group = next_group(&mut held, &mut jobs, commits_max);
         let committer = Arc::clone(&committer);
         tokio::spawn(async move {
-            committer.commit(group).await;
+            committer.commit(group, None).await;
             drop(permit);
         });
     }
@@ -113,18 +114,20 @@ impl Taken {
 
 /// How a group failed.
 enum Trouble {
-    /// Its commits are to be tried one by one: it may be the fault of one.
-    Apart,
+    /// Its commits are to be tried one by one: it may be the fault of one. If there is an error, it is unknown
+    /// whether they happened.
+    Apart(Option<BackendError>),
     /// This is the answer to all of them.
     Failed(CommitError),
 }
 
 impl Committer {
-    async fn commit(&self, group: Vec<Job>) {
+    /// Commits a group, and answers. If there is an error, it was tried before and it is unknown what came of it.
+    async fn commit(&self, group: Vec<Job>, unknown: Option<BackendError>) {
         let parts: Vec<&Parts> = group.iter().map(|job| &job.parts).collect();
-        match self.attempt(&parts).await {
+        match self.attempt(&parts, unknown).await {
             Ok(answers) => {
-                self.settle(&answers);
+                self.settle(&parts, &answers);
                 for (job, answer) in group.into_iter().zip(answers) {
                     // A caller that has gone away does not hear it.
                     let _ = job.caller.send(answer);
@@ -135,30 +138,32 @@ impl Committer {
                     let _ = job.caller.send(Err(error.clone()));
                 }
             }
-            Err(Trouble::Apart) => {
+            Err(Trouble::Apart(unknown)) => {
                 tracing::debug!(commits = group.len(), "a group is repeated one by one");
                 for job in group {
-                    Box::pin(self.commit(vec![job])).await;
+                    Box::pin(self.commit(vec![job], unknown.clone())).await;
                 }
             }
         }
     }
 
     /// Commits a group, again and again while the connection is lost or PostgreSQL asks for it.
-    async fn attempt(&self, group: &[&Parts]) -> Result<Vec<Answer>, Trouble> {
+    async fn attempt(
+        &self,
+        group: &[&Parts],
+        mut unknown: Option<BackendError>,
+    ) -> Result<Vec<Answer>, Trouble> {
         let mut wait = RETRY_WAIT;
-        let mut unknown: Option<BackendError> = None;
         let mut retries = 0;
         loop {
-            let error = match self.once(group).await {
+            let (fate, error) = match self.once(group).await {
                 Ok(answers) => return Ok(answers),
-                Err(error) => error,
+                Err(failure) => failure,
             };
-            let fate = fate_of(&error);
             let failed = backend("commit", error);
             match fate {
                 Fate::Unknown => unknown = Some(failed.clone()),
-                _ if group.len() > 1 => return Err(Trouble::Apart),
+                _ if group.len() > 1 => return Err(Trouble::Apart(unknown)),
                 // Once unknown, a later failure to reach the server does not make it known.
                 Fate::Failed if unknown.is_none() => {
                     return Err(Trouble::Failed(CommitError::Backend(failed)));
@@ -176,37 +181,47 @@ impl Committer {
         }
     }
 
-    async fn once(&self, group: &[&Parts]) -> sqlx::Result<Vec<Answer>> {
-        let mut conn = self.pool.acquire().await?;
-        let verdicts = self.log.write(&mut conn, group).await?;
+    async fn once(&self, group: &[&Parts]) -> Result<Vec<Answer>, (Fate, sqlx::Error)> {
+        let failed = |error| (fate_of(&error), error);
+        let mut conn = self.pool.acquire().await.map_err(failed)?;
+        let verdicts = self.log.write(&mut conn, group).await.map_err(failed)?;
         let mut answers = Vec::with_capacity(group.len());
         for (parts, verdict) in group.iter().zip(verdicts) {
             answers.push(match verdict {
                 Verdict::Written(committed) => Ok(committed),
-                Verdict::Refused(conflict) => self.log.explain(&mut conn, parts, conflict).await,
+                // If looking fails, others of the group are written, and nobody has told them.
+                Verdict::Refused(conflict) => {
+                    let explained = self.log.explain(&mut conn, parts, conflict).await;
+                    explained.map_err(|error| (Fate::Unknown, error))?
+                }
             });
         }
         Ok(answers)
     }
 
     /// The group is durable: wakes the readers of the feed, and counts.
-    fn settle(&self, answers: &[Answer]) {
-        let (mut commits, mut head) = (0, Position::START);
-        for answer in answers {
+    fn settle(&self, group: &[&Parts], answers: &[Answer]) {
+        let (mut commits, mut events, mut head) = (0, 0, Position::START);
+        for (parts, answer) in group.iter().zip(answers) {
             match answer {
-                Ok(written) if !written.is_duplicate() => {
-                    commits += 1;
-                    head = head.max(written.positions().map_or(Position::START, |at| *at.end()));
+                Ok(done) => {
+                    head = head.max(done.positions().map_or(Position::START, |at| *at.end()));
+                    if !done.is_duplicate() {
+                        commits += 1;
+                        events += parts.events().count();
+                    }
                 }
                 Err(CommitError::Conflict(_)) => telemetry::conflict(BACKEND),
-                Ok(_) | Err(_) => {}
+                Err(_) => {}
             }
         }
+        // Also for a smaller position than is known: it may have filled a gap.
         if head > Position::START {
             self.heads.send_modify(|known| *known = head.max(*known));
         }
         if commits > 0 {
-            tracing::debug!(commits, "committed a group");
+            telemetry::batch(BACKEND, commits, events);
+            tracing::debug!(commits, events, "committed a group");
         }
     }
 }
@@ -217,15 +232,16 @@ impl Log {
         &self,
         conn: &mut PgConnection,
         parts: &Parts,
-        conflict: Option<crate::types::Conflict>,
-    ) -> Answer {
-        if let Some(first) = self.repetition(conn, parts).await? {
-            return Ok(first);
-        }
-        // Without a conflict, what was there is gone, which nobody but an operator can do.
-        Err(conflict.map_or_else(
-            || backend("commit", sqlx::Error::RowNotFound).into(),
-            CommitError::Conflict,
-        ))
+        conflict: Option<Conflict>,
+    ) -> sqlx::Result<Answer> {
+        Ok(match self.recorded_of(conn, parts).await? {
+            Recorded::All(first) => Ok(first),
+            Recorded::Otherwise(id) => Err(CommitError::IdReused(id)),
+            // Without a conflict, what was there is gone, which nobody but an operator can do.
+            Recorded::Nothing => Err(conflict.map_or_else(
+                || backend("commit", sqlx::Error::RowNotFound).into(),
+                CommitError::Conflict,
+            )),
+        })
     }
 }

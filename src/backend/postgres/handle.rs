@@ -197,7 +197,7 @@ impl PostgresStore {
         }
         Ok(match log.write(&mut *conn, &[parts]).await?.pop() {
             Some(Verdict::Written(committed)) => Ok(committed),
-            Some(Verdict::Refused(conflict)) => log.explain(conn, parts, conflict).await,
+            Some(Verdict::Refused(conflict)) => log.explain(conn, parts, conflict).await?,
             None => Err(backend("commit_in", sqlx::Error::RowNotFound).into()),
         })
     }
