@@ -81,8 +81,7 @@ async fn a_role_without_rights_is_denied_and_writes_nothing() {
     // It may read, and not write.
     let schema = schemas.name("log").as_str().to_owned();
     let grant = format!(
-        "GRANT USAGE ON SCHEMA {schema} TO {role}; GRANT SELECT ON ALL TABLES IN SCHEMA {schema} TO {role};
-         GRANT SELECT ON ALL SEQUENCES IN SCHEMA {schema} TO {role}",
+        "GRANT USAGE ON SCHEMA {schema} TO {role}; GRANT SELECT ON ALL TABLES IN SCHEMA {schema} TO {role}",
         role = role.0
     );
     pool(1).await.execute(sqlx::raw_sql(AssertSqlSafe(grant))).await.unwrap();
@@ -220,4 +219,44 @@ async fn many_processes_open_an_empty_schema_at_once() {
     }
     logs.dedup();
     assert_eq!(logs.len(), 1);
+}
+
+/// As large as the limits allow: the statement must not take time by the square of it.
+#[tokio::test]
+async fn a_commit_of_10_000_events_and_one_over_10_000_streams_are_written() {
+    let schemas = Schemas::new();
+    let store = schemas.store("log").await;
+    let long = Commit::new().append(&stream("a"), ExpectedVersion::Any, (1..=10_000).map(event));
+    let _ = store.commit(long).await.unwrap();
+    let wide = (1..=10_000).fold(Commit::new(), |commit, n| {
+        let stream = stream(&format!("wide{n}"));
+        commit.append(&stream, ExpectedVersion::NoStream, [event(10_000 + n)])
+    });
+    let committed = store.commit(wide).await.unwrap();
+    assert_eq!(committed.positions().unwrap().end().get(), 20_000);
+    assert_eq!(store.head().await.unwrap().get(), 20_000);
+}
+
+/// Somebody holds a stream for long: others of the same process go on, and the one who waits is told.
+#[tokio::test]
+async fn a_stream_that_is_held_for_long_is_busy_and_others_go_on() {
+    let schemas = Schemas::new();
+    let mut options = schemas.options("log");
+    options.lock_timeout = std::time::Duration::from_millis(20);
+    options.retries_max = 3;
+    let store = PostgresStore::open_with(pool(8).await, options).await.unwrap();
+    let pool = pool(1).await;
+    let mut tx = pool.begin().await.unwrap();
+    let staged = store.commit_in(&mut tx, one(1, "a")).await.unwrap();
+    // More than there are groups at a time, beside one that touches nothing of it.
+    let held = futures::future::join_all((2..10).map(|n| store.commit(one(n, "a"))));
+    let (held, free) = tokio::join!(held, store.commit(one(20, "b")));
+    let _ = free.unwrap();
+    for answer in held {
+        assert_eq!(backend_error(answer).fault(), Fault::Busy);
+    }
+    tx.commit().await.unwrap();
+    let _ = staged.committed();
+    let _ = store.commit(one(2, "a")).await.unwrap();
+    assert_eq!(store.version(&stream("a")).await.unwrap(), StreamVersion::new(2));
 }

@@ -1,6 +1,7 @@
 //! A group of commits as one statement.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use sqlx::Row;
 use sqlx::postgres::{PgConnection, PgRow};
@@ -41,11 +42,12 @@ impl Log {
     }
 
     /// Writes each commit of a group, whole or not at all. No stream may occur twice in the group, but for those
-    /// that are only checked, and no event id or inbox key.
+    /// that are only checked, and no event id or inbox key. Without a `lock_timeout`, that of the session counts.
     pub(super) async fn write(
         &self,
         conn: &mut PgConnection,
         group: &[&Parts],
+        lock_timeout: Option<Duration>,
     ) -> sqlx::Result<Vec<Verdict>> {
         let Arrays { guards: g, events: e, keys: i } = Arrays::of(group);
         let rows = sqlx::query(self.sql.commit.clone())
@@ -65,6 +67,7 @@ impl Log {
             .bind(i.consumer)
             .bind(i.message)
             .bind(Moment(self.clock.now()))
+            .bind(lock_timeout.map(|time| time.as_millis().max(1).to_string()))
             .fetch_all(conn)
             .await?;
         // Every commit has a guard or a key, and so a row.

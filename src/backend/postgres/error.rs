@@ -60,10 +60,9 @@ pub(super) enum Fate {
     Failed,
 }
 
-/// What happened to a statement that failed like this.
+/// What happened to a statement that was sent, and failed like this.
 pub(super) fn fate_of(error: &Error) -> Fate {
     match error {
-        Error::Io(_) | Error::Tls(_) | Error::Protocol(_) | Error::WorkerCrashed => Fate::Unknown,
         Error::Database(said) => match said.code().as_deref() {
             // Serialization, deadlock, a lock that took too long; and an id or a key that somebody else has written
             // since this statement looked: the same again sees it.
@@ -73,8 +72,27 @@ pub(super) fn fate_of(error: &Error) -> Fate {
             Some(code) if code.starts_with("08") => Fate::Unknown,
             _ => Fate::Failed,
         },
+        // It was not sent.
+        Error::Encode(_) | Error::InvalidArgument(_) | Error::TypeNotFound { .. } => Fate::Failed,
+        _ => Fate::Unknown,
+    }
+}
+
+/// What happened if not even a connection could be had: nothing was sent.
+pub(super) fn fate_without_connection(error: &Error) -> Fate {
+    match error {
+        Error::Io(_) => Fate::Again,
         _ => Fate::Failed,
     }
+}
+
+/// Whether one commit of a group can be the cause of it, so that the others would do without.
+pub(super) fn is_of_one(error: &Error) -> bool {
+    // By class: data, constraints, serialization, limits, locks, exceptions of the user's own triggers; and a full
+    // disk, on which a smaller commit may find room.
+    const CLASSES: [&str; 7] = ["22", "23", "40", "54", "55", "P0", "53100"];
+    let code = error.as_database_error().and_then(sqlx::error::DatabaseError::code);
+    code.is_some_and(|code| CLASSES.iter().any(|class| code.starts_with(class)))
 }
 
 pub(super) fn fault_of(error: &Error) -> Fault {
@@ -130,6 +148,8 @@ mod tests {
     fn only_a_lost_connection_leaves_the_outcome_open() {
         let lost = Error::Io(std::io::ErrorKind::ConnectionReset.into());
         assert_eq!(fate_of(&lost), Fate::Unknown);
-        assert_eq!(fate_of(&Error::PoolTimedOut), Fate::Failed);
+        assert_eq!(fate_of(&Error::Encode("no".into())), Fate::Failed);
+        assert_eq!(fate_without_connection(&Error::PoolTimedOut), Fate::Failed);
+        assert_eq!(fate_without_connection(&lost), Fate::Again);
     }
 }

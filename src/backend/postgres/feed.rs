@@ -3,7 +3,7 @@
 //! A position is drawn before its transaction commits, so one that can be seen may have a smaller one beside it that
 //! cannot be seen yet. Two things settle that, and both are exact. Positions come one at a time, so a run without a
 //! gap misses nothing. And every writer holds a lock from before it draws until it can be seen: when those who held it
-//! after `n` was drawn are gone, what is missing up to `n` was rolled back.
+//! after `n` could be seen are gone, what is missing up to `n` was rolled back.
 
 use std::collections::VecDeque;
 use std::sync::{Mutex, MutexGuard, PoisonError};
@@ -16,9 +16,11 @@ use super::schema::Sql;
 use crate::types::Position;
 
 /// How many positions are looked at in search of a gap.
-const RUN_POSITIONS_MAX: i64 = 1_000;
+const RUN_POSITIONS_MAX: i64 = 5_000;
 /// How many positions are waited for at a time, each with the writers that were there when it was drawn.
 const EPOCHS_MAX: usize = 64;
+/// How the names of prepared transactions begin.
+const PREPARED: &str = "-1/";
 
 /// What is known of the end of the feed. It only ever moves forward.
 #[derive(Debug, Default)]
@@ -58,24 +60,34 @@ impl Feed {
             return Ok(Position::new(settled));
         }
         // Somebody is writing. What follows without a gap can be read all the same.
-        let from = row::signed(settled);
-        let rows = sqlx::query(sql.run.clone()).bind(from).bind(RUN_POSITIONS_MAX).fetch_all(conn);
         let mut end = settled;
-        for row in rows.await? {
-            let position = row::position(row.try_get(0)?)?.get();
-            if position != end + 1 {
-                break;
+        loop {
+            let run = sqlx::query(sql.run.clone()).bind(row::signed(end)).bind(RUN_POSITIONS_MAX);
+            let from = end;
+            for row in run.fetch_all(&mut *conn).await? {
+                let position = row::position(row.try_get(0)?)?.get();
+                if position != end + 1 {
+                    break;
+                }
+                end = position;
             }
-            end = position;
+            // A whole page without a gap: it may go on.
+            if end - from < RUN_POSITIONS_MAX.unsigned_abs() {
+                return Ok(Position::new(self.settle(end)));
+            }
         }
-        Ok(Position::new(self.settle(end)))
     }
 
-    /// Takes note of how far positions were drawn, and of who held the lock after that.
+    /// Takes note of the newest position that could be seen, and of who held the lock after that.
     fn take_note(&self, drawn: u64, holders: Vec<String>) -> u64 {
         let mut state = self.state();
         let State { settled, epochs } = &mut *state;
-        for epoch in epochs.iter_mut() {
+        // A transaction that is prepared goes on holding the lock under another name: while there is one, nobody is
+        // known to be gone.
+        let anybody_may_be_there = holders.iter().any(|holder| holder.starts_with(PREPARED));
+        // Looks end in any order. This one knows nothing of those who drew after it.
+        let seen = epochs.iter_mut().filter(|epoch| epoch.drawn <= drawn && !anybody_may_be_there);
+        for epoch in seen {
             epoch.holders.retain(|holder| holders.contains(holder));
             if epoch.holders.is_empty() {
                 *settled = (*settled).max(epoch.drawn);
@@ -122,5 +134,21 @@ mod tests {
         assert_eq!(note(&feed, 9, &["3/8", "6/2"]), 8, "nor do those who came later");
         assert_eq!(note(&feed, 9, &[]), 9);
         assert_eq!(note(&feed, 4, &[]), 9, "it never goes back");
+    }
+
+    #[test]
+    fn an_old_look_that_ends_late_settles_nothing_newer() {
+        let feed = Feed::default();
+        assert_eq!(note(&feed, 8, &["3/7"]), 0);
+        assert_eq!(note(&feed, 5, &[]), 5, "it was before 3/7 drew");
+        assert_eq!(note(&feed, 8, &[]), 8);
+    }
+
+    #[test]
+    fn a_prepared_transaction_is_not_gone() {
+        let feed = Feed::default();
+        assert_eq!(note(&feed, 8, &["3/7"]), 0);
+        assert_eq!(note(&feed, 9, &["-1/731"]), 0, "3/7 by another name");
+        assert_eq!(note(&feed, 9, &["4/1"]), 9);
     }
 }

@@ -1,7 +1,7 @@
 //! Group commit: commits that wait become one statement, and so share one sync of the disk.
 
 use std::collections::hash_map::Entry;
-use std::collections::{HashMap, VecDeque};
+use std::collections::{HashMap, HashSet, VecDeque};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -11,10 +11,10 @@ use tokio::time::sleep;
 
 use super::append::{Log, Verdict};
 use super::duplicate::Recorded;
-use super::error::{BACKEND, Fate, backend, fate_of};
+use super::error::{BACKEND, Fate, backend, fate_of, fate_without_connection, is_of_one};
 use super::options::PostgresOptions;
 use crate::ports::{BackendError, CommitError, telemetry};
-use crate::types::{Committed, Conflict, Parts, Position, StreamId};
+use crate::types::{Committed, Conflict, EventId, InboxKey, Parts, Position, StreamId};
 
 /// The wait before a group is sent again the first time; it doubles each time.
 const RETRY_WAIT: Duration = Duration::from_millis(5);
@@ -34,6 +34,7 @@ pub(super) struct Committer {
     pub(super) log: Log,
     pub(super) heads: Arc<watch::Sender<Position>>,
     pub(super) retries_max: u32,
+    pub(super) lock_timeout: Duration,
 }
 
 /// Starts the task that makes groups, and returns the queue that it works off. It ends when the last sender is gone
@@ -89,24 +90,35 @@ fn next_group(
     group
 }
 
-/// The streams of a group, and whether they are written.
+/// What a group has of which there can be no second.
 #[derive(Default)]
-struct Taken(HashMap<StreamId, bool>);
+struct Taken {
+    /// Whether they are written: any number of commits may check one.
+    streams: HashMap<StreamId, bool>,
+    ids: HashSet<EventId>,
+    keys: HashSet<InboxKey>,
+}
 
 impl Taken {
-    /// Takes the streams of a commit; `false` if one of them was taken in a way that does not go with it.
+    /// Takes what a commit has; `false` if some of it was taken in a way that does not go with it.
     fn take(&mut self, parts: &Parts) -> bool {
         let written = parts.appends.iter().map(|append| (&append.stream, true));
         let checked = parts.checks.iter().map(|check| (&check.stream, false));
         let mut fits = true;
         for (stream, writes) in written.chain(checked) {
-            match self.0.entry(stream.clone()) {
+            match self.streams.entry(stream.clone()) {
                 Entry::Vacant(free) => drop(free.insert(writes)),
                 Entry::Occupied(mut taken) => {
                     fits &= !writes && !taken.get();
                     *taken.get_mut() |= writes;
                 }
             }
+        }
+        for (_, event) in parts.events() {
+            fits &= self.ids.insert(event.id());
+        }
+        if let Some(key) = &parts.inbox {
+            fits &= self.keys.insert(key.clone());
         }
         fits
     }
@@ -160,10 +172,12 @@ impl Committer {
                 Ok(answers) => return Ok(answers),
                 Err(failure) => failure,
             };
+            if group.len() > 1 && is_of_one(&error) {
+                return Err(Trouble::Apart(unknown));
+            }
             let failed = backend("commit", error);
             match fate {
                 Fate::Unknown => unknown = Some(failed.clone()),
-                _ if group.len() > 1 => return Err(Trouble::Apart(unknown)),
                 // Once unknown, a later failure to reach the server does not make it known.
                 Fate::Failed if unknown.is_none() => {
                     return Err(Trouble::Failed(CommitError::Backend(failed)));
@@ -183,8 +197,10 @@ impl Committer {
 
     async fn once(&self, group: &[&Parts]) -> Result<Vec<Answer>, (Fate, sqlx::Error)> {
         let failed = |error| (fate_of(&error), error);
-        let mut conn = self.pool.acquire().await.map_err(failed)?;
-        let verdicts = self.log.write(&mut conn, group).await.map_err(failed)?;
+        let mut conn =
+            self.pool.acquire().await.map_err(|error| (fate_without_connection(&error), error))?;
+        let patience = Some(self.lock_timeout);
+        let verdicts = self.log.write(&mut conn, group, patience).await.map_err(failed)?;
         let mut answers = Vec::with_capacity(group.len());
         for (parts, verdict) in group.iter().zip(verdicts) {
             answers.push(match verdict {

@@ -57,6 +57,8 @@ pub(super) struct Shared {
     pub(super) poll_interval: Duration,
     /// Where others tell of their commits, until somebody listens.
     unheard: Mutex<Option<Arc<str>>>,
+    /// Dropped with the store: then nobody listens any more.
+    alive: watch::Sender<()>,
     queue: mpsc::Sender<Job>,
 }
 
@@ -98,6 +100,7 @@ impl PostgresStore {
             log: log.clone(),
             heads: Arc::clone(&heads),
             retries_max: options.retries_max,
+            lock_timeout: options.lock_timeout,
         };
         let queue = start(committer, &options);
         let channel = options.notify_interval.map(|interval| {
@@ -113,6 +116,7 @@ impl PostgresStore {
             heads,
             poll_interval: options.poll_interval.max(Duration::from_millis(1)),
             unheard: Mutex::new(channel),
+            alive: watch::Sender::new(()),
             queue,
         };
         Ok(Self { shared: Arc::new(shared) })
@@ -195,7 +199,7 @@ impl PostgresStore {
             let error = BackendError::new(BACKEND, "commit_in", Fault::Other, why);
             return Ok(Err(error.into()));
         }
-        Ok(match log.write(&mut *conn, &[parts]).await?.pop() {
+        Ok(match log.write(&mut *conn, &[parts], None).await?.pop() {
             Some(Verdict::Written(committed)) => Ok(committed),
             Some(Verdict::Refused(conflict)) => log.explain(conn, parts, conflict).await?,
             None => Err(backend("commit_in", sqlx::Error::RowNotFound).into()),
@@ -220,8 +224,9 @@ impl Shared {
     pub(super) fn listen(&self) {
         let channel = self.unheard.lock().unwrap_or_else(PoisonError::into_inner).take();
         if let Some(channel) = channel {
-            let (pool, heads) = (self.pool.clone(), Arc::clone(&self.heads));
-            tokio::spawn(wake::listen(pool, channel, heads));
+            let options = self.pool.connect_options().as_ref().clone();
+            let (heads, alive) = (Arc::clone(&self.heads), self.alive.subscribe());
+            tokio::spawn(wake::listen(options, channel, heads, alive));
         }
     }
 }

@@ -36,6 +36,9 @@ pub struct PostgresOptions {
     /// How often a group is sent again after its connection was lost or PostgreSQL chose it as a victim, before its
     /// commits are answered with an error. 8 by default.
     pub retries_max: u32,
+    /// How long a group waits for streams that a transaction of somebody else holds, before it is tried again commit by
+    /// commit. One second by default.
+    pub lock_timeout: Duration,
     /// The longest time between two looks of [`changed`](crate::EventStore::changed) for the commits of other
     /// processes; it begins with shorter ones. Under a millisecond counts as one. 100 milliseconds by default.
     pub poll_interval: Duration,
@@ -57,6 +60,7 @@ impl Default for PostgresOptions {
             group_commits_max: 256,
             queue_commits_max: 1_024,
             retries_max: 8,
+            lock_timeout: Duration::from_secs(1),
             poll_interval: Duration::from_millis(100),
             notify_interval: Some(Duration::from_millis(20)),
             clock: Arc::new(SystemClock),

@@ -46,8 +46,9 @@ impl Staged {
         if !self.committed.is_duplicate() {
             telemetry::batch(BACKEND, 1, self.events);
         }
-        // They look for themselves: a caller who is wrong about the transaction misleads nobody.
-        self.heads.send_modify(|_| ());
+        // Whoever is woken looks for himself: a caller who is wrong about the transaction misleads nobody.
+        let head = self.committed.token().position();
+        self.heads.send_modify(|known| *known = head.max(*known));
         self.committed
     }
 }

@@ -7,7 +7,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use sqlx::postgres::{PgListener, PgPool, PgPoolOptions};
+use sqlx::postgres::{PgConnectOptions, PgListener, PgPool, PgPoolOptions};
 use tokio::sync::watch;
 use tokio::time::sleep;
 
@@ -44,26 +44,32 @@ pub(super) async fn tell(
     }
 }
 
-/// Makes those who wait look again whenever others tell of events. It ends with the last of `heads`.
-pub(super) async fn listen(pool: PgPool, channel: Arc<str>, heads: Arc<watch::Sender<Position>>) {
+/// Makes those who wait look again whenever others tell of events, as long as the store is `alive`.
+pub(super) async fn listen(
+    options: PgConnectOptions,
+    channel: Arc<str>,
+    heads: Arc<watch::Sender<Position>>,
+    mut alive: watch::Receiver<()>,
+) {
     // A connection of its own: it must not be the one that somebody waits for.
-    let options = pool.connect_options().as_ref().clone();
     let own = PgPoolOptions::new().max_connections(1).connect_lazy_with(options);
-    let heads = {
-        let weak = Arc::downgrade(&heads);
-        drop(heads);
-        weak
-    };
-    while heads.strong_count() > 0 && !pool.is_closed() {
-        if let Ok(mut listener) = PgListener::connect_with(&own).await
-            && listener.listen(&channel).await.is_ok()
-        {
-            // An error, or `None`, is a lost connection, with which notifications were lost too.
-            while let Ok(Some(_)) = listener.try_recv().await {
-                let Some(heads) = heads.upgrade() else { return };
-                heads.send_modify(|_| ());
+    let hear = async {
+        loop {
+            if let Ok(mut listener) = PgListener::connect_with(&own).await
+                && listener.listen(&channel).await.is_ok()
+            {
+                // An error, or `None`, is a lost connection, with which notifications were lost too.
+                while let Ok(Some(_)) = listener.try_recv().await {
+                    heads.send_modify(|_| ());
+                }
             }
+            sleep(RELISTEN_INTERVAL).await;
         }
-        sleep(RELISTEN_INTERVAL).await;
+    };
+    tokio::select! {
+        () = hear => {}
+        // Its sender is gone.
+        _ = alive.changed() => {}
     }
+    own.close().await;
 }

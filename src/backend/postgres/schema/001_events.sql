@@ -71,10 +71,11 @@ END $body$;
 CREATE TRIGGER events_advance AFTER INSERT ON {schema}.events REFERENCING NEW TABLE AS written
     FOR EACH STATEMENT EXECUTE FUNCTION {schema}.advance();
 
--- How far positions were drawn, and then, in this order, which transactions may still insert one of them.
+-- The newest position that can be seen, and then, in this order, which transactions may still insert a smaller one. Not
+-- the sequence: after a crash it can give out again what only a transaction that was rolled back had drawn.
 CREATE FUNCTION {schema}.horizon(OUT drawn bigint, OUT holders text[]) LANGUAGE plpgsql AS $body$
 BEGIN
-    SELECT CASE WHEN is_called THEN last_value ELSE 0 END INTO drawn FROM {schema}.positions;
+    SELECT coalesce(max(position), 0) INTO drawn FROM {schema}.events;
     SELECT coalesce(array_agg(virtualtransaction), '{}') INTO holders FROM pg_locks
     WHERE locktype = 'advisory' AND granted AND objsubid = 2
       AND database = (SELECT oid FROM pg_database WHERE datname = current_database())
@@ -92,39 +93,50 @@ WHERE held.locktype = 'advisory' AND held.granted AND held.objsubid = 2 AND held
 -- Writes a group of commits, each whole or not at all, and says which were refused, with the version that each guarded
 -- stream was at. No stream occurs twice in the group, but for those that are only checked.
 --
--- Arrays that begin with the same letter have one entry each for every guard, event and inbox key. Plans that scan are
--- switched off: they come from statistics of the time when a table was small.
+-- Arrays that begin with the same letter have one entry each for every guard, event and inbox key. Rows of tables are
+-- looked up one by one, which `OFFSET 0` and the settings see to: plans may have been made when the tables were small.
 CREATE FUNCTION {schema}.commit(
     g_commit int[], g_category text[], g_stream text[], g_kind int[], g_version bigint[], g_newest uuid[],
     e_guard int[], e_nth int[], e_id uuid[], e_name text[], e_data bytea[], e_metadata text[],
     i_commit int[], i_consumer text[], i_message text[],
-    at timestamptz
+    at timestamptz, lock_timeout text
 ) RETURNS TABLE (
     commit_no int, guard_no int, refused boolean, version bigint, newest uuid, first bigint, last bigint, head bigint
 ) LANGUAGE plpgsql
-SET enable_seqscan = off SET enable_hashjoin = off SET enable_mergejoin = off SET plan_cache_mode = force_generic_plan
+SET enable_seqscan = off SET enable_mergejoin = off SET enable_hashjoin = on SET plan_cache_mode = force_generic_plan
 AS $body$
 #variable_conflict use_column
 BEGIN
     PERFORM pg_advisory_xact_lock_shared({class}, '{schema}.events'::regclass::oid::int4);
-    -- Always in the same order, so that groups wait for each other and never in a circle.
+    IF lock_timeout IS NOT NULL THEN
+        PERFORM set_config('lock_timeout', lock_timeout, true);
+    END IF;
+    -- Always in the same order, so that groups wait for each other and never in a circle. A stream whose absence would
+    -- fail its guard needs no row.
     INSERT INTO {schema}.streams (category, stream, version)
-    SELECT DISTINCT g.category, g.stream, 0 FROM unnest(g_category, g_stream) AS g (category, stream)
+    SELECT DISTINCT g.category COLLATE "C", g.stream COLLATE "C", 0
+    FROM unnest(g_category, g_stream, g_kind, g_version) AS g (category, stream, kind, version)
+    WHERE g.kind IN (0, 1) OR (g.kind = 3 AND g.version = 0)
     ORDER BY 1, 2 ON CONFLICT DO NOTHING;
+    PERFORM set_config('enable_hashjoin', 'off', true);
     PERFORM FROM {schema}.streams AS s
     JOIN (SELECT DISTINCT g.category COLLATE "C" AS category, g.stream COLLATE "C" AS stream
           FROM unnest(g_category, g_stream) AS g (category, stream)) AS g USING (category, stream)
     ORDER BY s.category, s.stream FOR NO KEY UPDATE OF s;
+    PERFORM set_config('enable_hashjoin', 'on', true);
 
     RETURN QUERY WITH
     guard AS MATERIALIZED (
-        SELECT g.commit_no, g.no::int AS guard_no, g.category, g.stream, s.version, s.newest,
-               CASE g.kind WHEN 0 THEN true WHEN 1 THEN s.version = 0 WHEN 2 THEN s.version > 0
-                           WHEN 3 THEN s.version = g.version
+        SELECT g.commit_no, g.no::int AS guard_no, g.category, g.stream, coalesce(s.version, 0) AS version, s.newest,
+               CASE g.kind WHEN 0 THEN true WHEN 1 THEN s.version = 0 WHEN 2 THEN coalesce(s.version, 0) > 0
+                           WHEN 3 THEN coalesce(s.version, 0) = g.version
                            ELSE s.newest IS NOT DISTINCT FROM g.newest END AS holds
         FROM unnest(g_commit, g_category, g_stream, g_kind, g_version, g_newest)
              WITH ORDINALITY AS g (commit_no, category, stream, kind, version, newest, no)
-        JOIN {schema}.streams AS s ON s.category = g.category COLLATE "C" AND s.stream = g.stream COLLATE "C"
+        LEFT JOIN LATERAL (
+            SELECT s.version, s.newest FROM {schema}.streams AS s
+            WHERE s.category = g.category COLLATE "C" AND s.stream = g.stream COLLATE "C" OFFSET 0
+        ) AS s ON true
     ),
     event AS MATERIALIZED (
         SELECT g_commit[e.guard_no] AS commit_no, e.* FROM unnest(e_guard, e_nth, e_id, e_name, e_data, e_metadata)
@@ -135,9 +147,11 @@ BEGIN
     ),
     refused AS MATERIALIZED (
         SELECT g.commit_no FROM guard AS g WHERE NOT g.holds
-        UNION SELECT e.commit_no FROM event AS e JOIN {schema}.events AS r ON r.event_id = e.id
-        UNION SELECT k.commit_no FROM key AS k JOIN {schema}.inbox AS r
-            ON r.consumer = k.consumer COLLATE "C" AND r.message = k.message COLLATE "C"
+        UNION SELECT e.commit_no FROM event AS e CROSS JOIN LATERAL (
+            SELECT FROM {schema}.events AS r WHERE r.event_id = e.id OFFSET 0) AS r
+        UNION SELECT k.commit_no FROM key AS k CROSS JOIN LATERAL (
+            SELECT FROM {schema}.inbox AS r
+            WHERE r.consumer = k.consumer COLLATE "C" AND r.message = k.message COLLATE "C" OFFSET 0) AS r
     ),
     written AS (
         INSERT INTO {schema}.events (event_id, category, stream, version, name, data, metadata, recorded_at)
@@ -165,6 +179,7 @@ BEGIN
             WHERE g.commit_no = k.commit_no
         ) AS w ON true
         WHERE NOT EXISTS (SELECT FROM refused AS r WHERE r.commit_no = k.commit_no)
+        ORDER BY k.consumer, k.message
     )
     SELECT c.commit_no, g.guard_no, EXISTS (SELECT FROM refused AS r WHERE r.commit_no = c.commit_no),
            g.version, g.newest, p.first, p.last, log.head
