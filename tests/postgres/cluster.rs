@@ -1,8 +1,9 @@
 //! A server of the test's own, to be killed.
 
-use std::net::TcpListener;
+use std::net::{TcpListener, TcpStream};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
+use std::time::{Duration, Instant};
 
 use freehold::backend::postgres::sqlx::PgPool;
 use freehold::backend::postgres::sqlx::postgres::PgPoolOptions;
@@ -38,8 +39,27 @@ impl Cluster {
         cluster
     }
 
-    /// Starts the server, which recovers what was committed.
+    /// Starts the server, which recovers what was committed, and waits until it listens. A child that was begun while
+    /// its siblings were killed can outlive them for a moment; until it has gone, the server refuses to start.
     pub(crate) fn start_again(&mut self) {
+        let deadline = Instant::now() + Duration::from_mins(1);
+        loop {
+            let mut postmaster = self.spawn();
+            loop {
+                assert!(Instant::now() < deadline, "the server does not start");
+                if postmaster.try_wait().unwrap().is_some() {
+                    break;
+                }
+                if TcpStream::connect(("127.0.0.1", self.port)).is_ok() {
+                    self.postmaster = Some(postmaster);
+                    return;
+                }
+                std::thread::sleep(Duration::from_millis(5));
+            }
+        }
+    }
+
+    fn spawn(&self) -> Child {
         let mut postgres = self.program("postgres");
         postgres
             .arg("-D")
@@ -48,7 +68,7 @@ impl Cluster {
             .args(["-c", "restart_after_crash=off", "-c"])
             .arg(format!("unix_socket_directories={}", self.folder.path().display()))
             .stderr(Stdio::null());
-        self.postmaster = Some(postgres.spawn().unwrap());
+        postgres.spawn().unwrap()
     }
 
     /// `kill -9`, of the postmaster and all that it has started.
@@ -68,7 +88,7 @@ impl Cluster {
     /// A pool that waits for the server to come back.
     pub(crate) fn pool(&self) -> PgPool {
         let url = format!("postgres://postgres@127.0.0.1:{}/postgres", self.port);
-        let patience = std::time::Duration::from_secs(60);
+        let patience = std::time::Duration::from_mins(1);
         PgPoolOptions::new()
             .max_connections(6)
             .acquire_timeout(patience)

@@ -269,7 +269,7 @@ impl Scene {
                 self.store.changed(head).await.unwrap();
             }
         };
-        tokio::time::timeout(Duration::from_secs(60), all).await.expect("held up by strangers");
+        tokio::time::timeout(Duration::from_mins(1), all).await.expect("held up by strangers");
     }
 
     /// All positions, in order.

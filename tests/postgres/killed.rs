@@ -58,10 +58,14 @@ async fn what_was_acknowledged_survives_a_kill_of_the_server_and_is_there_once()
     for kill in 0..kills() {
         // Under load, and each time at another moment of it.
         let wanted = acknowledged.load(Ordering::SeqCst) + 40 + 17 * (kill % 7);
-        while acknowledged.load(Ordering::SeqCst) < wanted {
-            assert!(!tasks.iter().any(tokio::task::JoinHandle::is_finished));
-            tokio::time::sleep(Duration::from_millis(1)).await;
-        }
+        let reached = async {
+            while acknowledged.load(Ordering::SeqCst) < wanted {
+                assert!(!tasks.iter().any(tokio::task::JoinHandle::is_finished));
+                tokio::time::sleep(Duration::from_millis(1)).await;
+            }
+        };
+        let time_limit = Duration::from_mins(2);
+        tokio::time::timeout(time_limit, reached).await.expect("nothing is acknowledged any more");
         cluster.kill();
         cluster.start_again();
     }

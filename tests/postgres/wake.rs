@@ -29,7 +29,7 @@ async fn a_notification_wakes_the_readers_of_other_handles() {
             }
         }
     };
-    tokio::time::timeout(Duration::from_secs(60), woken).await.expect("nobody has told");
+    tokio::time::timeout(Duration::from_mins(1), woken).await.expect("nobody has told");
     assert!(n <= 115, "it has found out by itself");
 }
 
@@ -41,6 +41,6 @@ async fn without_notifications_polling_finds_the_commits_of_others() {
     let reader = PostgresStore::open_with(pool(2).await, quiet()).await.unwrap();
     let waiting = tokio::spawn(async move { reader.changed(Position::START).await });
     let _ = writer.commit(one(1, "a")).await.unwrap();
-    let time_limit = Duration::from_secs(60);
+    let time_limit = Duration::from_mins(1);
     tokio::time::timeout(time_limit, waiting).await.expect("not found").unwrap().unwrap();
 }
