@@ -54,7 +54,7 @@ impl Cluster {
                     self.postmaster = Some(postmaster);
                     return;
                 }
-                std::thread::sleep(Duration::from_millis(5));
+                std::thread::yield_now();
             }
         }
     }
