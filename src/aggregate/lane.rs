@@ -15,7 +15,8 @@ use crate::types::{EventId, ExpectedVersion, Limits, StreamId};
 /// How often somebody looks whether the turn is free before queueing up for it.
 const LOOKS_BEFORE_QUEUEING: usize = 4;
 
-/// The right to decide on a stream, given in the order of asking. Not a lock on data: it orders the tasks.
+/// The right to decide on a stream: for whoever finds it free, and then in the order of asking. Not a lock on
+/// data: it orders the tasks.
 pub(super) type Turn = OwnedMutexGuard<()>;
 
 /// One stream with work under way. It lives as long as somebody works on the stream.

@@ -221,7 +221,7 @@ async fn many_processes_open_an_empty_schema_at_once() {
     assert_eq!(logs.len(), 1);
 }
 
-/// As large as the limits allow: the statement must not take time by the square of it.
+/// As large as the limits allow.
 #[tokio::test]
 async fn a_commit_of_10_000_events_and_one_over_10_000_streams_are_written() {
     let schemas = Schemas::new();

@@ -1,6 +1,6 @@
 //! Replies that never come, and callers that do not wait for them.
 
-use std::future::{Future, IntoFuture, poll_fn};
+use std::future::poll_fn;
 use std::pin::pin;
 use std::task::Poll;
 
@@ -114,5 +114,5 @@ async fn dropped_futures_leave_no_transaction_and_no_lock_behind() {
     }
     let elsewhere = schemas.store("log").await;
     assert_eq!(elsewhere.version(&stream("b")).await.unwrap(), StreamVersion::new(19));
-    let _ = pool.close().into_future().await;
+    pool.close().await;
 }

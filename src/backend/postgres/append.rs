@@ -12,7 +12,7 @@ use super::value::{Moment, Uuid};
 use crate::ports::Clock;
 use crate::types::{
     Commit, Committed, Conflict, EventId, ExpectedVersion, InvalidCommit, Limits, LogId, PartKind,
-    Parts, Token,
+    Parts, StreamId, Token,
 };
 
 /// Everything that a commit can hold is kept.
@@ -49,7 +49,7 @@ impl Log {
         group: &[&Parts],
         lock_timeout: Option<Duration>,
     ) -> sqlx::Result<Vec<Verdict>> {
-        let Arrays { guards: g, events: e, keys: i } = Arrays::of(group);
+        let Arrays { guards: g, events: e, keys: i } = Arrays::of(group)?;
         let rows = sqlx::query(self.sql.commit.clone())
             .bind(g.commit)
             .bind(g.category)
@@ -156,28 +156,30 @@ struct Keys<'p> {
 }
 
 impl<'p> Arrays<'p> {
-    fn of(group: &[&'p Parts]) -> Self {
+    fn of(group: &[&'p Parts]) -> sqlx::Result<Self> {
         let mut arrays = Self::default();
         for (no, parts) in (0_i32..).zip(group) {
-            arrays.add(no, parts);
+            arrays.add(no, parts)?;
         }
-        arrays
+        Ok(arrays)
     }
 
-    fn add(&mut self, no: i32, parts: &'p Parts) {
+    fn add(&mut self, no: i32, parts: &'p Parts) -> sqlx::Result<()> {
         for append in &parts.appends {
             self.guard(no, &append.stream, append.expected);
             // Guards are counted from 1, as arrays are in SQL.
             let guard = i32::try_from(self.guards.commit.len()).unwrap_or(i32::MAX);
             for (nth, event) in (1_i32..).zip(&append.events) {
                 let metadata = event.metadata();
-                let json = (!metadata.is_empty()).then(|| serde_json::to_string(metadata));
+                let json =
+                    (!metadata.is_empty()).then(|| serde_json::to_string(metadata)).transpose();
+                let json = json.map_err(|why| sqlx::Error::Encode(why.into()))?;
                 self.events.guard.push(guard);
                 self.events.nth.push(nth);
                 self.events.id.push(Uuid(event.id().as_uuid()));
                 self.events.name.push(event.name().as_str());
                 self.events.data.push(event.data());
-                self.events.metadata.push(json.and_then(Result::ok));
+                self.events.metadata.push(json);
             }
         }
         for check in &parts.checks {
@@ -188,9 +190,10 @@ impl<'p> Arrays<'p> {
             self.keys.consumer.push(key.consumer());
             self.keys.message.push(key.message());
         }
+        Ok(())
     }
 
-    fn guard(&mut self, no: i32, stream: &'p crate::types::StreamId, expected: ExpectedVersion) {
+    fn guard(&mut self, no: i32, stream: &'p StreamId, expected: ExpectedVersion) {
         let (kind, version, newest) = match expected {
             ExpectedVersion::Any => (0, 0, None),
             ExpectedVersion::NoStream => (1, 0, None),

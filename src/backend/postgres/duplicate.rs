@@ -9,13 +9,15 @@ use sqlx::Row;
 use sqlx::postgres::PgConnection;
 
 use super::append::Log;
+use super::error::backend;
 use super::row;
 use super::value::Uuid;
-use crate::types::{Committed, EventId, InboxKey, Parts, RecordedEvent, Token};
+use crate::ports::CommitError;
+use crate::types::{Committed, Conflict, EventId, InboxKey, Parts, RecordedEvent, Token};
 
 /// What is recorded of a commit.
 #[derive(Debug)]
-pub(super) enum Recorded {
+enum Recorded {
     /// Nothing.
     Nothing,
     /// All of it: this is the answer that it was given.
@@ -25,12 +27,26 @@ pub(super) enum Recorded {
 }
 
 impl Log {
-    /// What is recorded of a commit that was refused.
-    pub(super) async fn recorded_of(
+    /// Says why a commit was refused: as a repetition, or by a conflict.
+    pub(super) async fn explain(
         &self,
         conn: &mut PgConnection,
         parts: &Parts,
-    ) -> sqlx::Result<Recorded> {
+        conflict: Option<Conflict>,
+    ) -> sqlx::Result<Result<Committed, CommitError>> {
+        Ok(match self.recorded_of(conn, parts).await? {
+            Recorded::All(first) => Ok(first),
+            Recorded::Otherwise(id) => Err(CommitError::IdReused(id)),
+            // Without a conflict, what was there is gone, which nobody but an operator can do.
+            Recorded::Nothing => Err(conflict.map_or_else(
+                || backend("commit", sqlx::Error::RowNotFound).into(),
+                CommitError::Conflict,
+            )),
+        })
+    }
+
+    /// What is recorded of a commit that was refused.
+    async fn recorded_of(&self, conn: &mut PgConnection, parts: &Parts) -> sqlx::Result<Recorded> {
         if let Some(key) = &parts.inbox
             && let Some(first) = self.handled(conn, key).await?
         {

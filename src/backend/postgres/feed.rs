@@ -1,6 +1,6 @@
 //! How far the feed can be read: up to where nothing can appear any more.
 //!
-//! A position is drawn before its transaction commits, so one that can be seen may have a smaller one beside it that
+//! A position is seen before its transaction commits, so one that can be seen may have a smaller one beside it that
 //! cannot be seen yet. Two things settle that, and both are exact. Positions come one at a time, so a run without a
 //! gap misses nothing. And every writer holds a lock from before it draws until it can be seen: when those who held it
 //! after `n` could be seen are gone, what is missing up to `n` was rolled back.
@@ -17,7 +17,7 @@ use crate::types::Position;
 
 /// How many positions are looked at in search of a gap.
 const RUN_POSITIONS_MAX: i64 = 5_000;
-/// How many positions are waited for at a time, each with the writers that were there when it was drawn.
+/// How many positions are waited for at a time, each with the writers that were there when it could be seen.
 const EPOCHS_MAX: usize = 64;
 /// How the names of prepared transactions begin.
 const PREPARED: &str = "-1/";
@@ -34,10 +34,10 @@ struct State {
     epochs: VecDeque<Epoch>,
 }
 
-/// Nothing can appear up to `drawn` when `holders` have ended.
+/// Nothing can appear up to `seen` when `holders` have ended.
 #[derive(Debug)]
 struct Epoch {
-    drawn: u64,
+    seen: u64,
     holders: Vec<String>,
 }
 
@@ -54,9 +54,9 @@ impl Feed {
         sql: &Sql,
     ) -> sqlx::Result<Position> {
         let row = sqlx::query(sql.horizon.clone()).fetch_one(&mut *conn).await?;
-        let drawn = row::position(row.try_get(0)?)?.get();
-        let settled = self.take_note(drawn, row.try_get(1)?);
-        if settled >= drawn {
+        let seen = row::position(row.try_get(0)?)?.get();
+        let settled = self.take_note(seen, row.try_get(1)?);
+        if settled >= seen {
             return Ok(Position::new(settled));
         }
         // Somebody is writing. What follows without a gap can be read all the same.
@@ -79,28 +79,28 @@ impl Feed {
     }
 
     /// Takes note of the newest position that could be seen, and of who held the lock after that.
-    fn take_note(&self, drawn: u64, holders: Vec<String>) -> u64 {
+    fn take_note(&self, seen: u64, holders: Vec<String>) -> u64 {
         let mut state = self.state();
         let State { settled, epochs } = &mut *state;
         // A transaction that is prepared goes on holding the lock under another name: while there is one, nobody is
         // known to be gone.
         let anybody_may_be_there = holders.iter().any(|holder| holder.starts_with(PREPARED));
         // Looks end in any order. This one knows nothing of those who drew after it.
-        let seen = epochs.iter_mut().filter(|epoch| epoch.drawn <= drawn && !anybody_may_be_there);
-        for epoch in seen {
+        let known = epochs.iter_mut().filter(|epoch| epoch.seen <= seen && !anybody_may_be_there);
+        for epoch in known {
             epoch.holders.retain(|holder| holders.contains(holder));
             if epoch.holders.is_empty() {
-                *settled = (*settled).max(epoch.drawn);
+                *settled = (*settled).max(epoch.seen);
             }
         }
         if holders.is_empty() {
-            *settled = (*settled).max(drawn);
+            *settled = (*settled).max(seen);
         }
-        epochs.retain(|epoch| epoch.drawn > *settled);
+        epochs.retain(|epoch| epoch.seen > *settled);
         // An epoch for each look: whoever begins to write later holds none of the earlier ones up.
-        let newest = epochs.back().map_or(*settled, |epoch| epoch.drawn);
-        if drawn > newest && epochs.len() < EPOCHS_MAX {
-            epochs.push_back(Epoch { drawn, holders });
+        let newest = epochs.back().map_or(*settled, |epoch| epoch.seen);
+        if seen > newest && epochs.len() < EPOCHS_MAX {
+            epochs.push_back(Epoch { seen, holders });
         }
         *settled
     }
@@ -121,8 +121,8 @@ impl Feed {
 mod tests {
     use super::*;
 
-    fn note(feed: &Feed, drawn: u64, holders: &[&str]) -> u64 {
-        feed.take_note(drawn, holders.iter().map(ToString::to_string).collect())
+    fn note(feed: &Feed, seen: u64, holders: &[&str]) -> u64 {
+        feed.take_note(seen, holders.iter().map(ToString::to_string).collect())
     }
 
     #[test]

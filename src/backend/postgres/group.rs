@@ -5,16 +5,15 @@ use std::collections::{HashMap, HashSet, VecDeque};
 use std::sync::Arc;
 use std::time::Duration;
 
-use sqlx::postgres::{PgConnection, PgPool};
+use sqlx::postgres::PgPool;
 use tokio::sync::{Semaphore, mpsc, oneshot, watch};
 use tokio::time::sleep;
 
 use super::append::{Log, Verdict};
-use super::duplicate::Recorded;
 use super::error::{BACKEND, Fate, backend, fate_of, fate_without_connection, is_of_one};
 use super::options::PostgresOptions;
 use crate::ports::{BackendError, CommitError, telemetry};
-use crate::types::{Committed, Conflict, EventId, InboxKey, Parts, Position, StreamId};
+use crate::types::{Committed, EventId, InboxKey, Parts, Position, StreamId};
 
 /// The wait before a group is sent again the first time; it doubles each time.
 const RETRY_WAIT: Duration = Duration::from_millis(5);
@@ -239,25 +238,5 @@ impl Committer {
             telemetry::batch(BACKEND, commits, events);
             tracing::debug!(commits, events, "committed a group");
         }
-    }
-}
-
-impl Log {
-    /// Says why a commit was refused: as a repetition, or by a conflict.
-    pub(super) async fn explain(
-        &self,
-        conn: &mut PgConnection,
-        parts: &Parts,
-        conflict: Option<Conflict>,
-    ) -> sqlx::Result<Answer> {
-        Ok(match self.recorded_of(conn, parts).await? {
-            Recorded::All(first) => Ok(first),
-            Recorded::Otherwise(id) => Err(CommitError::IdReused(id)),
-            // Without a conflict, what was there is gone, which nobody but an operator can do.
-            Recorded::Nothing => Err(conflict.map_or_else(
-                || backend("commit", sqlx::Error::RowNotFound).into(),
-                CommitError::Conflict,
-            )),
-        })
     }
 }

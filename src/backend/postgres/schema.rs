@@ -36,18 +36,14 @@ pub(super) struct Sql {
 
 impl Sql {
     pub(super) fn new(options: &PostgresOptions) -> Self {
-        let schema = options.schema.as_str();
-        let sql = |text: &str| -> SqlStr {
-            let text = text.replace("{schema}", schema).replace("{columns}", COLUMNS);
-            AssertSqlSafe(Arc::<str>::from(text)).into_sql_str()
-        };
+        let sql = |text: &str| within(options, text);
         let of_stream =
             "SELECT {columns} FROM {schema}.events WHERE category = $1 AND stream = $2 AND";
         Self {
             log: sql("SELECT id FROM {schema}.log"),
             commit: sql("SELECT * FROM {schema}.commit(
                 $1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17)"),
-            horizon: sql("SELECT drawn, holders FROM {schema}.horizon()"),
+            horizon: sql("SELECT seen, holders FROM {schema}.horizon()"),
             head_upto: sql("SELECT max(position) FROM {schema}.events WHERE position <= $1"),
             forward: sql(&format!("{of_stream} version > $3 ORDER BY version LIMIT $4")),
             backward: sql(&format!("{of_stream} version < $3 ORDER BY version DESC LIMIT $4")),
@@ -64,6 +60,15 @@ impl Sql {
                 FROM {schema}.inbox WHERE consumer = $1 AND message = $2"),
         }
     }
+}
+
+/// A statement of ours, with the name of the schema in it. The name needs no quotes, so nothing else can get in.
+fn within(options: &PostgresOptions, text: &str) -> SqlStr {
+    let text = text
+        .replace("{schema}", options.schema.as_str())
+        .replace("{columns}", COLUMNS)
+        .replace("{class}", &LOCK_CLASS.to_string());
+    AssertSqlSafe(Arc::<str>::from(text)).into_sql_str()
 }
 
 /// Brings the schema to today's form, and says which log it holds. Any number of processes may do so at once.
@@ -94,15 +99,12 @@ pub(super) async fn log_id(conn: &mut PgConnection, sql: &Sql) -> sqlx::Result<L
 
 async fn upgrade(conn: &mut PgConnection, options: &PostgresOptions) -> Result<(), BackendError> {
     let failed = |error| backend("migrate", error);
-    let schema = options.schema.as_str();
     // One process at a time for each schema.
     let lock = sqlx::query("SELECT pg_advisory_xact_lock($1, hashtext($2))");
-    lock.bind(LOCK_CLASS + 1).bind(schema).execute(&mut *conn).await.map_err(failed)?;
+    let lock = lock.bind(LOCK_CLASS + 1).bind(options.schema.as_str());
+    lock.execute(&mut *conn).await.map_err(failed)?;
     let found = check(version(conn, options).await.map_err(failed)?)?;
-    let run = |text: &str| {
-        let text = text.replace("{schema}", schema).replace("{class}", &LOCK_CLASS.to_string());
-        AssertSqlSafe(text).into_sql_str()
-    };
+    let run = |text: &str| within(options, text);
     if found == 0 {
         let begin = "CREATE SCHEMA IF NOT EXISTS {schema};
             CREATE TABLE {schema}.migrations (version bigint PRIMARY KEY, migrated_at timestamptz NOT NULL)";
@@ -127,19 +129,17 @@ async fn upgrade(conn: &mut PgConnection, options: &PostgresOptions) -> Result<(
 }
 
 async fn version(conn: &mut PgConnection, options: &PostgresOptions) -> sqlx::Result<i64> {
-    let schema = options.schema.as_str();
     // From the table, and not by `to_regclass`: that asks a cache, which after a wait for an advisory lock may not
     // have heard yet of what the one who held it has made.
     let there = sqlx::query(
         "SELECT EXISTS (SELECT FROM pg_catalog.pg_tables
                         WHERE schemaname = $1 AND tablename = 'migrations')",
     )
-    .bind(schema);
+    .bind(options.schema.as_str());
     if !there.fetch_one(&mut *conn).await?.try_get::<bool, _>(0)? {
         return Ok(0);
     }
-    let newest = format!("SELECT coalesce(max(version), 0) FROM {schema}.migrations");
-    let newest = AssertSqlSafe(newest);
+    let newest = within(options, "SELECT coalesce(max(version), 0) FROM {schema}.migrations");
     sqlx::query(newest).fetch_one(conn).await?.try_get(0)
 }
 

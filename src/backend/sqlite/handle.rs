@@ -129,8 +129,8 @@ impl SqliteStore {
     }
 
     /// Runs `work` on the writer's thread, and commits what it wrote together with the commit that it
-    /// returns, or neither. It shares the transaction of the commits that wait at the same time, each of
-    /// them in a savepoint.
+    /// returns, or neither. It shares the transaction of the commits that wait at the same time, in a
+    /// savepoint of its own.
     ///
     /// The commit may be empty. If it is a repetition, what `work` wrote is undone, since its first time
     /// has written it, and the first answer is returned beside the new value. `work` must be short, since

@@ -71,24 +71,25 @@ END $body$;
 CREATE TRIGGER events_advance AFTER INSERT ON {schema}.events REFERENCING NEW TABLE AS written
     FOR EACH STATEMENT EXECUTE FUNCTION {schema}.advance();
 
+-- Who holds the lock of this log.
+CREATE VIEW {schema}.feed_locks AS
+SELECT pid, virtualtransaction FROM pg_locks
+WHERE locktype = 'advisory' AND granted AND objsubid = 2
+  AND database = (SELECT oid FROM pg_database WHERE datname = current_database())
+  AND classid = {class} AND objid = '{schema}.events'::regclass::oid;
+
 -- The newest position that can be seen, and then, in this order, which transactions may still insert a smaller one. Not
 -- the sequence: after a crash it can give out again what only a transaction that was rolled back had drawn.
-CREATE FUNCTION {schema}.horizon(OUT drawn bigint, OUT holders text[]) LANGUAGE plpgsql AS $body$
+CREATE FUNCTION {schema}.horizon(OUT seen bigint, OUT holders text[]) LANGUAGE plpgsql AS $body$
 BEGIN
-    SELECT coalesce(max(position), 0) INTO drawn FROM {schema}.events;
-    SELECT coalesce(array_agg(virtualtransaction), '{}') INTO holders FROM pg_locks
-    WHERE locktype = 'advisory' AND granted AND objsubid = 2
-      AND database = (SELECT oid FROM pg_database WHERE datname = current_database())
-      AND classid = {class} AND objid = '{schema}.events'::regclass::oid;
+    SELECT coalesce(max(position), 0) INTO seen FROM {schema}.events;
+    SELECT coalesce(array_agg(virtualtransaction), '{}') INTO holders FROM {schema}.feed_locks;
 END $body$;
 
 -- Who holds the feed back: for how long, and, for sessions of one's own role, doing what.
 CREATE VIEW {schema}.feed_holders AS
-SELECT activity.pid, activity.application_name, now() - activity.xact_start AS open_for, activity.state, activity.query
-FROM pg_locks AS held JOIN pg_stat_activity AS activity USING (pid)
-WHERE held.locktype = 'advisory' AND held.granted AND held.objsubid = 2 AND held.classid = {class}
-  AND held.objid = '{schema}.events'::regclass::oid
-  AND held.database = (SELECT oid FROM pg_database WHERE datname = current_database());
+SELECT pid, activity.application_name, now() - activity.xact_start AS open_for, activity.state, activity.query
+FROM {schema}.feed_locks JOIN pg_stat_activity AS activity USING (pid);
 
 -- Writes a group of commits, each whole or not at all, and says which were refused, with the version that each guarded
 -- stream was at. No stream occurs twice in the group, but for those that are only checked.
