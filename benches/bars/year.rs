@@ -2,21 +2,20 @@
 //!
 //! The year is the three days of the data set 62 times, the invoice numbers followed by `-1` to `-62`.
 //! `FREEHOLD_RETAIL_DAYS` names the days' files, with `:` between them; without it the bundled day stands
-//! in for all three. The floor writes the very rows that the shop wrote for the first invoices, with the
-//! same guards and in the same transactions, one transaction at a time.
+//! in for all three. The floor writes the very rows that the shop has just written, all of them, with the same
+//! guards and in the same transactions, one transaction at a time: its files grow as ours do.
 
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use freehold::{EventId, EventName, NewEvent, StreamId};
 use rusqlite::Connection;
 
 use crate::bare;
-use crate::harness::{Bar, interleave, rate, timed};
+use crate::harness::{Bar, interleave, rate};
 
 const TIMES: usize = 62;
-const BARE_INVOICES: usize = 200;
 
 pub(crate) fn run() -> bool {
     let dir = tempfile::tempdir().unwrap();
@@ -30,9 +29,7 @@ pub(crate) fn run() -> bool {
         peak_kib = replay(&shop, &year, &data, invoices).max(peak_kib);
         rate(invoices, took(&data))
     };
-    ours();
-    let transactions = first_transactions(&data);
-    let mut floor = || one_at_a_time(&transactions);
+    let mut floor = || one_at_a_time(&data, invoices);
     let rates = interleave(&mut [&mut ours, &mut floor]);
     println!("year: {invoices} invoices, at most {} MiB of memory", peak_kib >> 10);
     let what = "year: the shop at concurrency 64";
@@ -132,45 +129,53 @@ struct Row {
     stream: StreamId,
     event: NewEvent,
     metadata: String,
-}
-
-/// The rows of one commit of one service.
-struct Transaction {
-    service: usize,
-    rows: Vec<Row>,
+    cause: String,
 }
 
 const SERVICES: [&str; 3] = ["order.db", "inventory.db", "payment.db"];
+const PAGE_ROWS: i64 = 50_000;
 
-/// What the shop wrote for its first invoices, commit by commit, in the order of the services.
-fn first_transactions(data: &Path) -> Vec<Transaction> {
-    let mut first: Vec<String> = Vec::new();
-    let mut transactions = Vec::new();
-    for (service, file) in SERVICES.iter().enumerate() {
-        let conn = Connection::open(data.join(file)).unwrap();
-        let sql = "SELECT event_id, category, stream, name, data, metadata, metadata ->> 'causation',
-                          metadata ->> 'correlation'
-                   FROM freehold_events WHERE metadata ->> 'correlation' IS NOT NULL ORDER BY position";
-        let mut select = conn.prepare(sql).unwrap();
-        let mut rows = select.query([]).unwrap();
-        let mut cause = String::new();
-        while let Some(row) = rows.next().unwrap() {
-            let invoice: String = row.get(7).unwrap();
-            if !first.contains(&invoice) {
-                if service > 0 || first.len() == BARE_INVOICES {
-                    continue;
-                }
-                first.push(invoice);
-            }
-            let causation: String = row.get(6).unwrap();
-            if causation != cause {
-                cause = causation;
-                transactions.push(Transaction { service, rows: Vec::new() });
-            }
-            transactions.last_mut().unwrap().rows.push(read_row(row));
+/// Writes all that the shop wrote, commit by commit, service by service. Reading it back does not count.
+fn one_at_a_time(data: &Path, invoices: usize) -> f64 {
+    let dir = tempfile::tempdir().unwrap();
+    let mut took = Duration::ZERO;
+    for file in SERVICES {
+        let written = Connection::open(data.join(file)).unwrap();
+        let conn = bare::connect(&dir.path().join(file));
+        let (mut after, mut rows) = (0, Vec::new());
+        while read_rows(&written, &mut after, &mut rows) {
+            // The last commit of a page may go on in the next one.
+            let last = rows.chunk_by(same_commit).last().map_or(0, <[Row]>::len);
+            let whole = rows.len() - last;
+            let began = Instant::now();
+            rows[..whole].chunk_by(same_commit).for_each(|commit| write(&conn, commit));
+            took += began.elapsed();
+            rows.drain(..whole);
         }
+        let began = Instant::now();
+        rows.chunk_by(same_commit).for_each(|commit| write(&conn, commit));
+        took += began.elapsed();
     }
-    transactions
+    rate(invoices, took)
+}
+
+fn same_commit(one: &Row, next: &Row) -> bool {
+    one.cause == next.cause
+}
+
+/// Reads some more rows; `false` at the end.
+fn read_rows(conn: &Connection, after: &mut i64, rows: &mut Vec<Row>) -> bool {
+    let sql = "SELECT event_id, category, stream, name, data, coalesce(metadata, '{}'),
+                      coalesce(metadata ->> 'causation', hex(event_id)), position
+               FROM freehold_events WHERE position > ?1 ORDER BY position LIMIT ?2";
+    let mut select = conn.prepare_cached(sql).unwrap();
+    let mut found = select.query([*after, PAGE_ROWS]).unwrap();
+    let before = rows.len();
+    while let Some(row) = found.next().unwrap() {
+        rows.push(read_row(row));
+        *after = row.get(7).unwrap();
+    }
+    rows.len() > before
 }
 
 fn read_row(row: &rusqlite::Row<'_>) -> Row {
@@ -181,22 +186,17 @@ fn read_row(row: &rusqlite::Row<'_>) -> Row {
         stream: StreamId::new(&text(1), text(2)).unwrap(),
         event: NewEvent::new(id, EventName::new(&text(3)).unwrap(), data),
         metadata: text(5),
+        cause: text(6),
     }
 }
 
-fn one_at_a_time(transactions: &[Transaction]) -> f64 {
-    let dir = tempfile::tempdir().unwrap();
-    let services = SERVICES.map(|file| bare::connect(&dir.path().join(file)));
-    timed(BARE_INVOICES, || {
-        for Transaction { service, rows } in transactions {
-            let conn = &services[*service];
-            let run = |sql| conn.prepare_cached(sql).unwrap().execute([]).unwrap();
-            run("BEGIN IMMEDIATE");
-            for row in rows {
-                let newest = bare::newest(conn, &row.stream);
-                bare::insert(conn, &row.stream, newest, [(&row.event, Some(&*row.metadata))]);
-            }
-            run("COMMIT");
-        }
-    })
+/// One transaction, with the guards of the shop.
+fn write(conn: &Connection, commit: &[Row]) {
+    let run = |sql| conn.prepare_cached(sql).unwrap().execute([]).unwrap();
+    run("BEGIN IMMEDIATE");
+    for row in commit {
+        let newest = bare::newest(conn, &row.stream);
+        bare::insert(conn, &row.stream, newest, [(&row.event, Some(&*row.metadata))]);
+    }
+    run("COMMIT");
 }
