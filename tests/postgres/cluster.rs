@@ -1,4 +1,4 @@
-//! A server of the test's own, to be killed.
+//! A server of the test's own, to be killed, or set as no shared one can be.
 
 use std::net::{TcpListener, TcpStream};
 use std::path::{Path, PathBuf};
@@ -6,13 +6,14 @@ use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
 
 use freehold::backend::postgres::sqlx::PgPool;
-use freehold::backend::postgres::sqlx::postgres::PgPoolOptions;
+use freehold::backend::postgres::sqlx::postgres::{PgConnectOptions, PgPoolOptions};
 use tempfile::TempDir;
 
 pub(crate) struct Cluster {
     folder: TempDir,
     programs: PathBuf,
     port: u16,
+    settings: &'static [&'static str],
     postmaster: Option<Child>,
 }
 
@@ -20,6 +21,11 @@ impl Cluster {
     /// A new cluster, of the version whose programs `FREEHOLD_POSTGRES_PROGRAMS` names, or else of the newest that the
     /// system has.
     pub(crate) fn start() -> Self {
+        Self::start_with(&[])
+    }
+
+    /// The same with settings, each as `name=value`.
+    pub(crate) fn start_with(settings: &'static [&'static str]) -> Self {
         let programs = std::env::var_os("FREEHOLD_POSTGRES_PROGRAMS")
             .map(PathBuf::from)
             .or_else(newest_programs)
@@ -29,7 +35,7 @@ impl Cluster {
             run(Command::new("chown").arg("postgres").arg(folder.path()));
         }
         let port = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
-        let mut cluster = Self { folder, programs, port, postmaster: None };
+        let mut cluster = Self { folder, programs, port, settings, postmaster: None };
         let data = cluster.data();
         run(cluster
             .program("initdb")
@@ -67,6 +73,7 @@ impl Cluster {
             .args(["-p", &self.port.to_string(), "-c", "listen_addresses=127.0.0.1"])
             .args(["-c", "restart_after_crash=off", "-c"])
             .arg(format!("unix_socket_directories={}", self.folder.path().display()))
+            .args(self.settings.iter().flat_map(|setting| ["-c", setting]))
             .stderr(Stdio::null());
         postgres.spawn().unwrap()
     }
@@ -87,13 +94,20 @@ impl Cluster {
 
     /// A pool that waits for the server to come back.
     pub(crate) fn pool(&self) -> PgPool {
-        let url = format!("postgres://postgres@127.0.0.1:{}/postgres", self.port);
-        let patience = std::time::Duration::from_mins(1);
-        PgPoolOptions::new()
-            .max_connections(6)
-            .acquire_timeout(patience)
-            .connect_lazy(&url)
-            .unwrap()
+        let patience = Duration::from_mins(1);
+        let options = PgPoolOptions::new().max_connections(6).acquire_timeout(patience);
+        options.connect_lazy_with(self.options())
+    }
+
+    /// How the administrator gets in.
+    pub(crate) fn options(&self) -> PgConnectOptions {
+        let options = PgConnectOptions::new_without_pgpass().host("127.0.0.1").port(self.port);
+        options.username("postgres").database("postgres")
+    }
+
+    /// Writes a file of the server's.
+    pub(crate) fn write(&self, file: &str, content: &str) {
+        std::fs::write(self.data().join(file), content).unwrap();
     }
 
     fn data(&self) -> PathBuf {

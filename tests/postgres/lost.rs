@@ -36,6 +36,29 @@ async fn a_commit_whose_connection_is_lost_happens_once() {
     assert_eq!(ids, (1..=200).map(|n| event(n).id()).collect::<Vec<_>>());
 }
 
+/// A commit in the user's transaction, dropped at each await: after a rollback nothing of it is left, and the connection
+/// is as good as before.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_dropped_commit_in_a_transaction_goes_with_it() {
+    let schemas = Schemas::new();
+    let name = format!("freehold_{}", Uuid::now_v7().simple());
+    let pool = named_pool(&name).await;
+    let store = PostgresStore::open_with(pool.clone(), schemas.options("log")).await.unwrap();
+    let (mut polls, mut finished) = (1, 0);
+    while finished < 3 {
+        let mut tx = pool.begin().await.unwrap();
+        finished += u32::from(drop_after(polls, store.commit_in(&mut tx, one(1, "a"))).await);
+        tx.rollback().await.unwrap();
+        all_is_quiet(&name).await;
+        assert_eq!(store.version(&stream("a")).await.unwrap(), StreamVersion::NONE);
+        polls += 1;
+    }
+    assert!(polls > 5, "it was dropped at {polls} moments only");
+    let _ = store.commit(one(1, "a")).await.unwrap();
+    let page = store.read_all(Position::START, &Filter::all(), 9).await.unwrap();
+    assert_eq!(page.events.len(), 1, "the feed goes on");
+}
+
 /// Polls a future so many times, and drops it. Between the polls the rest of the world moves on.
 async fn drop_after(polls: usize, future: impl Future) -> bool {
     let mut future = pin!(future);

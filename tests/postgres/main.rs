@@ -20,6 +20,7 @@ mod errors;
 mod feed;
 mod killed;
 mod lost;
+mod own_server;
 mod proxy;
 mod server;
 mod wake;
