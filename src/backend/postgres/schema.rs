@@ -49,9 +49,12 @@ impl Sql {
             backward: sql(&format!("{of_stream} version < $3 ORDER BY version DESC LIMIT $4")),
             feed: sql("SELECT {columns} FROM {schema}.events
                 WHERE position > $1 ORDER BY position LIMIT $2"),
-            feed_of: sql("SELECT {columns} FROM {schema}.events
-                WHERE category = ANY($1) AND position > $2 AND position <= $3
-                ORDER BY position LIMIT $4"),
+            // The page of each category, merged: over all of them at once, everything behind would be sorted.
+            feed_of: sql("SELECT {columns} FROM unnest($1::text[]) AS of (wanted) CROSS JOIN LATERAL (
+                    SELECT {columns} FROM {schema}.events
+                    WHERE category = of.wanted COLLATE \"C\" AND position > $2 AND position <= $3
+                    ORDER BY position LIMIT $4
+                ) AS page ORDER BY position LIMIT $4"),
             run: sql("SELECT position FROM {schema}.events
                 WHERE position > $1 ORDER BY position LIMIT $2"),
             events: sql("SELECT {columns} FROM {schema}.events WHERE event_id = ANY($1)"),
