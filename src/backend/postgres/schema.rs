@@ -49,12 +49,16 @@ impl Sql {
             backward: sql(&format!("{of_stream} version < $3 ORDER BY version DESC LIMIT $4")),
             feed: sql("SELECT {columns} FROM {schema}.events
                 WHERE position > $1 ORDER BY position LIMIT $2"),
-            // The page of each category, merged: over all of them at once, everything behind would be sorted.
-            feed_of: sql("SELECT {columns} FROM unnest($1::text[]) AS of (wanted) CROSS JOIN LATERAL (
+            // The page of each category, merged. Rows are compared as wholes, since only one index serves that: else a
+            // rare category would be looked for in all of the feed.
+            feed_of: sql(
+                "SELECT {columns} FROM unnest($1::text[]) AS of (wanted) CROSS JOIN LATERAL (
                     SELECT {columns} FROM {schema}.events
-                    WHERE category = of.wanted COLLATE \"C\" AND position > $2 AND position <= $3
-                    ORDER BY position LIMIT $4
-                ) AS page ORDER BY position LIMIT $4"),
+                    WHERE (category, position) > (of.wanted COLLATE \"C\", $2)
+                      AND (category, position) <= (of.wanted COLLATE \"C\", $3)
+                    ORDER BY category, position LIMIT $4
+                ) AS page ORDER BY position LIMIT $4",
+            ),
             run: sql("SELECT position FROM {schema}.events
                 WHERE position > $1 ORDER BY position LIMIT $2"),
             events: sql("SELECT {columns} FROM {schema}.events WHERE event_id = ANY($1)"),
