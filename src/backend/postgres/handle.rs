@@ -6,12 +6,14 @@ use std::time::{Duration, Instant};
 
 use sqlx::Executor;
 use sqlx::postgres::{PgConnection, PgPool};
-use tokio::sync::{mpsc, oneshot, watch};
+use tokio::sync::{Semaphore, mpsc, oneshot, watch};
+use tokio::task::unconstrained;
 
 use super::append::{Log, Verdict};
+use super::committer::Committer;
 use super::error::{BACKEND, Fate, OtherLog, backend, closed, fate_of};
 use super::feed::Feed;
-use super::group::{Committer, Job, start};
+use super::group::{Job, start};
 use super::options::PostgresOptions;
 use super::schema::{self, Sql};
 use super::staged::Staged;
@@ -60,6 +62,8 @@ pub(super) struct Shared {
     /// Dropped with the store: then nobody listens any more.
     alive: watch::Sender<()>,
     queue: mpsc::Sender<Job>,
+    /// Lets callers into the queue one by one, in the order of asking, also when it is full.
+    entrance: Semaphore,
 }
 
 impl PostgresStore {
@@ -118,6 +122,7 @@ impl PostgresStore {
             unheard: Mutex::new(channel),
             alive: watch::Sender::new(()),
             queue,
+            entrance: Semaphore::new(1),
         };
         Ok(Self { shared: Arc::new(shared) })
     }
@@ -210,7 +215,12 @@ impl PostgresStore {
     pub(super) async fn enqueue(&self, parts: Parts) -> Result<Committed, CommitError> {
         let began = Instant::now();
         let (caller, answer) = oneshot::channel();
-        let queued = self.shared.queue.send(Job { parts, caller }).await;
+        // The order is that of the first polls, so no poll may be cut short by tokio's budget.
+        let enter = unconstrained(async {
+            let _turn = self.shared.entrance.acquire().await;
+            self.shared.queue.send(Job { parts, caller }).await
+        });
+        let queued = enter.await;
         queued.map_err(|_| CommitError::Backend(closed("commit")))?;
         // Without an answer, the runtime may have ended before or after the commit.
         let answer = answer.await.map_err(|_| CommitError::Unknown(closed("commit")))?;

@@ -31,7 +31,8 @@ pub struct PostgresOptions {
     pub groups_max: usize,
     /// The most commits in one group; 0 counts as 1. 256 by default.
     pub group_commits_max: usize,
-    /// The most commits that wait for a group; further callers wait to be let in. 0 counts as 1. 1,024 by default.
+    /// The most commits that wait for a group, and again that wait for a stream which a group under way has; further
+    /// callers wait to be let in. 0 counts as 1. 1,024 by default.
     pub queue_commits_max: usize,
     /// How often a group is sent again after its connection was lost or PostgreSQL chose it as a victim, before its
     /// commits are answered with an error. 8 by default.

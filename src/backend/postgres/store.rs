@@ -17,7 +17,7 @@ impl Store for PostgresStore {
     }
 
     fn is_ordered(&self) -> bool {
-        false
+        true
     }
 
     async fn commit(&self, commit: Commit) -> Result<Committed, CommitError> {
