@@ -7,8 +7,8 @@ use sqlx::postgres::PgPool;
 use tokio::sync::watch;
 use tokio::time::sleep;
 
-use super::append::{Log, Verdict};
-use super::error::{BACKEND, Fate, backend, fate_of, fate_without_connection, is_of_one};
+use super::append::{How, Log, Verdict};
+use super::error::{BACKEND, Fate, backend, fate_of, fate_without_connection, is_of_one, is_taken};
 use super::group::{Answer, Job};
 use crate::ports::{BackendError, CommitError, telemetry};
 use crate::types::{Parts, Position};
@@ -69,11 +69,16 @@ impl Committer {
     ) -> Result<Vec<Answer>, Trouble> {
         let mut wait = RETRY_WAIT;
         let mut retries = 0;
+        // Fresh events pay for no look-up.
+        let mut is_careful = unknown.is_some();
         loop {
-            let (fate, error) = match self.once(group).await {
+            let (fate, error) = match self.once(group, is_careful).await {
                 Ok(answers) => return Ok(answers),
                 Err(failure) => failure,
             };
+            if !std::mem::replace(&mut is_careful, true) && is_taken(&error) {
+                continue;
+            }
             if group.len() > 1 && is_of_one(&error) {
                 return Err(Trouble::Apart(unknown));
             }
@@ -97,12 +102,16 @@ impl Committer {
         }
     }
 
-    async fn once(&self, group: &[&Parts]) -> Result<Vec<Answer>, (Fate, sqlx::Error)> {
+    async fn once(
+        &self,
+        group: &[&Parts],
+        is_careful: bool,
+    ) -> Result<Vec<Answer>, (Fate, sqlx::Error)> {
         let failed = |error| (fate_of(&error), error);
         let mut conn =
             self.pool.acquire().await.map_err(|error| (fate_without_connection(&error), error))?;
-        let patience = Some(self.lock_timeout);
-        let verdicts = self.log.write(&mut conn, group, patience).await.map_err(failed)?;
+        let how = How { lock_timeout: Some(self.lock_timeout), is_careful };
+        let verdicts = self.log.write(&mut conn, group, how).await.map_err(failed)?;
         let mut answers = Vec::with_capacity(group.len());
         for (parts, verdict) in group.iter().zip(verdicts) {
             answers.push(match verdict {

@@ -86,6 +86,11 @@ pub(super) fn fate_without_connection(error: &Error) -> Fate {
     }
 }
 
+/// Whether an id or a key is there already.
+pub(super) fn is_taken(error: &Error) -> bool {
+    error.as_database_error().is_some_and(sqlx::error::DatabaseError::is_unique_violation)
+}
+
 /// Whether one commit of a group can be the cause of it, so that the others would do without.
 pub(super) fn is_of_one(error: &Error) -> bool {
     // By class: data, constraints, serialization, limits, locks, exceptions of the user's own triggers; and a full

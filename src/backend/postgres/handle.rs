@@ -9,7 +9,7 @@ use sqlx::postgres::{PgConnection, PgPool};
 use tokio::sync::{Semaphore, mpsc, oneshot, watch};
 use tokio::task::unconstrained;
 
-use super::append::{Log, Verdict};
+use super::append::{How, Log, Verdict};
 use super::committer::Committer;
 use super::error::{BACKEND, Fate, OtherLog, backend, closed, fate_of};
 use super::feed::Feed;
@@ -204,7 +204,8 @@ impl PostgresStore {
             let error = BackendError::new(BACKEND, "commit_in", Fault::Other, why);
             return Ok(Err(error.into()));
         }
-        Ok(match log.write(&mut *conn, &[parts], None).await?.pop() {
+        let how = How { lock_timeout: None, is_careful: true };
+        Ok(match log.write(&mut *conn, &[parts], how).await?.pop() {
             Some(Verdict::Written(committed)) => Ok(committed),
             Some(Verdict::Refused(conflict)) => log.explain(conn, parts, conflict).await?,
             None => Err(backend("commit_in", sqlx::Error::RowNotFound).into()),

@@ -1,7 +1,7 @@
 //! A durable store in a schema of a PostgreSQL database, over the user's own `sqlx` pool.
 //!
 //! [`PostgresStore::open`] migrates the schema (`schema`). Commits wait in a bounded queue; those that wait and touch
-//! different streams become one statement, which is one transaction (`group`, `committer`, `append`), and each is answered by
+//! different streams become one statement, which is one transaction (`group`, `committer`, `arrays`, `append`), and each is answered by
 //! itself. What was refused is looked at again, to tell a repetition from a conflict (`duplicate`).
 //!
 //! The feed is exact (`feed`): a position below one that can be seen may still be on its way, so a reader goes only as
@@ -17,6 +17,7 @@
 //! `docs/postgres.md` says what is durable when, which errors there are, and what to do about them.
 
 mod append;
+mod arrays;
 mod committer;
 mod duplicate;
 mod error;

@@ -42,7 +42,7 @@ impl Sql {
         Self {
             log: sql("SELECT id FROM {schema}.log"),
             commit: sql("SELECT * FROM {schema}.commit(
-                $1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17)"),
+                $1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19)"),
             horizon: sql("SELECT seen, holders FROM {schema}.horizon()"),
             head_upto: sql("SELECT max(position) FROM {schema}.events WHERE position <= $1"),
             forward: sql(&format!("{of_stream} version > $3 ORDER BY version LIMIT $4")),

@@ -49,14 +49,15 @@ CREATE TABLE {schema}.inbox (
 );
 
 -- Whoever inserts an event holds this lock before a position is drawn, and until the event can be seen: readers of the
--- feed know by it what may still appear. A trigger, so that it holds for rows from anywhere.
+-- feed know by it what may still appear. A trigger, so that it holds for rows from anywhere. Its condition takes the lock
+-- and is never true: that is as good as a function that takes it, and costs no call of one.
 CREATE FUNCTION {schema}.announce() RETURNS trigger LANGUAGE plpgsql AS $body$
 BEGIN
-    PERFORM pg_advisory_xact_lock_shared({class}, TG_RELID::int4);
     RETURN NULL;
 END $body$;
-CREATE TRIGGER events_announce BEFORE INSERT ON {schema}.events
-    FOR EACH STATEMENT EXECUTE FUNCTION {schema}.announce();
+CREATE TRIGGER events_announce BEFORE INSERT ON {schema}.events FOR EACH STATEMENT
+    WHEN (pg_advisory_xact_lock_shared({class}, '{schema}.events'::regclass::oid::int4) IS NULL)
+    EXECUTE FUNCTION {schema}.announce();
 
 -- Keeps the table of streams true, whoever inserts events.
 CREATE FUNCTION {schema}.advance() RETURNS trigger LANGUAGE plpgsql AS $body$
@@ -91,100 +92,103 @@ CREATE VIEW {schema}.feed_holders AS
 SELECT pid, activity.application_name, now() - activity.xact_start AS open_for, activity.state, activity.query
 FROM {schema}.feed_locks JOIN pg_stat_activity AS activity USING (pid);
 
--- Writes a group of commits, each whole or not at all, and says which were refused, with the version that each guarded
--- stream was at. No stream occurs twice in the group, but for those that are only checked.
+-- Writes a group of commits, each whole or not at all; no stream that one of them writes is in another. Arrays that begin
+-- with the same letter have one entry each for every guard, event and inbox key; guards stand in the order of their
+-- streams, and events name theirs, counted from 1. `before` and `newest` tell of each guarded stream what it was at,
+-- `refused` which commits were not written, `positions` those of the events of all others. A commit is refused if one of
+-- its guards does not hold, its message was handled, or, if the caller is `careful`, one of its events is recorded;
+-- otherwise that is a unique violation, for which a fresh event pays nothing.
 --
--- Arrays that begin with the same letter have one entry each for every guard, event and inbox key. Rows of tables are
--- looked up one by one, which `OFFSET 0` and the settings see to: plans may have been made when the tables were small.
+-- Rows of tables are looked up one by one, which `OFFSET 0` and the settings see to: plans may have been made when the
+-- tables were small.
 CREATE FUNCTION {schema}.commit(
     g_commit int[], g_category text[], g_stream text[], g_kind int[], g_version bigint[], g_newest uuid[],
     e_guard int[], e_nth int[], e_id uuid[], e_name text[], e_data bytea[], e_metadata text[],
     i_commit int[], i_consumer text[], i_message text[],
-    at timestamptz, lock_timeout text
-) RETURNS TABLE (
-    commit_no int, guard_no int, refused boolean, version bigint, newest uuid, first bigint, last bigint, head bigint
+    at timestamptz, lock_timeout text, careful boolean, asks_head boolean,
+    OUT before bigint[], OUT newest uuid[], OUT refused int[], OUT positions bigint[], OUT head bigint
 ) LANGUAGE plpgsql
-SET enable_seqscan = off SET enable_mergejoin = off SET enable_hashjoin = on SET plan_cache_mode = force_generic_plan
+SET enable_seqscan = off SET plan_cache_mode = force_generic_plan
 AS $body$
-#variable_conflict use_column
+DECLARE
+    are_absent boolean;
 BEGIN
-    PERFORM pg_advisory_xact_lock_shared({class}, '{schema}.events'::regclass::oid::int4);
     IF lock_timeout IS NOT NULL THEN
         PERFORM set_config('lock_timeout', lock_timeout, true);
     END IF;
-    -- Always in the same order, so that groups wait for each other and never in a circle. A stream whose absence would
-    -- fail its guard needs no row.
-    INSERT INTO {schema}.streams (category, stream, version)
-    SELECT DISTINCT g.category COLLATE "C", g.stream COLLATE "C", 0
-    FROM unnest(g_category, g_stream, g_kind, g_version) AS g (category, stream, kind, version)
-    WHERE g.kind IN (0, 1) OR (g.kind = 3 AND g.version = 0)
-    ORDER BY 1, 2 ON CONFLICT DO NOTHING;
-    PERFORM set_config('enable_hashjoin', 'off', true);
-    PERFORM FROM {schema}.streams AS s
-    JOIN (SELECT DISTINCT g.category COLLATE "C" AS category, g.stream COLLATE "C" AS stream
-          FROM unnest(g_category, g_stream) AS g (category, stream)) AS g USING (category, stream)
-    ORDER BY s.category, s.stream FOR NO KEY UPDATE OF s;
-    PERFORM set_config('enable_hashjoin', 'on', true);
-
-    RETURN QUERY WITH
-    guard AS MATERIALIZED (
-        SELECT g.commit_no, g.no::int AS guard_no, g.category, g.stream, coalesce(s.version, 0) AS version, s.newest,
-               CASE g.kind WHEN 0 THEN true WHEN 1 THEN s.version = 0 WHEN 2 THEN coalesce(s.version, 0) > 0
-                           WHEN 3 THEN coalesce(s.version, 0) = g.version
-                           ELSE s.newest IS NOT DISTINCT FROM g.newest END AS holds
+    -- Streams are locked always in the same order, so that groups wait for each other and never in a circle.
+    LOOP
+        SELECT array_agg(coalesce(s.version, 0)), array_agg(s.newest),
+               coalesce(array_agg(g.commit_no) FILTER (WHERE NOT CASE g.kind
+                   WHEN 0 THEN true
+                   WHEN 1 THEN coalesce(s.version, 0) = 0
+                   WHEN 2 THEN coalesce(s.version, 0) > 0
+                   WHEN 3 THEN coalesce(s.version, 0) = g.version
+                   ELSE s.newest IS NOT DISTINCT FROM g.newest END), '{}'),
+               coalesce(bool_or(s.version IS NULL AND (g.kind IN (0, 1) OR (g.kind = 3 AND g.version = 0))), false)
+        INTO before, newest, refused, are_absent
         FROM unnest(g_commit, g_category, g_stream, g_kind, g_version, g_newest)
-             WITH ORDINALITY AS g (commit_no, category, stream, kind, version, newest, no)
+            AS g (commit_no, category, stream, kind, version, newest)
         LEFT JOIN LATERAL (
             SELECT s.version, s.newest FROM {schema}.streams AS s
-            WHERE s.category = g.category COLLATE "C" AND s.stream = g.stream COLLATE "C" OFFSET 0
-        ) AS s ON true
-    ),
-    event AS MATERIALIZED (
-        SELECT g_commit[e.guard_no] AS commit_no, e.* FROM unnest(e_guard, e_nth, e_id, e_name, e_data, e_metadata)
-            AS e (guard_no, nth, id, name, data, metadata)
-    ),
-    key AS MATERIALIZED (
-        SELECT * FROM unnest(i_commit, i_consumer, i_message) AS i (commit_no, consumer, message)
-    ),
-    refused AS MATERIALIZED (
-        SELECT g.commit_no FROM guard AS g WHERE NOT g.holds
-        UNION SELECT e.commit_no FROM event AS e CROSS JOIN LATERAL (
-            SELECT FROM {schema}.events AS r WHERE r.event_id = e.id OFFSET 0) AS r
-        UNION SELECT k.commit_no FROM key AS k CROSS JOIN LATERAL (
-            SELECT FROM {schema}.inbox AS r
-            WHERE r.consumer = k.consumer COLLATE "C" AND r.message = k.message COLLATE "C" OFFSET 0) AS r
-    ),
-    written AS (
+            WHERE s.category = g.category COLLATE "C" AND s.stream = g.stream COLLATE "C" FOR NO KEY UPDATE
+        ) AS s ON true;
+        EXIT WHEN NOT are_absent;
+        -- A stream whose absence fails its guard needs no row. Whoever makes the same one first is waited for.
+        INSERT INTO {schema}.streams (category, stream, version)
+        SELECT DISTINCT g.category COLLATE "C", g.stream COLLATE "C", 0
+        FROM unnest(g_category, g_stream, g_kind, g_version) AS g (category, stream, kind, version)
+        WHERE g.kind IN (0, 1) OR (g.kind = 3 AND g.version = 0)
+        ORDER BY 1, 2 ON CONFLICT DO NOTHING;
+    END LOOP;
+
+    IF careful THEN
+        refused := refused || ARRAY(
+            SELECT g_commit[e.guard_no] FROM unnest(e_guard, e_id) AS e (guard_no, id)
+            CROSS JOIN LATERAL (SELECT FROM {schema}.events AS r WHERE r.event_id = e.id OFFSET 0) AS r);
+    END IF;
+    IF cardinality(i_commit) > 0 THEN
+        refused := refused || ARRAY(
+            SELECT k.commit_no FROM unnest(i_commit, i_consumer, i_message) AS k (commit_no, consumer, message)
+            CROSS JOIN LATERAL (
+                SELECT FROM {schema}.inbox AS r
+                WHERE r.consumer = k.consumer COLLATE "C" AND r.message = k.message COLLATE "C" OFFSET 0) AS r);
+    END IF;
+    IF asks_head THEN
+        SELECT coalesce(max(position), 0) INTO head FROM {schema}.events;
+    END IF;
+
+    WITH written AS (
         INSERT INTO {schema}.events (event_id, category, stream, version, name, data, metadata, recorded_at)
-        SELECT e.id, g.category, g.stream, g.version + e.nth, e.name, e.data, e.metadata::json, at
-        FROM event AS e JOIN guard AS g USING (guard_no)
-        WHERE NOT EXISTS (SELECT FROM refused AS r WHERE r.commit_no = e.commit_no)
-        ORDER BY e.guard_no, e.nth
-        RETURNING event_id, position
-    ),
-    place AS MATERIALIZED (
-        SELECT e.commit_no, min(w.position) AS first, max(w.position) AS last
-        FROM written AS w JOIN event AS e ON e.id = w.event_id GROUP BY e.commit_no
-    ),
-    log AS MATERIALIZED (SELECT coalesce(max(position), 0) AS head FROM {schema}.events),
-    handled AS (
-        INSERT INTO {schema}.inbox
-        SELECT k.consumer, k.message, p.first, p.last, coalesce(p.last, log.head),
-               coalesce(w.categories, '{}'), coalesce(w.streams, '{}'), coalesce(w.versions, '{}')
-        FROM key AS k CROSS JOIN log LEFT JOIN place AS p USING (commit_no)
-        LEFT JOIN LATERAL (
-            SELECT array_agg(g.category ORDER BY g.guard_no) AS categories,
-                   array_agg(g.stream ORDER BY g.guard_no) AS streams,
-                   array_agg(g.version + a.events ORDER BY g.guard_no) AS versions
-            FROM guard AS g JOIN (SELECT e.guard_no, count(*) AS events FROM event AS e GROUP BY 1) AS a USING (guard_no)
-            WHERE g.commit_no = k.commit_no
-        ) AS w ON true
-        WHERE NOT EXISTS (SELECT FROM refused AS r WHERE r.commit_no = k.commit_no)
-        ORDER BY k.consumer, k.message
+        SELECT e.id, g_category[e.guard_no], g_stream[e.guard_no], before[e.guard_no] + e.nth, e.name, e.data,
+               e.metadata::json, at
+        FROM unnest(e_guard, e_nth, e_id, e_name, e_data, e_metadata) AS e (guard_no, nth, id, name, data, metadata)
+        WHERE g_commit[e.guard_no] <> ALL (refused)
+        RETURNING position
     )
-    SELECT c.commit_no, g.guard_no, EXISTS (SELECT FROM refused AS r WHERE r.commit_no = c.commit_no),
-           g.version, g.newest, p.first, p.last, log.head
-    FROM (SELECT guard.commit_no FROM guard UNION SELECT key.commit_no FROM key) AS c
-    CROSS JOIN log LEFT JOIN place AS p ON p.commit_no = c.commit_no LEFT JOIN guard AS g ON g.commit_no = c.commit_no
-    ORDER BY c.commit_no, g.guard_no;
+    SELECT array_agg(position) INTO positions FROM written;
+
+    IF cardinality(i_commit) > 0 THEN
+        INSERT INTO {schema}.inbox
+        SELECT k.consumer, k.message, p.first, p.last, coalesce(p.last, head),
+               coalesce(w.categories, '{}'), coalesce(w.streams, '{}'), coalesce(w.versions, '{}')
+        FROM unnest(i_commit, i_consumer, i_message) AS k (commit_no, consumer, message)
+        LEFT JOIN (
+            SELECT e.commit_no, min(p.position) AS first, max(p.position) AS last
+            FROM (SELECT g_commit[e.guard_no] AS commit_no, row_number() OVER (ORDER BY e.no) AS nth
+                  FROM unnest(e_guard) WITH ORDINALITY AS e (guard_no, no)
+                  WHERE g_commit[e.guard_no] <> ALL (refused)) AS e
+            JOIN unnest(positions) WITH ORDINALITY AS p (position, nth) USING (nth) GROUP BY e.commit_no
+        ) AS p USING (commit_no)
+        LEFT JOIN LATERAL (
+            SELECT array_agg(g_category[w.guard_no] ORDER BY w.no) AS categories,
+                   array_agg(g_stream[w.guard_no] ORDER BY w.no) AS streams,
+                   array_agg(before[w.guard_no] + w.events ORDER BY w.no) AS versions
+            FROM (SELECT e.guard_no, min(e.no) AS no, count(*) AS events
+                  FROM unnest(e_guard) WITH ORDINALITY AS e (guard_no, no)
+                  WHERE g_commit[e.guard_no] = k.commit_no GROUP BY e.guard_no) AS w
+        ) AS w ON true
+        WHERE k.commit_no <> ALL (refused)
+        ORDER BY k.consumer, k.message;
+    END IF;
 END $body$;

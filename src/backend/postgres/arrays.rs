@@ -1,0 +1,118 @@
+//! The arguments of the function that commits a group.
+
+use super::row;
+use super::value::Uuid;
+use crate::types::{ExpectedVersion, NewEvent, Parts, StreamId};
+
+/// The arguments of the function that commits.
+#[derive(Default)]
+pub(super) struct Arrays<'p> {
+    pub(super) guards: Guards<'p>,
+    pub(super) events: Events<'p>,
+    pub(super) keys: Keys<'p>,
+    /// Where the guards stand, commit by commit.
+    pub(super) places: Vec<usize>,
+}
+
+#[derive(Default)]
+pub(super) struct Guards<'p> {
+    pub(super) commit: Vec<i32>,
+    pub(super) category: Vec<&'p str>,
+    pub(super) stream: Vec<&'p str>,
+    pub(super) kind: Vec<i32>,
+    pub(super) version: Vec<i64>,
+    pub(super) newest: Vec<Option<Uuid>>,
+}
+
+#[derive(Default)]
+pub(super) struct Events<'p> {
+    pub(super) guard: Vec<i32>,
+    pub(super) nth: Vec<i32>,
+    pub(super) id: Vec<Uuid>,
+    pub(super) name: Vec<&'p str>,
+    pub(super) data: Vec<&'p [u8]>,
+    pub(super) metadata: Vec<Option<String>>,
+}
+
+#[derive(Default)]
+pub(super) struct Keys<'p> {
+    pub(super) commit: Vec<i32>,
+    pub(super) consumer: Vec<&'p str>,
+    pub(super) message: Vec<&'p str>,
+}
+
+/// An expectation of a commit of the group.
+type Guard<'p> = (i32, &'p StreamId, ExpectedVersion);
+
+impl<'p> Arrays<'p> {
+    pub(super) fn of(group: &[&'p Parts]) -> sqlx::Result<Self> {
+        let mut arrays = Self::default();
+        let guards = |(no, parts): (i32, &&'p Parts)| {
+            parts.guards().map(move |(stream, expected)| (no, stream, expected))
+        };
+        arrays.take_guards(&(0_i32..).zip(group).flat_map(guards).collect::<Vec<_>>());
+        let mut places = arrays.places.clone().into_iter();
+        for (no, parts) in (0_i32..).zip(group) {
+            for (append, place) in parts.appends.iter().zip(places.by_ref()) {
+                // Guards are counted from 1, as arrays are in SQL.
+                let guard = i32::try_from(place + 1).unwrap_or(i32::MAX);
+                for (nth, event) in (1_i32..).zip(&append.events) {
+                    arrays.events.take(guard, nth, event)?;
+                }
+            }
+            places.by_ref().take(parts.checks.len()).for_each(drop);
+            if let Some(key) = &parts.inbox {
+                arrays.keys.commit.push(no);
+                arrays.keys.consumer.push(key.consumer());
+                arrays.keys.message.push(key.message());
+            }
+        }
+        Ok(arrays)
+    }
+
+    /// In the order of their streams: so they are locked.
+    fn take_guards(&mut self, guards: &[Guard<'p>]) {
+        let mut order: Vec<_> = guards.iter().enumerate().collect();
+        order.sort_unstable_by_key(|(_, (_, stream, _))| (stream.category(), stream.id()));
+        self.places = vec![0; guards.len()];
+        for (place, (at, guard)) in order.into_iter().enumerate() {
+            if let Some(found) = self.places.get_mut(at) {
+                *found = place;
+            }
+            self.guards.take(*guard);
+        }
+    }
+}
+
+impl<'p> Guards<'p> {
+    fn take(&mut self, (no, stream, expected): Guard<'p>) {
+        let (kind, version, newest) = match expected {
+            ExpectedVersion::Any => (0, 0, None),
+            ExpectedVersion::NoStream => (1, 0, None),
+            ExpectedVersion::StreamExists => (2, 0, None),
+            ExpectedVersion::Exact(version) => (3, row::signed(version.get()), None),
+            ExpectedVersion::After(event) => (4, 0, Some(Uuid(event.as_uuid()))),
+        };
+        self.commit.push(no);
+        self.category.push(stream.category());
+        self.stream.push(stream.id());
+        self.kind.push(kind);
+        self.version.push(version);
+        self.newest.push(newest);
+    }
+}
+
+impl<'p> Events<'p> {
+    fn take(&mut self, guard: i32, nth: i32, event: &'p NewEvent) -> sqlx::Result<()> {
+        let metadata = event.metadata();
+        let json = (!metadata.is_empty()).then(|| serde_json::to_string(metadata)).transpose();
+        let json = json.map_err(|why| sqlx::Error::Encode(why.into()))?;
+        self.guard.push(guard);
+        self.nth.push(nth);
+        self.id.push(Uuid(event.id().as_uuid()));
+        self.name.push(event.name().as_str());
+        self.data.push(event.data());
+        self.metadata.push(json);
+        Ok(())
+    }
+}
