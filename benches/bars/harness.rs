@@ -34,6 +34,13 @@ pub(crate) fn interleave(subjects: &mut [&mut dyn FnMut() -> f64]) -> Vec<Rates>
     rates
 }
 
+/// The floor with the best median, and what it is called by.
+pub(crate) fn best<'r, N: Copy>(names: &[N], floors: &'r [Rates]) -> (N, &'r Rates) {
+    let floors = names.iter().copied().zip(floors);
+    let by_median = |(_, rates): &(N, &Rates)| median(&mut (*rates).clone());
+    floors.max_by(|a, b| by_median(a).total_cmp(&by_median(b))).unwrap()
+}
+
 /// How many a second.
 pub(crate) fn rate(count: usize, took: Duration) -> f64 {
     count as f64 / took.as_secs_f64()
@@ -70,7 +77,7 @@ impl Bar<'_> {
 }
 
 /// Sorts, and takes the middle.
-fn median(values: &mut [f64]) -> f64 {
+pub(crate) fn median(values: &mut [f64]) -> f64 {
     values.sort_by(f64::total_cmp);
     let middle = values.len() / 2;
     if values.len() % 2 == 1 {
