@@ -1,8 +1,7 @@
 //! What the bars of PostgreSQL share: a log in a schema of its own, tasks, and the mood of the disk.
 
-use std::fs::File;
+use std::io::{Seek, Write};
 use std::ops::Range;
-use std::os::unix::fs::FileExt;
 use std::time::{Duration, Instant};
 
 use freehold::backend::postgres::sqlx::encode::IsNull;
@@ -128,11 +127,12 @@ impl Drop for Log {
 
 /// How often a second the disk of the temporary folder syncs a page that is written again and again.
 pub(crate) fn syncs() -> f64 {
-    let file: File = tempfile::tempfile().unwrap();
+    let mut file = tempfile::tempfile().unwrap();
     let page = [7; 8192];
     let (began, mut count) = (Instant::now(), 0);
     while began.elapsed() < SYNCS {
-        file.write_all_at(&page, 0).unwrap();
+        file.rewind().unwrap();
+        file.write_all(&page).unwrap();
         file.sync_data().unwrap();
         count += 1;
     }
