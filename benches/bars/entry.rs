@@ -49,3 +49,29 @@ pub(crate) fn new_event(n: usize) -> NewEvent {
 pub(crate) fn account(id: impl std::fmt::Display) -> StreamId {
     StreamId::new(Entry::CATEGORY, id.to_string()).unwrap()
 }
+
+/// What one would write by hand for each variant.
+pub(crate) fn read_entry(name: &str, data: &[u8]) -> Entry {
+    #[derive(serde::Deserialize)]
+    struct Deposited {
+        cents: i64,
+        by: String,
+        reference: String,
+    }
+    #[derive(serde::Deserialize)]
+    struct Withdrawn {
+        cents: i64,
+        reason: String,
+    }
+    match name {
+        "Deposited" => {
+            let Deposited { cents, by, reference } = serde_json::from_slice(data).unwrap();
+            Entry::Deposited { cents, by, reference }
+        }
+        "Withdrawn" => {
+            let Withdrawn { cents, reason } = serde_json::from_slice(data).unwrap();
+            Entry::Withdrawn { cents, reason }
+        }
+        other => panic!("{other}"),
+    }
+}

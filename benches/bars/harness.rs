@@ -34,6 +34,13 @@ pub(crate) fn interleave(subjects: &mut [&mut dyn FnMut() -> f64]) -> Vec<Rates>
     rates
 }
 
+/// The floor with the best median, and what it is called by.
+pub(crate) fn best<'r, N: Copy>(names: &[N], floors: &'r [Rates]) -> (N, &'r Rates) {
+    let floors = names.iter().copied().zip(floors);
+    let by_median = |(_, rates): &(N, &Rates)| median(&mut (*rates).clone());
+    floors.max_by(|a, b| by_median(a).total_cmp(&by_median(b))).unwrap()
+}
+
 /// How many a second.
 pub(crate) fn rate(count: usize, took: Duration) -> f64 {
     count as f64 / took.as_secs_f64()
@@ -49,28 +56,37 @@ pub(crate) fn timed(count: usize, work: impl FnOnce()) -> f64 {
 impl Bar<'_> {
     /// Prints ratio, bar, and pass or fail. Whether it holds.
     pub(crate) fn judge(&self, ours: &Rates, floor: &Rates) -> bool {
+        let holds = self.compare(ours, floor) >= self.at_least;
+        println!(", bar {:.2}: {}", self.at_least, if holds { "pass" } else { "FAIL" });
+        holds
+    }
+
+    /// Prints the ratio to a floor that is no bar, but worth knowing.
+    pub(crate) fn tell(&self, ours: &Rates, floor: &Rates) {
+        self.compare(ours, floor);
+        println!(", no bar");
+    }
+
+    fn compare(&self, ours: &Rates, floor: &Rates) -> f64 {
         let mut ratios: Vec<f64> =
             ours.iter().zip(floor).map(|(ours, floor)| ours / floor).collect();
         let ratio = median(&mut ratios);
-        let holds = ratio >= self.at_least;
         let (worst, best) = (ratios[0], ratios[ratios.len() - 1]);
-        println!(
-            "{}: {:.0} {unit}, {}: {:.0} {unit}\n    ratio {ratio:.2} (of {} runs, {worst:.2} to {best:.2}), bar {:.2}: {}",
+        print!(
+            "{}: {:.0} {unit}, {}: {:.0} {unit}\n    ratio {ratio:.2} (of {} runs, {worst:.2} to {best:.2})",
             self.what,
             median(&mut ours.clone()),
             self.floor,
             median(&mut floor.clone()),
             ratios.len(),
-            self.at_least,
-            if holds { "pass" } else { "FAIL" },
             unit = self.unit,
         );
-        holds
+        ratio
     }
 }
 
 /// Sorts, and takes the middle.
-fn median(values: &mut [f64]) -> f64 {
+pub(crate) fn median(values: &mut [f64]) -> f64 {
     values.sort_by(f64::total_cmp);
     let middle = values.len() / 2;
     if values.len() % 2 == 1 {

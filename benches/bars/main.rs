@@ -23,7 +23,13 @@ mod entry;
 mod harness;
 mod hot_stream;
 mod memory_append;
+mod postgres;
 mod postgres_append;
+mod postgres_command;
+mod postgres_hot_stream;
+mod postgres_lock;
+mod postgres_read;
+mod postgres_writer;
 mod sqlite_append;
 mod sqlite_read;
 mod year;
@@ -38,12 +44,16 @@ fn main() -> ExitCode {
         std::env::args().skip(1).filter(|word| !word.starts_with('-')).collect();
     let wanted =
         |name: &str| words.is_empty() || words.iter().any(|word| name.contains(word.as_str()));
-    let bars: [Named; 6] = [
+    let bars: [Named; 10] = [
         ("memory_append", memory_append::run),
         ("sqlite_append", sqlite_append::run),
         ("sqlite_read", sqlite_read::run),
         ("hot_stream", hot_stream::run),
         ("postgres_append", postgres_append::run),
+        ("postgres_command", postgres_command::run),
+        ("postgres_hot_stream", postgres_hot_stream::run),
+        ("postgres_lock", postgres_lock::run),
+        ("postgres_read", postgres_read::run),
         ("year", year::run),
     ];
     let mut held = true;

@@ -6,7 +6,7 @@ use freehold::backend::sqlite::SqliteStore;
 use freehold::{Commit, EventStoreExt, ExpectedVersion, Store, StreamVersion, event};
 use rusqlite::Connection;
 
-use crate::entry::Entry;
+use crate::entry::{Entry, read_entry};
 use crate::harness::{Bar, interleave, runtime, timed};
 use crate::{bare, entry};
 
@@ -77,30 +77,4 @@ fn read_bare(conn: &Connection, stream: &freehold::StreamId) -> Vec<Entry> {
     assert_eq!(last, Some(1));
     events.reverse();
     events
-}
-
-/// What one would write by hand for each variant.
-fn read_entry(name: &str, data: &[u8]) -> Entry {
-    #[derive(serde::Deserialize)]
-    struct Deposited {
-        cents: i64,
-        by: String,
-        reference: String,
-    }
-    #[derive(serde::Deserialize)]
-    struct Withdrawn {
-        cents: i64,
-        reason: String,
-    }
-    match name {
-        "Deposited" => {
-            let Deposited { cents, by, reference } = serde_json::from_slice(data).unwrap();
-            Entry::Deposited { cents, by, reference }
-        }
-        "Withdrawn" => {
-            let Withdrawn { cents, reason } = serde_json::from_slice(data).unwrap();
-            Entry::Withdrawn { cents, reason }
-        }
-        other => panic!("{other}"),
-    }
 }

@@ -1,0 +1,108 @@
+//! PostgreSQL: a bare writer that groups by hand, the strongest floor of all that appends.
+
+use std::sync::Arc;
+
+use freehold::backend::postgres::sqlx::pool::PoolConnection;
+use freehold::backend::postgres::sqlx::{self, Postgres, Row, SqlStr};
+use freehold::{NewEvent, StreamId};
+use tokio::sync::{Mutex, mpsc, oneshot};
+use tokio::task::yield_now;
+
+use crate::postgres::{Log, Uuid};
+
+/// How many writers are tried: the best of them is the floor.
+pub(crate) const WRITERS: [usize; 3] = [1, 2, 4];
+
+/// The most appends in one statement.
+const GROUP_MAX: usize = 256;
+
+/// One event for the end of each stream that is at the version it is expected at. What two groups write at once,
+/// the unique version of a stream decides. The triggers of our schema take the feed's lock, and advance the stream.
+const INSERT: &str = "
+    INSERT INTO {s}.events (event_id, category, stream, version, name, data)
+    SELECT j.id, j.category, j.stream, j.expected + 1, j.name, j.data
+    FROM unnest($1::uuid[], $2::text[], $3::text[], $4::bigint[], $5::text[], $6::bytea[])
+        AS j (id, category, stream, expected, name, data)
+    WHERE j.expected = coalesce((SELECT s.version FROM {s}.streams AS s
+        WHERE s.category = j.category COLLATE \"C\" AND s.stream = j.stream COLLATE \"C\"), 0)
+    ON CONFLICT DO NOTHING
+    RETURNING event_id, position";
+
+struct Job {
+    stream: StreamId,
+    expected: i64,
+    event: NewEvent,
+    answer: oneshot::Sender<Option<i64>>,
+}
+
+/// Writers, each on a connection of its own, and the queue that they share.
+#[derive(Clone)]
+pub(crate) struct Writers(mpsc::Sender<Job>);
+
+impl Writers {
+    pub(crate) fn start(log: &Log, writers: usize) -> Self {
+        let (jobs, queue) = mpsc::channel(1_024);
+        let queue = Arc::new(Mutex::new(queue));
+        for _ in 0..writers {
+            let conn = log.runtime.block_on(log.pool.acquire()).unwrap();
+            log.runtime.spawn(write(conn, log.sql(INSERT), Arc::clone(&queue)));
+        }
+        Self(jobs)
+    }
+
+    /// The position of the event; `None` if the stream has moved, or the event is there already.
+    pub(crate) async fn append(
+        &self,
+        stream: &StreamId,
+        expected: usize,
+        event: NewEvent,
+    ) -> Option<i64> {
+        let (answer, answered) = oneshot::channel();
+        let job = Job { stream: stream.clone(), expected: expected as i64, event, answer };
+        assert!(self.0.send(job).await.is_ok());
+        answered.await.unwrap()
+    }
+}
+
+/// Writes what waits, group by group, until nobody is left who could send more. Nobody here sends two events for
+/// one stream at a time, so a group has none twice.
+async fn write(
+    mut conn: PoolConnection<Postgres>,
+    insert: SqlStr,
+    queue: Arc<Mutex<mpsc::Receiver<Job>>>,
+) {
+    loop {
+        let mut jobs = Vec::new();
+        {
+            let mut queue = queue.lock().await;
+            let Some(first) = queue.recv().await else { return };
+            jobs.push(first);
+            // Those who were answered a moment ago come again before the group closes.
+            yield_now().await;
+            while jobs.len() < GROUP_MAX {
+                let Ok(job) = queue.try_recv() else { break };
+                jobs.push(job);
+            }
+        }
+        // Groups lock streams in one order, and so wait for each other and never in a circle.
+        jobs.sort_unstable_by(|a, b| a.stream.cmp(&b.stream));
+        let each = || jobs.iter();
+        let written = sqlx::query(insert.clone())
+            .bind(each().map(|job| Uuid(job.event.id().as_uuid())).collect::<Vec<_>>())
+            .bind(each().map(|job| job.stream.category()).collect::<Vec<_>>())
+            .bind(each().map(|job| job.stream.id()).collect::<Vec<_>>())
+            .bind(each().map(|job| job.expected).collect::<Vec<_>>())
+            .bind(each().map(|job| job.event.name().as_str()).collect::<Vec<_>>())
+            .bind(each().map(|job| &**job.event.data()).collect::<Vec<_>>())
+            .fetch_all(&mut *conn)
+            .await
+            .unwrap();
+        // The rows stand in the order of the arrays, without those that were refused.
+        let mut written = written.iter().peekable();
+        for job in jobs {
+            let id = Uuid(job.event.id().as_uuid());
+            let row = written.next_if(|row| row.get::<Uuid, _>(0) == id);
+            job.answer.send(row.map(|row| row.get(1))).unwrap();
+        }
+    }
+}
