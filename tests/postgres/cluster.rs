@@ -1,5 +1,6 @@
 //! A server of the test's own, to be killed.
 
+use std::fs::File;
 use std::net::{TcpListener, TcpStream};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
@@ -13,6 +14,8 @@ pub(crate) struct Cluster {
     folder: TempDir,
     programs: PathBuf,
     port: u16,
+    /// Whether the superuser's password is asked for, and every statement logged.
+    password: Option<&'static str>,
     postmaster: Option<Child>,
 }
 
@@ -20,6 +23,15 @@ impl Cluster {
     /// A new cluster, of the version whose programs `FREEHOLD_POSTGRES_PROGRAMS` names, or else of the newest that the
     /// system has.
     pub(crate) fn start() -> Self {
+        Self::start_with(None)
+    }
+
+    /// The same, where every login takes a password and the log has every statement.
+    pub(crate) fn start_with_password(password: &'static str) -> Self {
+        Self::start_with(Some(password))
+    }
+
+    fn start_with(password: Option<&'static str>) -> Self {
         let programs = std::env::var_os("FREEHOLD_POSTGRES_PROGRAMS")
             .map(PathBuf::from)
             .or_else(newest_programs)
@@ -29,12 +41,18 @@ impl Cluster {
             run(Command::new("chown").arg("postgres").arg(folder.path()));
         }
         let port = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
-        let mut cluster = Self { folder, programs, port, postmaster: None };
-        let data = cluster.data();
-        run(cluster
-            .program("initdb")
-            .args(["-A", "trust", "-U", "postgres", "--encoding", "UTF8", "-D"])
-            .arg(data));
+        let mut cluster = Self { folder, programs, port, password, postmaster: None };
+        let mut initdb = cluster.program("initdb");
+        initdb.args(["-U", "postgres", "--encoding", "UTF8", "-D"]).arg(cluster.data());
+        match password {
+            None => initdb.args(["-A", "trust"]),
+            Some(password) => {
+                let file = cluster.folder.path().join("password");
+                std::fs::write(&file, password).unwrap();
+                initdb.args(["-A", "scram-sha-256", "--pwfile"]).arg(file)
+            }
+        };
+        run(&mut initdb);
         cluster.start_again();
         cluster
     }
@@ -68,6 +86,9 @@ impl Cluster {
             .args(["-c", "restart_after_crash=off", "-c"])
             .arg(format!("unix_socket_directories={}", self.folder.path().display()))
             .stderr(Stdio::null());
+        if self.password.is_some() {
+            postgres.args(["-c", "log_statement=all"]).stderr(File::create(self.log()).unwrap());
+        }
         postgres.spawn().unwrap()
     }
 
@@ -85,9 +106,19 @@ impl Cluster {
         let _ = postmaster.wait().unwrap();
     }
 
+    /// The URL of the superuser with this password.
+    pub(crate) fn url(&self, password: &str) -> String {
+        format!("postgres://postgres:{password}@127.0.0.1:{}/postgres", self.port)
+    }
+
+    /// A file with what the server has logged, if it asks for passwords.
+    pub(crate) fn log(&self) -> PathBuf {
+        self.folder.path().join("log")
+    }
+
     /// A pool that waits for the server to come back.
     pub(crate) fn pool(&self) -> PgPool {
-        let url = format!("postgres://postgres@127.0.0.1:{}/postgres", self.port);
+        let url = self.url(self.password.unwrap_or_default());
         let patience = std::time::Duration::from_mins(1);
         PgPoolOptions::new()
             .max_connections(6)
