@@ -28,11 +28,11 @@ pub struct Cli {
     pub at: Where,
 }
 
-/// Where the databases are. Without a folder or a server, they go when the command ends.
+/// Where the databases are.
 #[derive(Clone, Debug, Args)]
 pub struct Where {
     /// A folder to keep the databases in, a SQLite file for each service; a second run goes on where the first
-    /// one ended.
+    /// one ended. With neither a folder nor a server, the databases go when the command ends.
     #[arg(long, value_name = "DIR", conflicts_with = "store")]
     pub data: Option<PathBuf>,
     /// A PostgreSQL server to keep the databases on, one for each service, with a role for each: the URL of an

@@ -14,7 +14,7 @@ use uuid::Uuid;
 /// If nobody says so: a test that needs it must not pass without it.
 pub(crate) fn url() -> String {
     std::env::var("DATABASE_URL").expect(
-        "these tests need PostgreSQL: run scripts/test, or set DATABASE_URL to a database of a role that may create schemas",
+        "these tests need PostgreSQL: run scripts/test, or set DATABASE_URL to a database of a superuser",
     )
 }
 

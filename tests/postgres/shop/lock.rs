@@ -3,8 +3,8 @@
 use std::process::Output;
 
 use freehold::Position;
-use freehold::backend::postgres::sqlx;
-use freehold::backend::postgres::sqlx::postgres::PgConnectOptions;
+use freehold::backend::postgres::sqlx::postgres::{PgConnectOptions, PgConnection};
+use freehold::backend::postgres::sqlx::{self, ConnectOptions, Connection};
 use tokio::process::{Child, Command};
 
 use super::shops::{self, Shop};
@@ -90,4 +90,30 @@ async fn a_process_that_has_lost_the_lock_says_so() {
     assert!(said.contains("the shop cannot be sure that it was alone; run it again"), "{said}");
     let expected = oracle::figures(&[&program::day()], 100, "500").to_json();
     assert_eq!(shop.replay(&[&program::day()], &[]), expected);
+}
+
+/// A process that was killed has the lock until the server notices. Here it is a session of the test that has it, and
+/// goes when the next process waits for it.
+#[tokio::test]
+async fn a_process_waits_for_a_lock_that_goes_in_a_moment() {
+    let shop = Shop::opened();
+    let mut killed = shop.database("order").connect().await.unwrap();
+    shops::execute(&mut killed, "SELECT pg_advisory_lock(x'73686f70'::bigint)".to_owned()).await;
+    let mut process = Command::from(shop.day()).kill_on_drop(true).spawn().unwrap();
+    let waiting = "SELECT count(*) FROM pg_locks JOIN pg_database ON pg_database.oid = database
+        WHERE datname = $1 AND locktype = 'advisory' AND NOT granted";
+    let is_waiting = async |admin: &mut PgConnection| {
+        let waiting = sqlx::query_scalar::<_, i64>(waiting).bind(shop.of("order"));
+        waiting.fetch_one(admin).await.unwrap() == 1
+    };
+    let mut admin = shops::admin().await;
+    while !is_waiting(&mut admin).await {
+        assert!(process.try_wait().unwrap().is_none(), "it does not wait");
+    }
+    // Not just for the time of one look.
+    for _ in 0..30 {
+        assert!(is_waiting(&mut admin).await, "it does not go on waiting");
+    }
+    killed.close().await.unwrap();
+    assert!(process.wait().await.unwrap().success());
 }
