@@ -2,9 +2,10 @@
 
 use std::path::PathBuf;
 
-use clap::{Args, Parser, Subcommand};
+use clap::{ArgGroup, Args, Parser, Subcommand};
 
 use super::contracts::{InvoiceNo, Money};
+use super::place::{Address, ShopName};
 
 /// What a code begins with.
 const STOCK: u64 = 100;
@@ -17,11 +18,30 @@ const CONCURRENCY_MAX: i64 = 1_024;
 ///
 /// Without a command it replays the day that comes with it.
 #[derive(Debug, Parser)]
-#[command(name = "shop", version)]
+#[command(name = "shop", version, args_conflicts_with_subcommands = true)]
 pub struct Cli {
     /// What to do.
     #[command(subcommand)]
     pub command: Option<Task>,
+    /// Where to keep the databases.
+    #[command(flatten)]
+    pub at: Where,
+}
+
+/// Where the databases are.
+#[derive(Clone, Debug, Args)]
+pub struct Where {
+    /// A folder to keep the databases in, a SQLite file for each service; a second run goes on where the first
+    /// one ended. With neither a folder nor a server, the databases go when the command ends.
+    #[arg(long, value_name = "DIR", conflicts_with = "store")]
+    pub data: Option<PathBuf>,
+    /// A PostgreSQL server to keep the databases on, one for each service, with a role for each: the URL of an
+    /// administrator, who may create roles and databases. A second run goes on where the first one ended.
+    #[arg(long, value_name = "URL")]
+    pub store: Option<Address>,
+    /// What the names of the databases and roles on the server begin with.
+    #[arg(long, value_name = "NAME", default_value = "shop", requires = "store", value_parser = shop_name)]
+    pub name: ShopName,
 }
 
 /// What to do.
@@ -44,10 +64,9 @@ pub struct Replay {
     /// How to replay them.
     #[command(flatten)]
     pub settings: Settings,
-    /// Where to keep the databases; a second run goes on where the first one ended. Without it, they go
-    /// when the command ends.
-    #[arg(long, value_name = "DIR")]
-    pub data: Option<PathBuf>,
+    /// Where to keep the databases.
+    #[command(flatten)]
+    pub at: Where,
     /// Print the summary as one JSON object, and nothing else.
     #[arg(long)]
     pub json: bool,
@@ -69,6 +88,7 @@ pub struct Settings {
 
 /// What to ship.
 #[derive(Debug, Args)]
+#[command(group = somewhere())]
 pub struct Ship {
     /// The number of the order's invoice.
     #[arg(value_parser = invoice)]
@@ -76,26 +96,27 @@ pub struct Ship {
     /// The carrier's number.
     pub tracking: String,
     /// Where the databases are.
-    #[arg(long, value_name = "DIR")]
-    pub data: PathBuf,
+    #[command(flatten)]
+    pub at: Where,
 }
 
 /// Whose history.
 #[derive(Debug, Args)]
+#[command(group = somewhere())]
 pub struct History {
     /// The number of the invoice.
     #[arg(value_parser = invoice)]
     pub invoice: InvoiceNo,
     /// Where the databases are.
-    #[arg(long, value_name = "DIR")]
-    pub data: PathBuf,
+    #[command(flatten)]
+    pub at: Where,
 }
 
 impl Replay {
     /// The replay of one file, as usual.
     #[must_use]
-    pub fn of(file: PathBuf) -> Self {
-        Self { files: vec![file], settings: Settings::default(), data: None, json: false }
+    pub fn of(file: PathBuf, at: Where) -> Self {
+        Self { files: vec![file], settings: Settings::default(), at, json: false }
     }
 }
 
@@ -103,6 +124,11 @@ impl Default for Settings {
     fn default() -> Self {
         Self { stock: STOCK, card_limit: CARD_LIMIT.into(), concurrency: 1 }
     }
+}
+
+/// What needs a shop that is there needs to know where.
+fn somewhere() -> ArgGroup {
+    ArgGroup::new("somewhere").args(["data", "store"]).required(true)
 }
 
 fn card_limit(text: &str) -> Result<Money, String> {
@@ -118,4 +144,12 @@ fn concurrency() -> impl clap::builder::TypedValueParser<Value = u16> {
 
 fn invoice(text: &str) -> Result<InvoiceNo, String> {
     InvoiceNo::new(text).ok_or_else(|| "an invoice's number is 1 to 190 bytes".to_owned())
+}
+
+fn shop_name(text: &str) -> Result<ShopName, String> {
+    let name = ShopName::new(text);
+    name.ok_or_else(|| {
+        "a shop's name is 1 to 40 of a-z, 0-9 and _, and begins with neither a digit nor pg_"
+            .to_owned()
+    })
 }

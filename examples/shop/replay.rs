@@ -29,7 +29,7 @@ pub async fn check(files: Vec<PathBuf>) -> Result<Plan, Problem> {
 /// Replays all that is not replayed yet, and sums up what the services then know.
 ///
 /// # Errors
-/// [`Problem::Input`] or [`Problem::Usage`] before anything is written, if the folder holds another replay;
+/// [`Problem::Input`] or [`Problem::Usage`] before anything is written, if the shop holds another replay;
 /// [`Problem::Service`] if a service fails.
 ///
 /// # Cancel safety

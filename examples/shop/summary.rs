@@ -11,6 +11,7 @@ pub const WHAT_NEXT: &str = "
 What to try next, each after `cargo run --release --example shop --`:
   replay examples/shop/data/2010-12-01.csv --stock 7 --card-limit 50   other settings, or other files
   replay examples/shop/data/2010-12-01.csv --data DIR                  keep the databases; kill it, run it again
+  replay examples/shop/data/2010-12-01.csv --store URL                 the same on PostgreSQL, a role for each service
   history 536365 --data DIR                                            one invoice over the three services
   ship 536365 TRACK-1 --data DIR                                       refused unless the order is confirmed
   replay examples/shop/data/2010-12-01.csv --concurrency 64 --json     many at a time, for programs to read

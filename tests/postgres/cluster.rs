@@ -1,5 +1,6 @@
 //! A server of the test's own, to be killed, or set as no shared one can be.
 
+use std::fs::File;
 use std::net::{TcpListener, TcpStream};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
@@ -14,6 +15,8 @@ pub(crate) struct Cluster {
     programs: PathBuf,
     port: u16,
     settings: &'static [&'static str],
+    /// The superuser's, if it is asked for.
+    password: Option<&'static str>,
     postmaster: Option<Child>,
 }
 
@@ -21,11 +24,20 @@ impl Cluster {
     /// A new cluster, of the version whose programs `FREEHOLD_POSTGRES_PROGRAMS` names, or else of the newest that the
     /// system has.
     pub(crate) fn start() -> Self {
-        Self::start_with(&[])
+        Self::new(&[], None)
     }
 
     /// The same with settings, each as `name=value`.
     pub(crate) fn start_with(settings: &'static [&'static str]) -> Self {
+        Self::new(settings, None)
+    }
+
+    /// The same, where every login takes a password and the log has every statement.
+    pub(crate) fn start_with_password(password: &'static str) -> Self {
+        Self::new(&["log_statement=all"], Some(password))
+    }
+
+    fn new(settings: &'static [&'static str], password: Option<&'static str>) -> Self {
         let programs = std::env::var_os("FREEHOLD_POSTGRES_PROGRAMS")
             .map(PathBuf::from)
             .or_else(newest_programs)
@@ -35,12 +47,18 @@ impl Cluster {
             run(Command::new("chown").arg("postgres").arg(folder.path()));
         }
         let port = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
-        let mut cluster = Self { folder, programs, port, settings, postmaster: None };
-        let data = cluster.data();
-        run(cluster
-            .program("initdb")
-            .args(["-A", "trust", "-U", "postgres", "--encoding", "UTF8", "-D"])
-            .arg(data));
+        let mut cluster = Self { folder, programs, port, settings, password, postmaster: None };
+        let mut initdb = cluster.program("initdb");
+        initdb.args(["-U", "postgres", "--encoding", "UTF8", "-D"]).arg(cluster.data());
+        match password {
+            None => initdb.args(["-A", "trust"]),
+            Some(password) => {
+                let file = cluster.folder.path().join("password");
+                std::fs::write(&file, password).unwrap();
+                initdb.args(["-A", "scram-sha-256", "--pwfile"]).arg(file)
+            }
+        };
+        run(&mut initdb);
         cluster.start_again();
         cluster
     }
@@ -74,7 +92,7 @@ impl Cluster {
             .args(["-c", "restart_after_crash=off", "-c"])
             .arg(format!("unix_socket_directories={}", self.folder.path().display()))
             .args(self.settings.iter().flat_map(|setting| ["-c", setting]))
-            .stderr(Stdio::null());
+            .stderr(File::create(self.log()).unwrap());
         postgres.spawn().unwrap()
     }
 
@@ -92,6 +110,16 @@ impl Cluster {
         let _ = postmaster.wait().unwrap();
     }
 
+    /// The URL of the superuser with this password.
+    pub(crate) fn url(&self, password: &str) -> String {
+        format!("postgres://postgres:{password}@127.0.0.1:{}/postgres", self.port)
+    }
+
+    /// A file with what the server has logged since it was started.
+    pub(crate) fn log(&self) -> PathBuf {
+        self.folder.path().join("log")
+    }
+
     /// A pool that waits for the server to come back.
     pub(crate) fn pool(&self) -> PgPool {
         let patience = Duration::from_mins(1);
@@ -102,7 +130,10 @@ impl Cluster {
     /// How the administrator gets in.
     pub(crate) fn options(&self) -> PgConnectOptions {
         let options = PgConnectOptions::new_without_pgpass().host("127.0.0.1").port(self.port);
-        options.username("postgres").database("postgres")
+        options
+            .username("postgres")
+            .database("postgres")
+            .password(self.password.unwrap_or_default())
     }
 
     /// Writes a file of the server's.

@@ -1,6 +1,6 @@
 //! The store in PostgreSQL, against a real server: `scripts/test` starts one, or set `DATABASE_URL`.
 //!
-//! Every test has a schema of its own, which is dropped at its end.
+//! Every test has a schema of its own, or a shop of its own, which is dropped at its end.
 
 #![allow(
     clippy::cast_possible_truncation,
@@ -23,4 +23,5 @@ mod lost;
 mod own_server;
 mod proxy;
 mod server;
+mod shop;
 mod wake;

@@ -18,14 +18,9 @@ async fn fed(store: &PostgresStore) -> Vec<u64> {
 
 #[tokio::test]
 async fn a_wrong_password_is_denied_and_not_told() {
-    let mut cluster = Cluster::start();
-    let role = "CREATE ROLE accounts LOGIN PASSWORD 'right'; GRANT CREATE ON DATABASE postgres TO accounts";
-    cluster.pool().execute(raw_sql(role)).await.unwrap();
-    cluster.kill();
-    cluster.write("pg_hba.conf", "host all accounts 127.0.0.1/32 scram-sha-256\n");
-    cluster.start_again();
+    let cluster = Cluster::start_with_password("right");
     let open = async |password: &str| {
-        let options = cluster.options().username("accounts").password(password);
+        let options = cluster.options().password(password);
         PostgresStore::open(PgPoolOptions::new().connect_lazy_with(options)).await
     };
     let error = open("guess").await.unwrap_err();

@@ -14,7 +14,7 @@ use uuid::Uuid;
 /// If nobody says so: a test that needs it must not pass without it.
 pub(crate) fn url() -> String {
     std::env::var("DATABASE_URL").expect(
-        "these tests need PostgreSQL: run scripts/test, or set DATABASE_URL to a database of a role that may create schemas",
+        "these tests need PostgreSQL: run scripts/test, or set DATABASE_URL to a database of a superuser",
     )
 }
 
@@ -51,20 +51,24 @@ impl Schemas {
 impl Drop for Schemas {
     fn drop(&mut self) {
         let made = std::mem::take(&mut *self.made.lock().unwrap());
-        // The test's own runtime may be in the middle of something.
-        let dropped = std::thread::spawn(move || {
-            let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
-            runtime.unwrap().block_on(async {
-                let pool = pool(1).await;
-                for name in made {
-                    let drop = AssertSqlSafe(format!("DROP SCHEMA IF EXISTS {name} CASCADE"));
-                    query(drop).execute(&pool).await.unwrap();
-                }
-            });
+        run_apart(async move {
+            let pool = pool(1).await;
+            for name in made {
+                let drop = AssertSqlSafe(format!("DROP SCHEMA IF EXISTS {name} CASCADE"));
+                query(drop).execute(&pool).await.unwrap();
+            }
         });
-        let dropped = dropped.join();
-        assert!(std::thread::panicking() || dropped.is_ok());
     }
+}
+
+/// Runs what cleans up after a test to its end: the test's own runtime may be in the middle of something.
+pub(crate) fn run_apart(cleaning: impl Future<Output = ()> + Send + 'static) {
+    let done = std::thread::spawn(move || {
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
+        runtime.unwrap().block_on(cleaning);
+    });
+    let done = done.join();
+    assert!(std::thread::panicking() || done.is_ok());
 }
 
 pub(crate) async fn pool(connections_max: u32) -> PgPool {

@@ -9,18 +9,21 @@ mod inventory;
 #[path = "../../examples/shop/order/mod.rs"]
 mod order;
 
-use std::path::Path;
-
+use contracts::Database;
 use inventory::service::{InventoryOwner, InventoryService};
 use order::service::{OrderOwner, OrderService};
 
-async fn another_services_handle(folder: &Path) {
-    let store = InventoryService::open(folder).await.unwrap();
+async fn another_services_database(database: Database<InventoryOwner>) {
+    OrderService::open(database).await;
+}
+
+async fn another_services_handle(database: Database<InventoryOwner>) {
+    let store = InventoryService::open(database).await.unwrap();
     OrderService::new(store);
 }
 
-async fn another_services_witness(folder: &Path, inventory: &InventoryOwner) {
-    let store = OrderService::open(folder).await.unwrap();
+async fn another_services_witness(database: Database<OrderOwner>, inventory: &InventoryOwner) {
+    let store = OrderService::open(database).await.unwrap();
     store.get(inventory);
 }
 

@@ -2,10 +2,11 @@
 //!
 //! In reading order: [`Money`] is exact; [`Units`] count goods; [`InvoiceNo`], [`StockCode`] and [`Customer`]
 //! name things; a [`Line`] is some units of a code at a price; a [`Command`] is what a [`Clerk`] asks of
-//! a service, with an id that makes its repetition harmless; a [`Feed`] reads a service's own events back; a
-//! [`Failure`] says what went wrong where.
+//! a service, with an id that makes its repetition harmless; a [`Database`] is where a service keeps its
+//! events, and a [`Feed`] reads them back; a [`Failure`] says what went wrong where.
 
 mod command;
+mod database;
 mod failure;
 mod feed;
 mod line;
@@ -13,6 +14,7 @@ mod money;
 mod names;
 
 pub use command::{Clerk, Command, Step};
+pub use database::{Database, Handle};
 pub use failure::{Cause, Failure};
 pub use feed::Feed;
 pub use line::{Line, Units, total, units_by_code};

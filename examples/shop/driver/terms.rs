@@ -1,4 +1,4 @@
-//! What must not change between two runs on one folder.
+//! What must not change between two runs on one shop.
 
 use super::super::contracts::{Failure, Money};
 use super::super::problem::Problem;
@@ -14,12 +14,12 @@ impl Driver {
     /// Reading changes nothing.
     pub async fn check_terms(&self, stock: u64, card_limit: &Money) -> Result<(), Problem> {
         if let Some(before) = self.inventory().agreed().await?.filter(|before| *before != stock) {
-            let text = format!("--stock: expected {before}, as in the folder's first replay");
+            let text = format!("--stock: expected {before}, as in the shop's first replay");
             return Err(Problem::Usage(text));
         }
         let agreed = self.payments().agreed().await?;
         if let Some(before) = agreed.filter(|before| before != card_limit) {
-            let text = format!("--card-limit: expected {before}, as in the folder's first replay");
+            let text = format!("--card-limit: expected {before}, as in the shop's first replay");
             return Err(Problem::Usage(text));
         }
         Ok(())

@@ -1,4 +1,4 @@
-//! The Inventory service: goods. Its database is `inventory.db`, and nobody else reads it.
+//! The Inventory service: goods. Its database is its own, and nobody else reads it.
 //!
 //! Every stock code is a stream. An order reserves all its codes in one commit, or none; what is reserved is
 //! then taken, or released. What an invoice was answered is a stream too, written in the same commit: asked

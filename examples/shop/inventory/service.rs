@@ -1,15 +1,13 @@
 //! The face of the service: commands, each of which may be repeated.
 
 use std::collections::BTreeMap;
-use std::path::Path;
 
 use freehold::aggregate::{Finished, Options, Work, WorkError};
-use freehold::backend::sqlite::{SqliteOptions, SqliteStore};
-use freehold::{BackendError, Limits, Owned, Repository, Service, UnitOfWork};
+use freehold::{BackendError, Limits, Repository, Service, UnitOfWork};
 use tokio::sync::OnceCell;
 
 use super::aggregate::{Answer, Refusal, Reservation, Stock, Terms};
-use super::contracts::{Cause, Command, Failure, Feed, StockCode, Units};
+use super::contracts::{Cause, Command, Database, Failure, Feed, Handle, StockCode, Units};
 use super::events::{Move, ReservationEvent, StockEvent};
 
 /// The one stream of the terms.
@@ -24,7 +22,7 @@ impl Service for InventoryOwner {
 }
 
 /// The database of the Inventory service, in nobody else's hands.
-pub type InventoryStore = Owned<InventoryOwner, SqliteStore>;
+pub type InventoryStore = Handle<InventoryOwner>;
 
 /// How many units of which codes.
 type Goods = BTreeMap<StockCode, Units>;
@@ -44,14 +42,14 @@ pub struct InventoryService {
 }
 
 impl InventoryService {
-    /// Opens the service's database in `folder`.
+    /// Opens the service's database.
     ///
     /// # Errors
-    /// [`BackendError`] if the file cannot be opened.
+    /// [`BackendError`] if it cannot be opened.
     ///
     /// # Cancel safety
     /// Dropping the future may leave an empty database.
-    pub async fn open(folder: &Path) -> Result<InventoryStore, BackendError> {
+    pub async fn open(database: Database<InventoryOwner>) -> Result<InventoryStore, BackendError> {
         // A reservation is one commit, however many codes it has.
         let limits = Limits {
             streams_per_commit_max: 200_000,
@@ -60,9 +58,7 @@ impl InventoryService {
             bytes_per_commit_max: 256 << 20,
             ..Limits::default()
         };
-        let options = SqliteOptions { limits, ..SqliteOptions::default() };
-        let store = SqliteStore::open_with(folder.join("inventory.db"), options).await?;
-        Ok(Owned::claim(&InventoryOwner(()), store))
+        database.open(&InventoryOwner(()), limits).await
     }
 
     /// The service on its database.

@@ -1,4 +1,4 @@
-//! The Order service: what becomes of an invoice. Its database is `order.db`, and nobody else reads it.
+//! The Order service: what becomes of an invoice. Its database is its own, and nobody else reads it.
 //!
 //! An order is Pending, then Confirmed and Shipped, or Cancelled with a reason. An invoice that makes no sense
 //! is kept with the reason, and a return from its announcement to its end: every invoice that was replayed is

@@ -1,13 +1,10 @@
 //! The face of the service: commands, each of which may be repeated.
 
-use std::path::Path;
-
 use freehold::aggregate::Options;
-use freehold::backend::sqlite::{SqliteOptions, SqliteStore};
-use freehold::{BackendError, Limits, Owned, Repository, Service};
+use freehold::{BackendError, Limits, Repository, Service};
 
 use super::aggregate::{Order, Refusal};
-use super::contracts::{Command, Failure, Feed};
+use super::contracts::{Command, Database, Failure, Feed, Handle};
 use super::events::{CancelReason, Intake, OrderEvent};
 
 /// The proof of being the Order service; nothing outside this file can make one.
@@ -19,7 +16,7 @@ impl Service for OrderOwner {
 }
 
 /// The database of the Order service, in nobody else's hands.
-pub type OrderStore = Owned<OrderOwner, SqliteStore>;
+pub type OrderStore = Handle<OrderOwner>;
 
 /// The Order service.
 #[derive(Debug)]
@@ -30,23 +27,21 @@ pub struct OrderService {
 }
 
 impl OrderService {
-    /// Opens the service's database in `folder`.
+    /// Opens the service's database.
     ///
     /// # Errors
-    /// [`BackendError`] if the file cannot be opened.
+    /// [`BackendError`] if it cannot be opened.
     ///
     /// # Cancel safety
     /// Dropping the future may leave an empty database.
-    pub async fn open(folder: &Path) -> Result<OrderStore, BackendError> {
+    pub async fn open(database: Database<OrderOwner>) -> Result<OrderStore, BackendError> {
         // An order is one event, however many lines it has.
         let limits = Limits {
             bytes_per_event_max: 64 << 20,
             bytes_per_commit_max: 64 << 20,
             ..Limits::default()
         };
-        let options = SqliteOptions { limits, ..SqliteOptions::default() };
-        let store = SqliteStore::open_with(folder.join("order.db"), options).await?;
-        Ok(Owned::claim(&OrderOwner(()), store))
+        database.open(&OrderOwner(()), limits).await
     }
 
     /// The service on its database.

@@ -1,4 +1,4 @@
-//! The Payment service: money. Its database is `payment.db`, and nobody else reads it.
+//! The Payment service: money. Its database is its own, and nobody else reads it.
 //!
 //! It keeps a ledger by double entry. A charge debits the customer's card and credits the sales, a refund
 //! debits the refunds and credits the card, each in one commit: the sum over all accounts is zero after every

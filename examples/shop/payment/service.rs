@@ -1,18 +1,15 @@
 //! The face of the service: commands, each of which may be repeated.
 
-use std::path::Path;
-
 use freehold::aggregate::Prepared;
-use freehold::backend::sqlite::SqliteStore;
 use freehold::event::{self, EventError};
 use freehold::{
-    BackendError, Commit, Event, EventId, ExpectedVersion, InvalidStreamId, Owned, Repository,
+    BackendError, Commit, Event, EventId, ExpectedVersion, InvalidStreamId, Limits, Repository,
     Service, Store, StreamId,
 };
 use tokio::sync::OnceCell;
 
 use super::aggregate::{Answer, Payment, Refusal, Terms};
-use super::contracts::{Cause, Command, Customer, Failure, Feed, Money};
+use super::contracts::{Cause, Command, Customer, Database, Failure, Feed, Handle, Money};
 use super::events::{Account, EntryEvent, PaymentEvent};
 
 /// The one stream of the terms.
@@ -27,7 +24,7 @@ impl Service for PaymentOwner {
 }
 
 /// The database of the Payment service, in nobody else's hands.
-pub type PaymentStore = Owned<PaymentOwner, SqliteStore>;
+pub type PaymentStore = Handle<PaymentOwner>;
 
 /// The Payment service.
 #[derive(Debug)]
@@ -41,16 +38,15 @@ pub struct PaymentService {
 }
 
 impl PaymentService {
-    /// Opens the service's database in `folder`.
+    /// Opens the service's database.
     ///
     /// # Errors
-    /// [`BackendError`] if the file cannot be opened.
+    /// [`BackendError`] if it cannot be opened.
     ///
     /// # Cancel safety
     /// Dropping the future may leave an empty database.
-    pub async fn open(folder: &Path) -> Result<PaymentStore, BackendError> {
-        let store = SqliteStore::open(folder.join("payment.db")).await?;
-        Ok(Owned::claim(&PaymentOwner(()), store))
+    pub async fn open(database: Database<PaymentOwner>) -> Result<PaymentStore, BackendError> {
+        database.open(&PaymentOwner(()), Limits::default()).await
     }
 
     /// The service on its database.

@@ -7,7 +7,7 @@ use std::path::Path;
 use freehold::EventStore;
 use rust_decimal::Decimal;
 
-use super::{program, stores};
+use super::{log, program, stores};
 
 const HEADER: &str =
     "InvoiceNo,StockCode,Description,Quantity,InvoiceDate,UnitPrice,CustomerID,Country\n";
@@ -126,7 +126,7 @@ fn history_tells_who_did_what_in_all_services_in_the_order_of_time() {
 pub(super) async fn ledger(data: &Path) -> BTreeMap<String, Decimal> {
     let payments = stores::open(data, "payment").await;
     let mut balances: BTreeMap<String, Decimal> = BTreeMap::new();
-    let events = stores::events(&payments).await;
+    let events = log::events(&payments).await;
     for (index, event) in events.iter().enumerate() {
         let amount = stores::payload(event)["amount"].as_str().map(|text| text.parse().unwrap());
         let amount: Decimal = amount.unwrap_or_default();

@@ -9,9 +9,9 @@ use std::path::Path;
 
 use fastrand::Rng;
 use freehold::{EventStore, Position};
-use tokio::process::{Child, Command};
+use tokio::process::Command;
 
-use super::{oracle, program, stores};
+use super::{kill, log, oracle, program, stores};
 
 const KILLS: usize = 50;
 const KILLS_PER_FOLDER: usize = 5;
@@ -42,11 +42,10 @@ impl Shop {
         ["--data", self.path().to_str().unwrap(), "--concurrency", &self.concurrency]
     }
 
-    fn start(&self) -> Child {
+    fn program(&self) -> Command {
         let day = program::day();
         let args = ["replay", day.to_str().unwrap(), "--json"];
-        let command = program::command(&[&args[..], &self.options()].concat());
-        Command::from(command).spawn().unwrap()
+        program::command(&[&args[..], &self.options()].concat()).into()
     }
 
     fn resume(&self) -> String {
@@ -54,39 +53,20 @@ impl Shop {
     }
 
     async fn finished(&self) -> usize {
-        stores::finished(&stores::open(self.path(), "order").await).await
+        log::finished(&stores::open(self.path(), "order").await).await
     }
 
     /// Starts the replay and kills it at a moment before about `ahead` more events of a service; `true` if
     /// some invoices had ended by then, and some had not.
     async fn kill(&self, rng: &mut Rng, totals: [u64; 3], kills_left: usize) -> bool {
-        let service = rng.usize(..stores::SERVICES.len());
-        let store = stores::open(self.path(), stores::SERVICES[service]).await;
+        let service = rng.usize(..log::SERVICES.len());
+        let store = stores::open(self.path(), log::SERVICES[service]).await;
         let head = store.head().await.unwrap().get();
         let ahead = (totals[service].saturating_sub(head) / kills_left as u64).max(1);
         let target = Position::new(head + rng.u64(1..=ahead));
-        let mut process = self.start();
-        let reached = async {
-            let mut head = store.head().await.unwrap();
-            while head < target {
-                store.changed(head).await.unwrap();
-                head = store.head().await.unwrap();
-            }
-        };
-        // A replay that ends first is a kill that missed.
-        tokio::select! {
-            () = reached => process.kill().await.unwrap(),
-            ended = process.wait() => assert!(ended.unwrap().success()),
-        }
+        kill::run_until(&store, target, self.program()).await;
         (1..INVOICES).contains(&self.finished().await)
     }
-}
-
-fn seed() -> u64 {
-    let seed = std::env::var("SHOP_SEED").ok().and_then(|text| text.parse().ok());
-    let seed = seed.unwrap_or_else(|| fastrand::u64(..));
-    println!("SHOP_SEED={seed}");
-    seed
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -95,7 +75,7 @@ async fn a_replay_killed_at_50_moments_ends_with_the_same_figures() {
     let expected = undisturbed.resume();
     assert_eq!(expected, oracle::figures(&[&program::day()], 100, "500").to_json());
     let totals = stores::heads(undisturbed.path()).await;
-    let mut rng = Rng::with_seed(seed());
+    let mut rng = Rng::with_seed(kill::seed());
     let (mut hits, mut misses) = (0, 0);
     while hits < KILLS {
         let shop = Shop::new(1);
@@ -117,7 +97,7 @@ async fn a_replay_killed_at_50_moments_ends_with_the_same_figures() {
 async fn a_crowd_killed_and_resumed_ends_every_invoice_once() {
     let day = program::day();
     let expected = oracle::figures(&[&day], 100, "500");
-    let mut rng = Rng::with_seed(seed());
+    let mut rng = Rng::with_seed(kill::seed());
     let undisturbed = Shop::new(1);
     undisturbed.resume();
     let totals = stores::heads(undisturbed.path()).await;
@@ -129,6 +109,6 @@ async fn a_crowd_killed_and_resumed_ends_every_invoice_once() {
     assert!(hits > 0, "every kill missed");
     let summary: serde_json::Value = serde_json::from_str(&shop.resume()).unwrap();
     assert_eq!(shop.finished().await, INVOICES);
-    super::crowd::check_order_independent(&summary, &expected);
+    expected.check_order_independent(&summary);
     super::commands::ledger(shop.path()).await;
 }

@@ -3,8 +3,7 @@
 use std::collections::HashMap;
 use std::path::Path;
 
-use super::oracle::{self, Figures};
-use super::{invoices, program, stores};
+use super::{invoices, log, oracle, program, stores};
 
 /// Replays at some concurrency, and checks what must hold at any.
 async fn replay_crowd(files: &[&Path], stock: u32, limit: &str, concurrency: u32) {
@@ -21,7 +20,7 @@ async fn replay_crowd(files: &[&Path], stock: u32, limit: &str, concurrency: u32
         serde_json::from_str(&program::replay(files, &options.concat())).unwrap();
     let number = |name: &str| summary[name].as_i64().unwrap();
     let expected = oracle::figures(files, stock.into(), limit);
-    check_order_independent(&summary, &expected);
+    expected.check_order_independent(&summary);
     let ended = number("confirmed")
         + number("cancelled_out_of_stock")
         + number("cancelled_payment_declined");
@@ -30,7 +29,7 @@ async fn replay_crowd(files: &[&Path], stock: u32, limit: &str, concurrency: u32
     assert_eq!(number("stock_on_hand"), on_hand + number("units_restocked"), "{summary}");
 
     let orders = stores::open(&data, "order").await;
-    assert_eq!(stores::finished(&orders).await, usize::try_from(expected.invoices).unwrap());
+    assert_eq!(log::finished(&orders).await, usize::try_from(expected.invoices).unwrap());
     let lowest = lowest_stock(&data).await;
     assert!(lowest >= 0, "a code was at {lowest}");
     let ledger = super::commands::ledger(&data).await;
@@ -41,20 +40,12 @@ async fn replay_crowd(files: &[&Path], stock: u32, limit: &str, concurrency: u32
     assert_eq!(ledger["refunds"], summary["refunded"].as_str().unwrap().parse().unwrap());
 }
 
-pub(super) fn check_order_independent(summary: &serde_json::Value, expected: &Figures) {
-    let expected: serde_json::Value = serde_json::from_str(&expected.to_json()).unwrap();
-    for name in ["invoices", "orders", "returns", "rejected", "refunded", "units_restocked", "skus"]
-    {
-        assert_eq!(summary[name], expected[name], "{name}");
-    }
-}
-
 /// The lowest that any code ever was at.
 async fn lowest_stock(data: &Path) -> i64 {
     let inventory = stores::open(data, "inventory").await;
     let mut stocks: HashMap<String, i64> = HashMap::new();
     let mut lowest = 0;
-    for event in stores::events(&inventory).await {
+    for event in log::events(&inventory).await {
         let units = stores::payload(&event)["units"].as_i64().unwrap_or_default();
         let stock = stocks.entry(event.stream().to_string()).or_default();
         match event.name().as_str() {

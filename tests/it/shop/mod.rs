@@ -1,9 +1,11 @@
 //! The shop, run as its user runs it, against a second and much simpler opinion on the rules.
 //!
 //! `program` runs the built example; `oracle` is the second opinion, on maps in memory; `invoices` makes up
-//! files by a seed; `stores` looks into the databases from outside. The tests: `replay` (figures), `crowd` (many
+//! files by a seed; `log` reads what the services have written, and `stores` the databases of a folder; `kill` kills the
+//! program. The tests: `replay` (figures), `crowd` (many
 //! at a time), `bad_input`, `resume` (a second run), `crash` (`kill -9`), `commands` (ship, history),
-//! `rules` (the domain's decisions, given, when, then), and `handles` (what must not compile).
+//! `rules` (the domain's decisions, given, when, then), and `handles` (what must not compile). On PostgreSQL the same
+//! program is tested in `tests/postgres/shop`, with the same helpers.
 
 mod bad_input;
 mod commands;
@@ -11,6 +13,8 @@ mod crash;
 mod crowd;
 mod handles;
 mod invoices;
+mod kill;
+mod log;
 mod oracle;
 mod program;
 mod replay;

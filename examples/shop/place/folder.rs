@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 
 use tempfile::TempDir;
 
-use super::problem::Problem;
+use super::super::problem::Problem;
 
 /// Whoever holds the lock on this file has the folder.
 const LOCK: &str = "lock";
@@ -40,8 +40,11 @@ impl Folder {
     /// The folder of a shop that has replayed something before.
     ///
     /// # Errors
-    /// [`Problem::Usage`] if there is none, or it cannot be had.
-    pub fn of_a_shop(path: &Path) -> Result<Self, Problem> {
+    /// [`Problem::Usage`] if there is none, none is named, or it cannot be had.
+    pub fn of_a_shop(path: Option<&Path>) -> Result<Self, Problem> {
+        let Some(path) = path else {
+            return Err(Problem::Usage("--data: expected a folder, or --store".to_owned()));
+        };
         if !path.join(LOCK).is_file() {
             let text = format!("{}: expected a folder that was replayed into", path.display());
             return Err(Problem::Usage(text));

@@ -1,0 +1,89 @@
+//! A folder or a server, chosen once.
+
+use super::super::cli::Where;
+use super::super::contracts::Database;
+use super::super::inventory::service::InventoryOwner;
+use super::super::order::service::OrderOwner;
+use super::super::payment::service::PaymentOwner;
+use super::super::problem::Problem;
+use super::folder::Folder;
+use super::server::{IfMissing, Server};
+
+/// Where the databases are. No other process has them, until this value goes or the process does, in whatever way.
+#[derive(Debug)]
+pub enum Place {
+    /// A folder with a SQLite file for each service.
+    Folder(Folder),
+    /// A PostgreSQL server with a database and a role for each service.
+    Server(Server),
+}
+
+/// The database of each service. The type of each names its owner: they cannot be mixed up.
+#[derive(Clone, Debug)]
+pub struct Databases {
+    /// The Order service's.
+    pub order: Database<OrderOwner>,
+    /// The Inventory service's.
+    pub inventory: Database<InventoryOwner>,
+    /// The Payment service's.
+    pub payment: Database<PaymentOwner>,
+}
+
+impl Place {
+    /// The place to replay into, made if it is not there; if none is named, a folder that goes when the program ends.
+    ///
+    /// # Errors
+    /// [`Problem::Usage`] if it is another process's, or not the shop's; [`Problem::Other`] if the server refuses or
+    /// fails.
+    ///
+    /// # Cancel safety
+    /// Dropping the future may leave a part of it made; the next run makes the rest.
+    pub async fn for_replay(at: &Where) -> Result<Self, Problem> {
+        match &at.store {
+            Some(store) => Server::open(store, &at.name, IfMissing::Create).await.map(Self::Server),
+            None => Folder::for_replay(at.data.as_deref()).map(Self::Folder),
+        }
+    }
+
+    /// The place of a shop that has replayed something before.
+    ///
+    /// # Errors
+    /// As [`Place::for_replay`], and [`Problem::Usage`] if there is no such shop.
+    ///
+    /// # Cancel safety
+    /// As [`Place::for_replay`].
+    pub async fn of_a_shop(at: &Where) -> Result<Self, Problem> {
+        match &at.store {
+            Some(store) => Server::open(store, &at.name, IfMissing::Refuse).await.map(Self::Server),
+            None => Folder::of_a_shop(at.data.as_deref()).map(Self::Folder),
+        }
+    }
+
+    /// The databases in it.
+    #[must_use]
+    pub fn databases(&self) -> Databases {
+        match self {
+            Self::Folder(folder) => Databases {
+                order: Database::in_folder(folder.path()),
+                inventory: Database::in_folder(folder.path()),
+                payment: Database::in_folder(folder.path()),
+            },
+            Self::Server(server) => server.databases(),
+        }
+    }
+
+    /// Makes sure that no other process can have had the place since it was opened.
+    ///
+    /// # Errors
+    /// [`Problem::Other`] if the connection with the lock was lost.
+    ///
+    /// # Cancel safety
+    /// After dropping the future, ask no more.
+    pub async fn check_lock(&mut self) -> Result<(), Problem> {
+        match self {
+            // The operating system takes the lock of a file from nobody.
+            Self::Folder(_) => Ok(()),
+            Self::Server(server) => server.check_lock().await,
+        }
+    }
+}

@@ -1,0 +1,27 @@
+//! What the services of a shop have written, whatever store it is in.
+
+use freehold::{EventStore, Filter, Position, RecordedEvent};
+
+/// The services.
+pub(super) const SERVICES: [&str; 3] = ["order", "inventory", "payment"];
+/// With these an invoice ends. A shipped order had ended before.
+const LAST: [&str; 4] = ["OrderConfirmed", "OrderCancelled", "ReturnCompleted", "InvoiceRejected"];
+
+/// Every event of a store.
+pub(super) async fn events(store: &impl EventStore) -> Vec<RecordedEvent> {
+    let mut all = Vec::new();
+    let mut after = Position::START;
+    loop {
+        let page = store.read_all(after, &Filter::all(), usize::MAX).await.unwrap();
+        all.extend(page.events);
+        if !page.has_more {
+            return all;
+        }
+        after = page.upto;
+    }
+}
+
+/// How many invoices have ended.
+pub(super) async fn finished(orders: &impl EventStore) -> usize {
+    events(orders).await.iter().filter(|event| LAST.contains(&event.name().as_str())).count()
+}
