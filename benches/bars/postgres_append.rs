@@ -16,6 +16,21 @@ const CONNECTIONS: usize = 4;
 
 pub(crate) fn run() -> bool {
     let Some(url) = url("postgres_append") else { return false };
+    match std::env::var("ONLY").as_deref() {
+        Ok("ours") => {
+            for _ in 0..5 {
+                println!("{}", ours(&url, 64, 800, 1));
+            }
+            return true;
+        }
+        Ok("hand") => {
+            for _ in 0..5 {
+                println!("{}", by_hand(&url, 2, 64, 800));
+            }
+            return true;
+        }
+        _ => {}
+    }
     let holds = grouped(&url);
     holds & alone(&url, 16, 150, 1.0) & alone(&url, 1, 800, 0.9) & batches(&url)
 }

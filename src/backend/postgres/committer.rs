@@ -1,8 +1,10 @@
 //! Makes a group of commits durable, whatever happens to the connection, and answers each.
 
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
+use sqlx::Postgres;
+use sqlx::pool::PoolConnection;
 use sqlx::postgres::PgPool;
 use tokio::sync::watch;
 use tokio::time::sleep;
@@ -24,6 +26,8 @@ pub(super) struct Committer {
     pub(super) heads: Arc<watch::Sender<Position>>,
     pub(super) retries_max: u32,
     pub(super) lock_timeout: Duration,
+    /// Connections of the last groups, for the next ones.
+    pub(super) spare: Mutex<Vec<PoolConnection<Postgres>>>,
 }
 
 /// How a group failed.
@@ -108,8 +112,14 @@ impl Committer {
         is_careful: bool,
     ) -> Result<Vec<Answer>, (Fate, sqlx::Error)> {
         let failed = |error| (fate_of(&error), error);
-        let mut conn =
-            self.pool.acquire().await.map_err(|error| (fate_without_connection(&error), error))?;
+        let spare = self.spare().pop();
+        let mut conn = match spare {
+            Some(conn) => conn,
+            None => {
+                let failed = |error| (fate_without_connection(&error), error);
+                self.pool.acquire().await.map_err(failed)?
+            }
+        };
         let how = How { lock_timeout: Some(self.lock_timeout), is_careful };
         let verdicts = self.log.write(&mut conn, group, how).await.map_err(failed)?;
         let mut answers = Vec::with_capacity(group.len());
@@ -123,7 +133,33 @@ impl Committer {
                 }
             });
         }
+        self.keep(conn);
         Ok(answers)
+    }
+
+    /// Keeps a connection for the next group, which need not ask whether it is alive, unless others wait for one.
+    fn keep(&self, conn: PoolConnection<Postgres>) {
+        let pool = &self.pool;
+        let others_wait =
+            pool.num_idle() == 0 && pool.size() >= pool.options().get_max_connections();
+        if !others_wait && !pool.is_closed() {
+            self.spare().push(conn);
+        }
+    }
+
+    /// Whether connections are kept.
+    pub(super) fn is_ready(&self) -> bool {
+        !self.spare().is_empty()
+    }
+
+    /// Gives the connections that are kept back to the pool.
+    pub(super) fn rest(&self) {
+        self.spare().clear();
+    }
+
+    // A list of connections is whole at every moment.
+    fn spare(&self) -> MutexGuard<'_, Vec<PoolConnection<Postgres>>> {
+        self.spare.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// The group is durable: wakes the readers of the feed, and counts.

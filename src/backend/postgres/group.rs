@@ -2,15 +2,23 @@
 
 use std::collections::hash_map::Entry;
 use std::collections::{HashMap, HashSet, VecDeque};
+use std::panic::AssertUnwindSafe;
 use std::sync::Arc;
+use std::time::Duration;
 
+use futures::future::{BoxFuture, FutureExt};
+use futures::stream::{FuturesUnordered, StreamExt};
 use tokio::sync::{mpsc, oneshot};
-use tokio::task::{Id, JoinSet};
+use tokio::task::yield_now;
+use tokio::time::sleep;
 
 use super::committer::Committer;
 use super::options::PostgresOptions;
 use crate::ports::CommitError;
 use crate::types::{Committed, EventId, InboxKey, Parts, StreamId};
+
+/// How long connections are kept at hand after the last group.
+const REST_AFTER: Duration = Duration::from_millis(5);
 
 pub(super) type Answer = Result<Committed, CommitError>;
 
@@ -53,6 +61,8 @@ struct Queue {
 impl Queue {
     async fn run(mut self) {
         while self.wait().await {
+            // Those who were answered a moment ago come again before the group closes.
+            yield_now().await;
             // While all groups are under way, the next one gathers.
             while self.under_way.len() >= self.groups_max {
                 self.under_way.end_one().await;
@@ -69,16 +79,27 @@ impl Queue {
 
     /// Waits for something to do; `false` if there will be nothing any more.
     async fn wait(&mut self) -> bool {
-        let is_held = !self.held.is_empty();
-        tokio::select! {
-            job = self.jobs.recv(), if self.held.len() < self.held_max => match job {
-                Some(job) => self.held.push_back(job),
-                None if !is_held => return false,
-                None => self.under_way.end_one().await,
-            },
-            () = self.under_way.end_one(), if is_held => {}
+        loop {
+            let are_under_way = self.under_way.len() > 0;
+            tokio::select! {
+                job = self.jobs.recv(), if self.held.len() < self.held_max => match job {
+                    Some(job) => {
+                        self.held.push_back(job);
+                        return true;
+                    }
+                    None if self.held.is_empty() => return false,
+                    None => self.under_way.end_one().await,
+                },
+                () = self.under_way.end_one(), if are_under_way => {}
+                () = sleep(REST_AFTER), if !are_under_way && self.committer.is_ready() => {
+                    self.committer.rest();
+                    continue;
+                }
+            }
+            if !self.held.is_empty() {
+                return true;
+            }
         }
-        true
     }
 
     /// As many as wait and touch different streams, in the order in which they came. Whoever has to wait for a stream
@@ -142,9 +163,9 @@ impl Taken {
 /// statements on two connections would come in any order.
 #[derive(Default)]
 struct UnderWay {
-    groups: JoinSet<()>,
+    /// Each ends with the streams that it had.
+    groups: FuturesUnordered<BoxFuture<'static, Vec<(StreamId, bool)>>>,
     streams: HashMap<StreamId, Users>,
-    of: HashMap<Id, Vec<(StreamId, bool)>>,
 }
 
 /// How many groups write a stream, or check it.
@@ -179,18 +200,15 @@ impl UnderWay {
             *self.streams.entry(stream.clone()).or_default().of(*writes) += 1;
         }
         let committer = Arc::clone(committer);
-        let task = self.groups.spawn(async move { committer.commit(group, None).await });
-        self.of.insert(task.id(), taken);
+        let commit = async move { committer.commit(group, None).await };
+        // A panic is the end of a group, and not of all that come after it.
+        let commit = AssertUnwindSafe(commit).catch_unwind().map(|_| taken);
+        self.groups.push(commit.boxed());
     }
 
-    /// Waits until a group has ended; if there is none, it returns at once.
+    /// Works on the groups until one has ended; if there is none, it returns at once.
     async fn end_one(&mut self) {
-        let ended = match self.groups.join_next_with_id().await {
-            None => return,
-            Some(Ok((id, ()))) => id,
-            Some(Err(error)) => error.id(),
-        };
-        for (stream, writes) in self.of.remove(&ended).into_iter().flatten() {
+        for (stream, writes) in self.groups.next().await.into_iter().flatten() {
             if let Entry::Occupied(mut users) = self.streams.entry(stream) {
                 *users.get_mut().of(writes) -= 1;
                 if users.get().write + users.get().check == 0 {

@@ -27,7 +27,7 @@ pub struct PostgresOptions {
     pub schema: SchemaName,
     /// How large a commit and a page may be.
     pub limits: Limits,
-    /// The most groups of commits under way at a time, each on a connection of the pool; 0 counts as 1. 4 by default.
+    /// The most groups of commits under way at a time, each on a connection of the pool; 0 counts as 1. 2 by default.
     pub groups_max: usize,
     /// The most commits in one group; 0 counts as 1. 256 by default.
     pub group_commits_max: usize,
@@ -57,7 +57,7 @@ impl Default for PostgresOptions {
         Self {
             schema: SchemaName::default(),
             limits: Limits::default(),
-            groups_max: 4,
+            groups_max: 2,
             group_commits_max: 256,
             queue_commits_max: 1_024,
             retries_max: 8,
