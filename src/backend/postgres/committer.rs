@@ -113,12 +113,11 @@ impl Committer {
     ) -> Result<Vec<Answer>, (Fate, sqlx::Error)> {
         let failed = |error| (fate_of(&error), error);
         let spare = self.spare().pop();
-        let mut conn = match spare {
-            Some(conn) => conn,
-            None => {
-                let failed = |error| (fate_without_connection(&error), error);
-                self.pool.acquire().await.map_err(failed)?
-            }
+        let mut conn = if let Some(conn) = spare {
+            conn
+        } else {
+            let failed = |error| (fate_without_connection(&error), error);
+            self.pool.acquire().await.map_err(failed)?
         };
         let how = How { lock_timeout: Some(self.lock_timeout), is_careful };
         let verdicts = self.log.write(&mut conn, group, how).await.map_err(failed)?;

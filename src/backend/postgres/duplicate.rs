@@ -10,7 +10,7 @@ use sqlx::postgres::PgConnection;
 
 use super::append::Log;
 use super::error::backend;
-use super::row;
+use super::row::{self, Decoder};
 use super::value::Uuid;
 use crate::ports::CommitError;
 use crate::types::{Committed, Conflict, EventId, InboxKey, Parts, RecordedEvent, Token};
@@ -104,7 +104,8 @@ impl Log {
         }
         let ids: Vec<Uuid> = ids.iter().map(|id| Uuid(id.as_uuid())).collect();
         let rows = sqlx::query(self.sql.events.clone()).bind(ids).fetch_all(conn).await?;
-        rows.iter().map(|found| row::event(found).map(|event| (event.id(), event))).collect()
+        let mut decoder = Decoder::default();
+        rows.iter().map(|found| decoder.event(found).map(|event| (event.id(), event))).collect()
     }
 
     /// The answer to a commit whose events are all recorded.

@@ -3,13 +3,14 @@
 use std::time::Duration;
 
 use async_trait::async_trait;
+use futures::TryStreamExt;
 use sqlx::Row;
 use sqlx::postgres::PgConnection;
 use tokio::time::sleep;
 
 use super::error::{BACKEND, backend};
 use super::handle::{PostgresStore, Shared};
-use super::row;
+use super::row::{self, Decoder};
 use crate::ports::{BackendError, EventStore, telemetry};
 use crate::types::{
     Committed, DedupKey, FeedPage, Filter, Position, ReadFrom, RecordedEvent, StreamId, StreamPage,
@@ -102,15 +103,20 @@ impl Shared {
             ReadFrom::Before(version) => (&self.log.sql.backward, row::signed(version.get())),
             ReadFrom::End => (&self.log.sql.backward, i64::MAX),
         };
-        let rows = sqlx::query(sql.clone())
+        let mut rows = sqlx::query(sql.clone())
             .bind(stream.category())
             .bind(stream.id())
             .bind(bound)
             .bind(one_more(limit))
-            .fetch_all(&self.pool)
-            .await?;
-        let has_more = rows.len() > limit;
-        let events = rows.iter().take(limit).map(row::event).collect::<sqlx::Result<_>>()?;
+            .fetch(&self.pool);
+        // Decoded while the next ones are on their way.
+        let (mut events, mut decoder, mut has_more) = (Vec::new(), Decoder::default(), false);
+        while let Some(row) = rows.try_next().await? {
+            has_more = events.len() == limit;
+            if !has_more {
+                events.push(decoder.event_of(stream.clone(), &row)?);
+            }
+        }
         Ok(StreamPage::new(events, has_more))
     }
 
@@ -141,8 +147,9 @@ impl Shared {
             .fetch_all(&mut *conn)
             .await?;
         let has_more = rows.len() > limit;
+        let mut decoder = Decoder::default();
         let events: Vec<RecordedEvent> =
-            rows.iter().take(limit).map(row::event).collect::<sqlx::Result<_>>()?;
+            rows.iter().take(limit).map(|row| decoder.event(row)).collect::<sqlx::Result<_>>()?;
         let last = events.last().map(RecordedEvent::position).filter(|_| has_more);
         Ok(FeedPage::new(events, last.unwrap_or(head), has_more))
     }
@@ -157,14 +164,13 @@ impl Shared {
     ) -> sqlx::Result<(FeedPage, bool)> {
         // What is settled must be known before the rows are read.
         let mut safe = self.feed.settled().max(after);
-        let rows = sqlx::query(self.log.sql.feed.clone())
+        let mut rows = sqlx::query(self.log.sql.feed.clone())
             .bind(row::signed(after.get()))
             .bind(one_more(limit))
-            .fetch_all(conn)
-            .await?;
-        let mut events = Vec::with_capacity(rows.len().min(limit));
-        let mut upto = after;
-        for row in &rows {
+            .fetch(conn);
+        let (mut events, mut decoder, mut upto) = (Vec::new(), Decoder::default(), after);
+        // Decoded while the next ones are on their way.
+        while let Some(row) = rows.try_next().await? {
             let position = row::position(row.try_get(0)?)?;
             if position > safe && position.get() != safe.get() + 1 {
                 return Ok((FeedPage::new(events, upto, false), false));
@@ -174,7 +180,7 @@ impl Shared {
             }
             safe = safe.max(position);
             upto = position;
-            events.push(row::event(row)?);
+            events.push(decoder.event(&row)?);
         }
         Ok((FeedPage::new(events, upto, false), true))
     }

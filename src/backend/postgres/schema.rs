@@ -7,7 +7,7 @@ use sqlx::{AssertSqlSafe, Connection, Executor, Row, SqlSafeStr, SqlStr};
 
 use super::error::{BACKEND, NewerSchema, Standby, backend};
 use super::options::PostgresOptions;
-use super::row::COLUMNS;
+use super::row::{COLUMNS, COLUMNS_OF_STREAM};
 use super::value::{Moment, Uuid};
 use crate::ports::{BackendError, Fault};
 use crate::types::LogId;
@@ -37,8 +37,7 @@ pub(super) struct Sql {
 impl Sql {
     pub(super) fn new(options: &PostgresOptions) -> Self {
         let sql = |text: &str| within(options, text);
-        let of_stream =
-            "SELECT {columns} FROM {schema}.events WHERE category = $1 AND stream = $2 AND";
+        let of_stream = "SELECT {columns of stream} FROM {schema}.events WHERE category = $1 AND stream = $2 AND";
         Self {
             log: sql("SELECT id FROM {schema}.log"),
             commit: sql("SELECT * FROM {schema}.commit(
@@ -74,6 +73,7 @@ fn within(options: &PostgresOptions, text: &str) -> SqlStr {
     let text = text
         .replace("{schema}", options.schema.as_str())
         .replace("{columns}", COLUMNS)
+        .replace("{columns of stream}", COLUMNS_OF_STREAM)
         .replace("{class}", &LOCK_CLASS.to_string());
     AssertSqlSafe(Arc::<str>::from(text)).into_sql_str()
 }
