@@ -14,6 +14,7 @@ mod owned;
 mod parts;
 mod position;
 mod read;
+mod sharing;
 mod stream;
 mod trace;
 
@@ -28,6 +29,7 @@ pub use parts::{
 };
 pub use position::{InvalidToken, LogId, Position, Token};
 pub use read::{FeedPage, Filter, ReadFrom, StreamPage};
+pub use sharing::Sharing;
 pub use stream::{
     Conflict, ExpectedVersion, InvalidStreamId, StreamId, StreamVersion, category_is_valid,
 };

@@ -1,13 +1,11 @@
 //! Between the rows of a table and the values of the crate.
 
-use bytes::Bytes;
 use sqlx::Row as _;
 use sqlx::postgres::PgRow;
 
 use super::value::{Moment, Uuid};
 use crate::types::{
-    EventId, EventName, Metadata, NewEvent, Position, RecordedEvent, Recording, StreamId,
-    StreamVersion,
+    EventId, NewEvent, Position, RecordedEvent, Recording, Sharing, StreamId, StreamVersion,
 };
 
 /// The columns that [`Decoder::event_of`] reads.
@@ -18,26 +16,14 @@ pub(super) const COLUMNS_OF_STREAM: &str =
 pub(super) const COLUMNS: &str =
     "position, event_id, version, name, data, metadata::text, recorded_at, category, stream";
 
-/// The most names that a page remembers, so that rows with the same name share one text.
-const NAMES_MAX: usize = 16;
-
-/// Turns the rows of one page into events. Neighbours often share stream, name and metadata; then they share the
-/// memory too.
+/// Turns the rows of one page into events.
 #[derive(Default)]
-pub(super) struct Decoder {
-    stream: Option<StreamId>,
-    names: Vec<EventName>,
-    metadata: Option<(Box<str>, Metadata)>,
-}
+pub(super) struct Decoder(Sharing);
 
 impl Decoder {
     /// The event of a row of [`COLUMNS`].
     pub(super) fn event(&mut self, row: &PgRow) -> sqlx::Result<RecordedEvent> {
-        let (category, id) = (row.try_get(7)?, row.try_get(8)?);
-        let stream = match &self.stream {
-            Some(last) if last.id() == id && last.category() == category => last.clone(),
-            _ => self.stream.insert(stream(category, id)?).clone(),
-        };
+        let stream = self.0.stream(row.try_get(7)?, row.try_get(8)?).map_err(corrupt)?;
         self.event_of(stream, row)
     }
 
@@ -48,38 +34,15 @@ impl Decoder {
         row: &PgRow,
     ) -> sqlx::Result<RecordedEvent> {
         let id = EventId::new(row.try_get::<Uuid, _>(1)?.0);
-        let data = Bytes::copy_from_slice(row.try_get(4)?);
-        let event = NewEvent::new(id, self.name(row.try_get(3)?)?, data)
-            .with_metadata(self.metadata(row.try_get(5)?)?);
-        Ok(event.recorded(Recording {
+        let name = self.0.name(row.try_get(3)?).map_err(corrupt)?;
+        let metadata = self.0.metadata(row.try_get(5)?).map_err(corrupt)?;
+        let event = NewEvent::new(id, name, self.0.payload(row.try_get(4)?));
+        Ok(event.with_metadata(metadata).recorded(Recording {
             stream,
             version: version(row.try_get(2)?)?,
             position: position(row.try_get(0)?)?,
             recorded_at: row.try_get::<Moment, _>(6)?.0,
         }))
-    }
-
-    fn name(&mut self, name: &str) -> sqlx::Result<EventName> {
-        if let Some(known) = self.names.iter().find(|known| known.as_str() == name) {
-            return Ok(known.clone());
-        }
-        let name = EventName::new(name).map_err(corrupt)?;
-        if self.names.len() < NAMES_MAX {
-            self.names.push(name.clone());
-        }
-        Ok(name)
-    }
-
-    fn metadata(&mut self, json: Option<&str>) -> sqlx::Result<Metadata> {
-        let Some(json) = json else { return Ok(Metadata::default()) };
-        if let Some((last, metadata)) = &self.metadata
-            && **last == *json
-        {
-            return Ok(metadata.clone());
-        }
-        let metadata: Metadata = serde_json::from_str(json).map_err(corrupt)?;
-        self.metadata = Some((json.into(), metadata.clone()));
-        Ok(metadata)
     }
 }
 

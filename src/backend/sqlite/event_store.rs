@@ -156,7 +156,7 @@ fn walk_back(
     {
         let found = select.query_row([signed(position.get())], |row| {
             at = previous(row)?;
-            decoder.event_of(stream, row)
+            decoder.event_of(stream.clone(), row)
         });
         events.push(found?);
     }

@@ -2,19 +2,14 @@
 
 use std::error::Error;
 
-use bytes::Bytes;
 use chrono::DateTime;
 use rusqlite::Row;
 use rusqlite::types::{Type, ValueRef};
 use uuid::Uuid;
 
 use crate::types::{
-    EventId, EventName, Metadata, NewEvent, Position, RecordedEvent, Recording, StreamId,
-    StreamVersion,
+    EventId, NewEvent, Position, RecordedEvent, Recording, Sharing, StreamId, StreamVersion,
 };
-
-/// The most names that a page remembers, so that rows with the same name share one text.
-const NAMES_MAX: usize = 16;
 
 /// The columns that [`Decoder::event_of`] reads.
 macro_rules! select_of_stream {
@@ -40,73 +35,37 @@ macro_rules! select_events {
 
 pub(super) use {select_events, select_of_stream};
 
-/// Turns the rows of one page into events. Neighbours often share stream, name and metadata; then they
-/// share the memory too.
+/// Turns the rows of one page into events.
 #[derive(Default)]
-pub(super) struct Decoder {
-    stream: Option<StreamId>,
-    names: Vec<EventName>,
-    metadata: Option<(Box<str>, Metadata)>,
-}
+pub(super) struct Decoder(Sharing);
 
 impl Decoder {
     /// The event of a row of [`select_events`].
     pub(super) fn event(&mut self, row: &Row<'_>) -> rusqlite::Result<RecordedEvent> {
-        let stream = self.stream(row)?;
-        self.event_of(&stream, row)
+        let stream = self.0.stream(text(row, 7)?, text(row, 8)?);
+        self.event_of(stream.map_err(|why| corrupt(7, why))?, row)
     }
 
     /// The event of a row of [`select_of_stream`], whose stream is known.
     pub(super) fn event_of(
         &mut self,
-        stream: &StreamId,
+        stream: StreamId,
         row: &Row<'_>,
     ) -> rusqlite::Result<RecordedEvent> {
         let id = EventId::new(uuid(row, 1)?);
+        let name = self.0.name(text(row, 3)?).map_err(|why| corrupt(3, why))?;
         let data = row.get_ref(4)?.as_blob().map_err(|why| corrupt(4, why))?;
+        let json = row.get_ref(5)?.as_str_or_null().map_err(|why| corrupt(5, why))?;
+        let metadata = self.0.metadata(json).map_err(|why| corrupt(5, why))?;
         let recorded_at = DateTime::from_timestamp_micros(row.get(6)?)
             .ok_or_else(|| corrupt(6, "a time out of range"))?;
-        let event = NewEvent::new(id, self.name(row)?, Bytes::copy_from_slice(data))
-            .with_metadata(self.metadata(row)?);
-        Ok(event.recorded(Recording {
-            stream: stream.clone(),
+        let event = NewEvent::new(id, name, self.0.payload(data));
+        Ok(event.with_metadata(metadata).recorded(Recording {
+            stream,
             version: version(row, 2)?,
             position: position(row, 0)?,
             recorded_at,
         }))
-    }
-
-    fn stream(&mut self, row: &Row<'_>) -> rusqlite::Result<StreamId> {
-        let (category, id) = (text(row, 7)?, text(row, 8)?);
-        match &self.stream {
-            Some(last) if last.id() == id && last.category() == category => Ok(last.clone()),
-            _ => Ok(self.stream.insert(stream(category, id)?).clone()),
-        }
-    }
-
-    fn name(&mut self, row: &Row<'_>) -> rusqlite::Result<EventName> {
-        let name = text(row, 3)?;
-        if let Some(known) = self.names.iter().find(|known| known.as_str() == name) {
-            return Ok(known.clone());
-        }
-        let name = EventName::new(name).map_err(|why| corrupt(3, why))?;
-        if self.names.len() < NAMES_MAX {
-            self.names.push(name.clone());
-        }
-        Ok(name)
-    }
-
-    fn metadata(&mut self, row: &Row<'_>) -> rusqlite::Result<Metadata> {
-        let json = row.get_ref(5)?.as_str_or_null().map_err(|why| corrupt(5, why))?;
-        let Some(json) = json else { return Ok(Metadata::default()) };
-        if let Some((last, metadata)) = &self.metadata
-            && **last == *json
-        {
-            return Ok(metadata.clone());
-        }
-        let metadata: Metadata = serde_json::from_str(json).map_err(|why| corrupt(5, why))?;
-        self.metadata = Some((json.into(), metadata.clone()));
-        Ok(metadata)
     }
 }
 
