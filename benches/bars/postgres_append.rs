@@ -16,36 +16,21 @@ const CONNECTIONS: usize = 4;
 
 pub(crate) fn run() -> bool {
     let Some(url) = url("postgres_append") else { return false };
-    match std::env::var("ONLY").as_deref() {
-        Ok("ours") => {
-            for _ in 0..5 {
-                println!("{}", ours(&url, 64, 800, 1));
-            }
-            return true;
-        }
-        Ok("hand") => {
-            for _ in 0..5 {
-                println!("{}", by_hand(&url, 2, 64, 800));
-            }
-            return true;
-        }
-        _ => {}
-    }
     let holds = grouped(&url);
     holds & alone(&url, 16, 150, 1.0) & alone(&url, 1, 800, 0.9) & batches(&url)
 }
 
 /// 64 tasks, against the best bare writer that groups, and against those who do not.
 fn grouped(url: &str) -> bool {
-    let (tasks, times) = (64, 120);
+    let (tasks, times) = (64, 400);
     let [one, two, four] = WRITERS;
     let rates = interleave(&mut [
         &mut || ours(url, tasks, times, 1),
         &mut || by_hand(url, one, tasks, times),
         &mut || by_hand(url, two, tasks, times),
         &mut || by_hand(url, four, tasks, times),
-        &mut || in_a_transaction(url, tasks, times / 2),
-        &mut || in_a_statement(url, tasks, times / 2, 1),
+        &mut || in_a_transaction(url, tasks, times / 4),
+        &mut || in_a_statement(url, tasks, times / 4, 1),
         &mut syncs,
     ]);
     let (writers, by_hand) = best(&WRITERS, &rates[1..4]);

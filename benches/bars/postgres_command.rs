@@ -14,7 +14,7 @@ use crate::postgres_writer::{WRITERS, Writers};
 
 pub(crate) const EVENTS: usize = 20;
 pub(crate) const TASKS: usize = 64;
-const TIMES: usize = 120;
+const TIMES: usize = 400;
 /// Without a cache the streams must stay short: each command loads what the ones before it wrote.
 const TIMES_ALONE: usize = 40;
 /// Of each task, in turn. As many as there are times that do not count, so that caches know all of them.

@@ -47,6 +47,7 @@ type Guard<'p> = (i32, &'p StreamId, ExpectedVersion);
 impl<'p> Arrays<'p> {
     pub(super) fn of(group: &[&'p Parts]) -> sqlx::Result<Self> {
         let mut arrays = Self::default();
+        arrays.events.reserve(group.iter().map(|parts| parts.events().count()).sum());
         let guards = |(no, parts): (i32, &&'p Parts)| {
             parts.guards().map(move |(stream, expected)| (no, stream, expected))
         };
@@ -75,6 +76,7 @@ impl<'p> Arrays<'p> {
         let mut order: Vec<_> = guards.iter().enumerate().collect();
         order.sort_unstable_by_key(|(_, (_, stream, _))| (stream.category(), stream.id()));
         self.places = vec![0; guards.len()];
+        self.guards.reserve(guards.len());
         for (place, (at, guard)) in order.into_iter().enumerate() {
             if let Some(found) = self.places.get_mut(at) {
                 *found = place;
@@ -85,6 +87,15 @@ impl<'p> Arrays<'p> {
 }
 
 impl<'p> Guards<'p> {
+    fn reserve(&mut self, count: usize) {
+        self.commit.reserve_exact(count);
+        self.category.reserve_exact(count);
+        self.stream.reserve_exact(count);
+        self.kind.reserve_exact(count);
+        self.version.reserve_exact(count);
+        self.newest.reserve_exact(count);
+    }
+
     fn take(&mut self, (no, stream, expected): Guard<'p>) {
         let (kind, version, newest) = match expected {
             ExpectedVersion::Any => (0, 0, None),
@@ -103,6 +114,15 @@ impl<'p> Guards<'p> {
 }
 
 impl<'p> Events<'p> {
+    fn reserve(&mut self, count: usize) {
+        self.guard.reserve_exact(count);
+        self.nth.reserve_exact(count);
+        self.id.reserve_exact(count);
+        self.name.reserve_exact(count);
+        self.data.reserve_exact(count);
+        self.metadata.reserve_exact(count);
+    }
+
     fn take(&mut self, guard: i32, nth: i32, event: &'p NewEvent) -> sqlx::Result<()> {
         let metadata = event.metadata();
         let json = (!metadata.is_empty()).then(|| serde_json::to_string(metadata)).transpose();

@@ -15,7 +15,7 @@ use tokio::time::sleep;
 use super::committer::Committer;
 use super::options::PostgresOptions;
 use crate::ports::CommitError;
-use crate::types::{Committed, EventId, InboxKey, Parts, StreamId};
+use crate::types::{Committed, Parts, StreamId};
 
 /// How long connections are kept at hand after the last group.
 const REST_AFTER: Duration = Duration::from_millis(5);
@@ -102,18 +102,27 @@ impl Queue {
         }
     }
 
-    /// As many as wait and touch different streams, in the order in which they came. Whoever has to wait for a stream
+    /// As many as wait and touch streams of their own, in the order in which they came. Whoever has to wait for a stream
     /// holds up those behind on all of its streams, so that commits on one stream keep their order.
     fn next(&mut self) -> Vec<Job> {
-        let mut taken = Taken::default();
+        let mut waited_for = HashSet::new();
+        let mut keys = HashSet::new();
         let mut group = Vec::new();
         let mut left = VecDeque::new();
         while group.len() < self.commits_max && left.len() < self.held_max {
             let Some(job) = self.held.pop_front().or_else(|| self.jobs.try_recv().ok()) else {
                 break;
             };
-            let fits = taken.take(&job.parts) && !self.under_way.is_in_the_way_of(&job.parts);
-            if fits { group.push(job) } else { left.push_back(job) }
+            let is_held_up = !waited_for.is_empty()
+                && streams(&job.parts).any(|(stream, _)| waited_for.contains(stream));
+            // Of two that handle one message at a time, the second would fail the group.
+            let is_second = job.parts.inbox.as_ref().is_some_and(|key| !keys.insert(key.clone()));
+            if is_held_up || is_second || !self.under_way.take(&job.parts) {
+                waited_for.extend(streams(&job.parts).map(|(stream, _)| stream.clone()));
+                left.push_back(job);
+            } else {
+                group.push(job);
+            }
         }
         left.append(&mut self.held);
         self.held = left;
@@ -127,58 +136,19 @@ fn streams(parts: &Parts) -> impl Iterator<Item = (&StreamId, bool)> {
     written.chain(parts.checks.iter().map(|check| (&check.stream, false)))
 }
 
-/// What a group has of which there can be no second.
-#[derive(Default)]
-struct Taken {
-    /// Whether they are written: any number of commits may check one.
-    streams: HashMap<StreamId, bool>,
-    ids: HashSet<EventId>,
-    keys: HashSet<InboxKey>,
-}
-
-impl Taken {
-    /// Takes what a commit has; `false` if some of it was taken in a way that does not go with it.
-    fn take(&mut self, parts: &Parts) -> bool {
-        let mut fits = true;
-        for (stream, writes) in streams(parts) {
-            match self.streams.entry(stream.clone()) {
-                Entry::Vacant(free) => drop(free.insert(writes)),
-                Entry::Occupied(mut taken) => {
-                    fits &= !writes && !taken.get();
-                    *taken.get_mut() |= writes;
-                }
-            }
-        }
-        for (_, event) in parts.events() {
-            fits &= self.ids.insert(event.id());
-        }
-        if let Some(key) = &parts.inbox {
-            fits &= self.keys.insert(key.clone());
-        }
-        fits
-    }
-}
-
-/// The groups that are being committed. A stream that one of them writes is written and checked by no other: two
+/// The groups that are being committed. A stream that one commit writes is written and checked by no other: two
 /// statements on two connections would come in any order.
 #[derive(Default)]
 struct UnderWay {
     /// Each ends with the streams that it had.
-    groups: FuturesUnordered<BoxFuture<'static, Vec<(StreamId, bool)>>>,
-    streams: HashMap<StreamId, Users>,
+    groups: FuturesUnordered<BoxFuture<'static, Vec<StreamId>>>,
+    streams: HashMap<StreamId, User>,
 }
 
-/// How many groups write a stream, or check it.
-#[derive(Default)]
-struct Users {
-    write: usize,
-    check: usize,
-}
-
-impl Users {
-    const fn of(&mut self, writes: bool) -> &mut usize {
-        if writes { &mut self.write } else { &mut self.check }
-    }
+/// Who has a stream.
+enum User {
+    Writer,
+    Checkers(usize),
 }
 
 impl UnderWay {
@@ -186,19 +156,40 @@ impl UnderWay {
         self.groups.len()
     }
 
-    fn is_in_the_way_of(&self, parts: &Parts) -> bool {
-        !self.streams.is_empty()
-            && streams(parts).any(|(stream, writes)| {
-                self.streams.get(stream).is_some_and(|by| by.write > 0 || (writes && by.check > 0))
-            })
+    /// Takes the streams of a commit, if nobody is in the way.
+    fn take(&mut self, parts: &Parts) -> bool {
+        // Nearly every commit writes one stream: it is looked up once.
+        if let ([append], []) = (parts.appends.as_slice(), parts.checks.as_slice()) {
+            return match self.streams.entry(append.stream.clone()) {
+                Entry::Occupied(_) => false,
+                Entry::Vacant(free) => {
+                    free.insert(User::Writer);
+                    true
+                }
+            };
+        }
+        let is_free = |(stream, writes): (&StreamId, bool)| match self.streams.get(stream) {
+            None => true,
+            Some(User::Checkers(_)) => !writes,
+            Some(User::Writer) => false,
+        };
+        if !streams(parts).all(is_free) {
+            return false;
+        }
+        for (stream, writes) in streams(parts) {
+            match self.streams.entry(stream.clone()).or_insert(User::Checkers(0)) {
+                user if writes => *user = User::Writer,
+                User::Checkers(count) => *count += 1,
+                User::Writer => {}
+            }
+        }
+        true
     }
 
+    /// Commits a group whose streams are taken.
     fn begin(&mut self, committer: &Arc<Committer>, group: Vec<Job>) {
         let all = group.iter().flat_map(|job| streams(&job.parts));
-        let taken: Vec<_> = all.map(|(stream, writes)| (stream.clone(), writes)).collect();
-        for (stream, writes) in &taken {
-            *self.streams.entry(stream.clone()).or_default().of(*writes) += 1;
-        }
+        let taken: Vec<_> = all.map(|(stream, _)| stream.clone()).collect();
         let committer = Arc::clone(committer);
         let commit = async move { committer.commit(group, None).await };
         // A panic is the end of a group, and not of all that come after it.
@@ -208,11 +199,11 @@ impl UnderWay {
 
     /// Works on the groups until one has ended; if there is none, it returns at once.
     async fn end_one(&mut self) {
-        for (stream, writes) in self.groups.next().await.into_iter().flatten() {
-            if let Entry::Occupied(mut users) = self.streams.entry(stream) {
-                *users.get_mut().of(writes) -= 1;
-                if users.get().write + users.get().check == 0 {
-                    users.remove();
+        for stream in self.groups.next().await.into_iter().flatten() {
+            if let Entry::Occupied(mut user) = self.streams.entry(stream) {
+                match user.get_mut() {
+                    User::Checkers(count) if *count > 1 => *count -= 1,
+                    _ => drop(user.remove()),
                 }
             }
         }
