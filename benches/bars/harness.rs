@@ -1,5 +1,6 @@
 //! Interleaved runs, medians, verdicts.
 
+use std::io::{Seek, Write};
 use std::time::{Duration, Instant};
 
 /// What is compared: our rate, a floor's rate, and how much of it ours must be.
@@ -94,6 +95,30 @@ pub(crate) fn median(values: &mut [f64]) -> f64 {
     } else {
         f64::midpoint(values[middle - 1], values[middle])
     }
+}
+
+/// How long the disk is asked for its mood.
+const SYNCS: Duration = Duration::from_millis(500);
+
+/// How often a second the disk of the temporary folder syncs a page that is written again and again.
+pub(crate) fn syncs() -> f64 {
+    let mut file = tempfile::tempfile().unwrap();
+    let page = [7; 8192];
+    let (began, mut count) = (Instant::now(), 0);
+    while began.elapsed() < SYNCS {
+        file.rewind().unwrap();
+        file.write_all(&page).unwrap();
+        file.sync_data().unwrap();
+        count += 1;
+    }
+    rate(count, began.elapsed())
+}
+
+/// Prints the mood of the disk in the runs beside which it was asked.
+pub(crate) fn tell_syncs(syncs: &Rates) {
+    let mut syncs = syncs.clone();
+    let median = median(&mut syncs);
+    println!("    fdatasync: {median:.0}/s ({:.0} to {:.0})", syncs[0], syncs[syncs.len() - 1]);
 }
 
 /// A runtime of two workers: what every subject with tasks runs on.

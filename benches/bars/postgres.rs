@@ -1,8 +1,6 @@
-//! What the bars of PostgreSQL share: a log in a schema of its own, tasks, and the mood of the disk.
+//! What the bars of PostgreSQL share: a log in a schema of its own, and tasks.
 
-use std::io::{Seek, Write};
 use std::ops::Range;
-use std::time::{Duration, Instant};
 
 use freehold::backend::postgres::sqlx::encode::IsNull;
 use freehold::backend::postgres::sqlx::error::BoxDynError;
@@ -17,14 +15,11 @@ use freehold::backend::postgres::{PostgresOptions, PostgresStore, SchemaName};
 use futures::future::join_all;
 use tokio::runtime::Runtime;
 
-use crate::harness::{Rates, runtime, timed};
+use crate::harness::{runtime, timed};
 
 /// How often each task does its work before it counts: connections, plans and caches are then those of a service
 /// that has been up for a while.
 pub(crate) const WARM: usize = 8;
-
-/// How long the disk is asked for its mood.
-const SYNCS: Duration = Duration::from_millis(500);
 
 /// Where the server is; `None`, and a word about it, if nobody has said so.
 pub(crate) fn url(bar: &str) -> Option<String> {
@@ -123,27 +118,6 @@ impl Drop for Log {
             self.pool.close().await;
         });
     }
-}
-
-/// How often a second the disk of the temporary folder syncs a page that is written again and again.
-pub(crate) fn syncs() -> f64 {
-    let mut file = tempfile::tempfile().unwrap();
-    let page = [7; 8192];
-    let (began, mut count) = (Instant::now(), 0);
-    while began.elapsed() < SYNCS {
-        file.rewind().unwrap();
-        file.write_all(&page).unwrap();
-        file.sync_data().unwrap();
-        count += 1;
-    }
-    crate::harness::rate(count, began.elapsed())
-}
-
-/// Prints the mood of the disk in the runs beside which it was asked.
-pub(crate) fn tell_syncs(syncs: &Rates) {
-    let mut syncs = syncs.clone();
-    let median = crate::harness::median(&mut syncs);
-    println!("    fdatasync: {median:.0}/s ({:.0} to {:.0})", syncs[0], syncs[syncs.len() - 1]);
 }
 
 /// As the driver writes it with a feature that is off here.

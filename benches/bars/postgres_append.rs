@@ -4,8 +4,8 @@ use freehold::backend::postgres::sqlx;
 use freehold::{Commit, NewEvent, Store, StreamVersion};
 
 use crate::entry;
-use crate::harness::{Bar, best, interleave};
-use crate::postgres::{Log, Uuid, syncs, tell_syncs, url};
+use crate::harness::{Bar, best, interleave, syncs, tell_syncs};
+use crate::postgres::{Log, Uuid, url};
 use crate::postgres_writer::{WRITERS, Writers};
 
 const UNIT: &str = "appends/s";

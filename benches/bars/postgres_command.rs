@@ -8,8 +8,8 @@ use freehold::backend::postgres::sqlx::{self, PgConnection, Row, SqlStr};
 use freehold::{EventId, NewEvent, Repository, StreamId, event};
 
 use crate::entry::{self, Account, Entry};
-use crate::harness::{Bar, best, interleave};
-use crate::postgres::{Log, Uuid, syncs, tell_syncs, url};
+use crate::harness::{Bar, best, interleave, syncs, tell_syncs};
+use crate::postgres::{Log, Uuid, url};
 use crate::postgres_writer::{WRITERS, Writers};
 
 pub(crate) const EVENTS: usize = 20;

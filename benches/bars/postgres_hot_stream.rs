@@ -7,8 +7,8 @@ use std::time::{Duration, Instant};
 use freehold::Repository;
 
 use crate::entry::{self, Account};
-use crate::harness::{Bar, interleave, rate};
-use crate::postgres::{Log, WARM, syncs, tell_syncs, url};
+use crate::harness::{Bar, interleave, rate, syncs, tell_syncs};
+use crate::postgres::{Log, WARM, url};
 use crate::postgres_command::{Bare, EVENTS, TASKS, decide, new_event};
 
 /// For how long each is measured: the floor may be too slow for a count.

@@ -3,8 +3,8 @@
 use freehold::backend::postgres::sqlx::{self, SqlStr};
 
 use crate::entry;
-use crate::harness::{Bar, interleave};
-use crate::postgres::{Log, Uuid, syncs, tell_syncs, url};
+use crate::harness::{Bar, interleave, syncs, tell_syncs};
+use crate::postgres::{Log, Uuid, url};
 
 const TASKS: usize = 64;
 const TIMES: usize = 150;

@@ -13,7 +13,7 @@ use freehold::{EventId, EventName, NewEvent, StreamId};
 use rusqlite::Connection;
 
 use crate::bare;
-use crate::harness::{Bar, interleave, rate};
+use crate::harness::{Bar, interleave, rate, syncs, tell_syncs};
 
 const TIMES: usize = 62;
 
@@ -30,11 +30,13 @@ pub(crate) fn run() -> bool {
         rate(invoices, took(&data))
     };
     let mut floor = || one_at_a_time(&data, invoices);
-    let rates = interleave(&mut [&mut ours, &mut floor]);
+    let rates = interleave(&mut [&mut ours, &mut floor, &mut syncs]);
     println!("year: {invoices} invoices, at most {} MiB of memory", peak_kib >> 10);
     let what = "year: the shop at concurrency 64";
     let floor = "the same rows, one bare transaction at a time";
-    Bar { what, floor, at_least: 6.0, unit: "invoices/s" }.judge(&rates[0], &rates[1])
+    let holds = Bar { what, floor, at_least: 6.0, unit: "invoices/s" }.judge(&rates[0], &rates[1]);
+    tell_syncs(&rates[2]);
+    holds
 }
 
 fn days() -> Vec<PathBuf> {
