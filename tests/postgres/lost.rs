@@ -5,7 +5,7 @@ use std::pin::pin;
 use std::task::Poll;
 
 use freehold::backend::postgres::sqlx::postgres::{PgConnectOptions, PgPoolOptions};
-use freehold::backend::postgres::sqlx::{self, PgPool, Row};
+use freehold::backend::postgres::sqlx::{self, Executor, PgPool, Row};
 use freehold::backend::postgres::{PostgresOptions, PostgresStore};
 use freehold::{
     DedupKey, EventStore, EventStoreExt, Filter, Position, ReadFrom, Store, StreamVersion,
@@ -34,6 +34,19 @@ async fn a_commit_whose_connection_is_lost_happens_once() {
     let events = store.read_tail(&stream("a"), StreamVersion::NONE).await.unwrap();
     let ids: Vec<_> = events.iter().map(freehold::RecordedEvent::id).collect();
     assert_eq!(ids, (1..=200).map(|n| event(n).id()).collect::<Vec<_>>());
+}
+
+/// The driver can leave a connection of the pool within a transaction of the user's. A commit over it would be
+/// acknowledged, and lost with it.
+#[tokio::test]
+async fn a_connection_that_was_left_within_a_transaction_takes_no_commit_down() {
+    let schemas = Schemas::new();
+    let pool = pool(1).await;
+    let store = PostgresStore::open_with(pool.clone(), schemas.options("log")).await.unwrap();
+    pool.acquire().await.unwrap().execute("BEGIN").await.unwrap();
+    let _ = store.commit(one(1, "a")).await.unwrap();
+    let elsewhere = schemas.store("log").await;
+    assert_eq!(elsewhere.version(&stream("a")).await.unwrap(), StreamVersion::new(1));
 }
 
 /// A commit in the user's transaction, dropped at each await: after a rollback nothing of it is left, and the connection

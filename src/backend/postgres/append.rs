@@ -43,8 +43,8 @@ impl Log {
         commit.into_parts(KEPT, &self.limits)
     }
 
-    /// Writes each commit of a group, whole or not at all. No stream that one of them writes may be in another, nor may
-    /// an event id or an inbox key.
+    /// Writes each commit of a group, whole or not at all. No stream that one of them writes may be in another; an
+    /// event id or an inbox key that is in two of them fails the statement.
     pub(super) async fn write(
         &self,
         conn: &mut PgConnection,
@@ -81,7 +81,8 @@ impl Log {
 /// How a group is written.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct How {
-    /// How long to wait for streams that others hold; `None`: as long as the session says.
+    /// How long to wait for streams that others hold, in a statement that is a transaction of its own; `None`: as long as
+    /// the session says, in the user's transaction.
     pub(super) lock_timeout: Option<Duration>,
     /// Whether to look for the events first. If not, one that is recorded fails the statement.
     pub(super) is_careful: bool,

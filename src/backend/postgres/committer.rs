@@ -3,9 +3,9 @@
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
-use sqlx::Postgres;
 use sqlx::pool::PoolConnection;
 use sqlx::postgres::PgPool;
+use sqlx::{Executor, Postgres, Row};
 use tokio::sync::watch;
 use tokio::time::sleep;
 
@@ -35,33 +35,58 @@ enum Trouble {
     /// Its commits are to be tried one by one: it may be the fault of one. If there is an error, it is unknown
     /// whether they happened.
     Apart(Option<BackendError>),
+    /// It was tried as often as it may be, and might do better later.
+    Late(CommitError),
     /// This is the answer to all of them.
     Failed(CommitError),
 }
 
 impl Committer {
-    /// Commits a group, and answers. If there is an error, it was tried before and it is unknown what came of it.
-    pub(super) async fn commit(&self, group: Vec<Job>, unknown: Option<BackendError>) {
+    /// Commits a group, and answers.
+    pub(super) async fn commit(&self, group: Vec<Job>) {
+        let done = self.settled(group, None, self.retries_max).await;
+        let Some((group, trouble)) = done else { return };
+        let unknown = match trouble {
+            Trouble::Apart(unknown) => unknown,
+            Trouble::Late(error) | Trouble::Failed(error) => return fail(group, &error),
+        };
+        tracing::debug!(commits = group.len(), "a group is repeated one by one");
+        // Each once, and those that wait for somebody again after all others.
+        let mut late = Vec::new();
+        for job in group {
+            match self.settled(vec![job], unknown.clone(), 0).await {
+                Some((alone, Trouble::Failed(error))) => fail(alone, &error),
+                Some((alone, Trouble::Late(_) | Trouble::Apart(_))) => late.extend(alone),
+                None => {}
+            }
+        }
+        for job in late {
+            match self.settled(vec![job], unknown.clone(), self.retries_max).await {
+                Some((alone, Trouble::Failed(error) | Trouble::Late(error))) => fail(alone, &error),
+                Some((_, Trouble::Apart(_))) | None => {}
+            }
+        }
+    }
+
+    /// Commits and answers, or gives the group back. If there is an error, it was tried before and it is unknown what
+    /// came of it.
+    async fn settled(
+        &self,
+        group: Vec<Job>,
+        unknown: Option<BackendError>,
+        retries_max: u32,
+    ) -> Option<(Vec<Job>, Trouble)> {
         let parts: Vec<&Parts> = group.iter().map(|job| &job.parts).collect();
-        match self.attempt(&parts, unknown).await {
+        match self.attempt(&parts, unknown, retries_max).await {
             Ok(answers) => {
                 self.settle(&parts, &answers);
                 for (job, answer) in group.into_iter().zip(answers) {
                     // A caller that has gone away does not hear it.
                     let _ = job.caller.send(answer);
                 }
+                None
             }
-            Err(Trouble::Failed(error)) => {
-                for job in group {
-                    let _ = job.caller.send(Err(error.clone()));
-                }
-            }
-            Err(Trouble::Apart(unknown)) => {
-                tracing::debug!(commits = group.len(), "a group is repeated one by one");
-                for job in group {
-                    Box::pin(self.commit(vec![job], unknown.clone())).await;
-                }
-            }
+            Err(trouble) => Some((group, trouble)),
         }
     }
 
@@ -70,6 +95,7 @@ impl Committer {
         &self,
         group: &[&Parts],
         mut unknown: Option<BackendError>,
+        retries_max: u32,
     ) -> Result<Vec<Answer>, Trouble> {
         let mut wait = RETRY_WAIT;
         let mut retries = 0;
@@ -83,21 +109,23 @@ impl Committer {
             if !std::mem::replace(&mut is_careful, true) && is_taken(&error) {
                 continue;
             }
-            if group.len() > 1 && is_of_one(&error) {
+            let is_of_one = group.len() > 1 && is_of_one(&error);
+            let failed = backend("commit", error);
+            if fate == Fate::Unknown {
+                unknown = Some(failed.clone());
+                // What broke one connection may have broken all.
+                self.rest();
+            }
+            if is_of_one {
                 return Err(Trouble::Apart(unknown));
             }
-            let failed = backend("commit", error);
-            match fate {
-                Fate::Unknown => unknown = Some(failed.clone()),
-                // Once unknown, a later failure to reach the server does not make it known.
-                Fate::Failed if unknown.is_none() => {
-                    return Err(Trouble::Failed(CommitError::Backend(failed)));
-                }
-                Fate::Failed | Fate::Again => {}
+            // Once unknown, a later failure to reach the server does not make it known.
+            if fate == Fate::Failed && unknown.is_none() {
+                return Err(Trouble::Failed(CommitError::Backend(failed)));
             }
-            if retries == self.retries_max {
+            if retries == retries_max {
                 let error = unknown.map_or(CommitError::Backend(failed), CommitError::Unknown);
-                return Err(Trouble::Failed(error));
+                return Err(Trouble::Late(error));
             }
             retries += 1;
             telemetry::retry(if unknown.is_some() { "unknown" } else { "transient" });
@@ -113,11 +141,9 @@ impl Committer {
     ) -> Result<Vec<Answer>, (Fate, sqlx::Error)> {
         let failed = |error| (fate_of(&error), error);
         let spare = self.spare().pop();
-        let mut conn = if let Some(conn) = spare {
-            conn
-        } else {
-            let failed = |error| (fate_without_connection(&error), error);
-            self.pool.acquire().await.map_err(failed)?
+        let mut conn = match spare {
+            Some(conn) => conn,
+            None => self.connect().await?,
         };
         let how = How { lock_timeout: Some(self.lock_timeout), is_careful };
         let verdicts = self.log.write(&mut conn, group, how).await.map_err(failed)?;
@@ -134,6 +160,23 @@ impl Committer {
         }
         self.keep(conn);
         Ok(answers)
+    }
+
+    /// A connection of the pool that is not within a transaction. The driver can leave one in it that the user began:
+    /// commits over it would be acknowledged, and lost with it.
+    async fn connect(&self) -> Result<PoolConnection<Postgres>, (Fate, sqlx::Error)> {
+        // A statement that is a transaction of its own began when the transaction did.
+        const IS_OUTSIDE: &str = "SELECT transaction_timestamp() = statement_timestamp()";
+        loop {
+            let conn = self.pool.acquire().await;
+            let mut conn = conn.map_err(|error| (fate_without_connection(&error), error))?;
+            let looked = conn.fetch_one(sqlx::raw_sql(IS_OUTSIDE)).await;
+            // Nothing of the group was sent yet.
+            if looked.and_then(|row| row.try_get(0)).map_err(|error| (Fate::Again, error))? {
+                return Ok(conn);
+            }
+            conn.close_on_drop();
+        }
     }
 
     /// Keeps a connection for the next group, which need not ask whether it is alive, unless others wait for one.
@@ -185,5 +228,13 @@ impl Committer {
             telemetry::batch(BACKEND, commits, events);
             tracing::debug!(commits, events, "committed a group");
         }
+    }
+}
+
+/// This is the answer to all of them.
+fn fail(group: Vec<Job>, error: &CommitError) {
+    for job in group {
+        // A caller that has gone away does not hear it.
+        let _ = job.caller.send(Err(error.clone()));
     }
 }

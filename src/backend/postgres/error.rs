@@ -94,8 +94,8 @@ pub(super) fn is_taken(error: &Error) -> bool {
 /// Whether one commit of a group can be the cause of it, so that the others would do without.
 pub(super) fn is_of_one(error: &Error) -> bool {
     // By class: data, constraints, serialization, limits, locks, exceptions of the user's own triggers; and a full
-    // disk, on which a smaller commit may find room.
-    const CLASSES: [&str; 7] = ["22", "23", "40", "54", "55", "P0", "53100"];
+    // disk or memory, in which a smaller commit may find room.
+    const CLASSES: [&str; 8] = ["22", "23", "40", "54", "55", "P0", "53100", "53200"];
     let code = error.as_database_error().and_then(sqlx::error::DatabaseError::code);
     code.is_some_and(|code| CLASSES.iter().any(|class| code.starts_with(class)))
 }

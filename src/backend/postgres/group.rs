@@ -17,6 +17,9 @@ use super::options::PostgresOptions;
 use crate::ports::CommitError;
 use crate::types::{Committed, Parts, StreamId};
 
+/// A group that has so many bytes of payload takes no more commits: PostgreSQL takes no message of a gibibyte.
+const BYTES_MAX: usize = 32 << 20;
+
 /// How long connections are kept at hand after the last group.
 const REST_AFTER: Duration = Duration::from_millis(5);
 
@@ -91,7 +94,7 @@ impl Queue {
                     None => self.under_way.end_one().await,
                 },
                 () = self.under_way.end_one(), if are_under_way => {}
-                () = sleep(REST_AFTER), if !are_under_way && self.committer.is_ready() => {
+                () = sleep(REST_AFTER), if self.committer.is_ready() => {
                     self.committer.rest();
                     continue;
                 }
@@ -109,7 +112,8 @@ impl Queue {
         let mut keys = HashSet::new();
         let mut group = Vec::new();
         let mut left = VecDeque::new();
-        while group.len() < self.commits_max && left.len() < self.held_max {
+        let mut bytes = 0;
+        while group.len() < self.commits_max && bytes < BYTES_MAX && left.len() < self.held_max {
             let Some(job) = self.held.pop_front().or_else(|| self.jobs.try_recv().ok()) else {
                 break;
             };
@@ -121,6 +125,7 @@ impl Queue {
                 waited_for.extend(streams(&job.parts).map(|(stream, _)| stream.clone()));
                 left.push_back(job);
             } else {
+                bytes += job.parts.events().map(|(_, event)| event.data().len()).sum::<usize>();
                 group.push(job);
             }
         }
@@ -191,7 +196,7 @@ impl UnderWay {
         let all = group.iter().flat_map(|job| streams(&job.parts));
         let taken: Vec<_> = all.map(|(stream, _)| stream.clone()).collect();
         let committer = Arc::clone(committer);
-        let commit = async move { committer.commit(group, None).await };
+        let commit = async move { committer.commit(group).await };
         // A panic is the end of a group, and not of all that come after it.
         let commit = AssertUnwindSafe(commit).catch_unwind().map(|_| taken);
         self.groups.push(commit.boxed());

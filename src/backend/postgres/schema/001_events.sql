@@ -116,7 +116,8 @@ BEGIN
     IF lock_timeout IS NOT NULL THEN
         PERFORM set_config('lock_timeout', lock_timeout, true);
     END IF;
-    -- Streams are locked always in the same order, so that groups wait for each other and never in a circle.
+    -- Streams that are there are locked in one order, and those that are not are made in one order: groups wait for each
+    -- other, and hardly ever in a circle.
     LOOP
         SELECT array_agg(coalesce(s.version, 0)), array_agg(s.newest),
                coalesce(array_agg(g.commit_no) FILTER (WHERE NOT CASE g.kind
