@@ -45,6 +45,7 @@ async fn a_connection_that_was_left_within_a_transaction_takes_no_commit_down() 
     let store = PostgresStore::open_with(pool.clone(), schemas.options("log")).await.unwrap();
     pool.acquire().await.unwrap().execute("BEGIN").await.unwrap();
     let _ = store.commit(one(1, "a")).await.unwrap();
+    pool.close().await;
     let elsewhere = schemas.store("log").await;
     assert_eq!(elsewhere.version(&stream("a")).await.unwrap(), StreamVersion::new(1));
 }
