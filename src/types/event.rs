@@ -233,7 +233,7 @@ impl RecordedEvent {
         &self.name
     }
 
-    /// Its payload.
+    /// Its payload. Events of one page share small buffers: keeping one payload can keep 8 KiB.
     #[must_use]
     pub const fn data(&self) -> &Bytes {
         &self.data

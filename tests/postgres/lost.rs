@@ -50,6 +50,18 @@ async fn a_connection_that_was_left_within_a_transaction_takes_no_commit_down() 
     assert_eq!(elsewhere.version(&stream("a")).await.unwrap(), StreamVersion::new(1));
 }
 
+/// While there is work it stays with the store; when there is none, the pool has all of its connections.
+#[tokio::test]
+async fn a_connection_goes_back_to_the_pool_when_the_work_is_done() {
+    let schemas = Schemas::new();
+    let pool = pool(2).await;
+    let store = PostgresStore::open_with(pool.clone(), schemas.options("log")).await.unwrap();
+    let _ = store.commit(one(1, "a")).await.unwrap();
+    let all = futures::future::try_join(pool.acquire(), pool.acquire());
+    let in_time = tokio::time::timeout(std::time::Duration::from_secs(10), all).await;
+    assert!(in_time.is_ok_and(|all| all.is_ok()));
+}
+
 /// A commit in the user's transaction, dropped at each await: after a rollback nothing of it is left, and the connection
 /// is as good as before.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

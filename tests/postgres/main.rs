@@ -1,6 +1,6 @@
 //! The store in PostgreSQL, against a real server: `scripts/test` starts one, or set `DATABASE_URL`.
 //!
-//! Every test has a schema of its own, or a shop of its own, which is dropped at its end.
+//! Every test has a schema, a shop or a server of its own, which goes away at its end.
 
 #![allow(
     clippy::cast_possible_truncation,

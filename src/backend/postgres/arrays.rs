@@ -5,7 +5,6 @@ use super::value::Uuid;
 use crate::types::{ExpectedVersion, NewEvent, Parts, StreamId};
 
 /// The arguments of the function that commits.
-#[derive(Default)]
 pub(super) struct Arrays<'p> {
     pub(super) guards: Guards<'p>,
     pub(super) events: Events<'p>,
@@ -46,54 +45,45 @@ type Guard<'p> = (i32, &'p StreamId, ExpectedVersion);
 
 impl<'p> Arrays<'p> {
     pub(super) fn of(group: &[&'p Parts]) -> sqlx::Result<Self> {
-        let mut arrays = Self::default();
-        arrays.events.reserve(group.iter().map(|parts| parts.events().count()).sum());
-        let guards = |(no, parts): (i32, &&'p Parts)| {
-            parts.guards().map(move |(stream, expected)| (no, stream, expected))
-        };
-        arrays.take_guards(&(0_i32..).zip(group).flat_map(guards).collect::<Vec<_>>());
-        let mut places = arrays.places.clone().into_iter();
+        let (guards, places) = Guards::of(group);
+        let (mut events, mut keys) = (Events::default(), Keys::default());
+        let mut left = places.iter();
         for (no, parts) in (0_i32..).zip(group) {
-            for (append, place) in parts.appends.iter().zip(places.by_ref()) {
+            for (append, place) in parts.appends.iter().zip(left.by_ref()) {
                 // Guards are counted from 1, as arrays are in SQL.
                 let guard = i32::try_from(place + 1).unwrap_or(i32::MAX);
                 for (nth, event) in (1_i32..).zip(&append.events) {
-                    arrays.events.take(guard, nth, event)?;
+                    events.take(guard, nth, event)?;
                 }
             }
-            places.by_ref().take(parts.checks.len()).for_each(drop);
+            left.by_ref().take(parts.checks.len()).for_each(drop);
             if let Some(key) = &parts.inbox {
-                arrays.keys.commit.push(no);
-                arrays.keys.consumer.push(key.consumer());
-                arrays.keys.message.push(key.message());
+                keys.commit.push(no);
+                keys.consumer.push(key.consumer());
+                keys.message.push(key.message());
             }
         }
-        Ok(arrays)
-    }
-
-    /// In the order of their streams: so they are locked.
-    fn take_guards(&mut self, guards: &[Guard<'p>]) {
-        let mut order: Vec<_> = guards.iter().enumerate().collect();
-        order.sort_unstable_by_key(|(_, (_, stream, _))| (stream.category(), stream.id()));
-        self.places = vec![0; guards.len()];
-        self.guards.reserve(guards.len());
-        for (place, (at, guard)) in order.into_iter().enumerate() {
-            if let Some(found) = self.places.get_mut(at) {
-                *found = place;
-            }
-            self.guards.take(*guard);
-        }
+        Ok(Self { guards, events, keys, places })
     }
 }
 
 impl<'p> Guards<'p> {
-    fn reserve(&mut self, count: usize) {
-        self.commit.reserve_exact(count);
-        self.category.reserve_exact(count);
-        self.stream.reserve_exact(count);
-        self.kind.reserve_exact(count);
-        self.version.reserve_exact(count);
-        self.newest.reserve_exact(count);
+    /// All of a group in the order of their streams, in which they are locked; and where each of them stands.
+    fn of(group: &[&'p Parts]) -> (Self, Vec<usize>) {
+        let guards = |(no, parts): (i32, &&'p Parts)| {
+            parts.guards().map(move |(stream, expected)| (no, stream, expected))
+        };
+        let mut order: Vec<(usize, Guard<'p>)> =
+            (0_i32..).zip(group).flat_map(guards).enumerate().collect();
+        order.sort_unstable_by_key(|(_, (_, stream, _))| (stream.category(), stream.id()));
+        let (mut sorted, mut places) = (Self::default(), vec![0; order.len()]);
+        for (place, (at, guard)) in order.into_iter().enumerate() {
+            if let Some(found) = places.get_mut(at) {
+                *found = place;
+            }
+            sorted.take(guard);
+        }
+        (sorted, places)
     }
 
     fn take(&mut self, (no, stream, expected): Guard<'p>) {
@@ -114,15 +104,6 @@ impl<'p> Guards<'p> {
 }
 
 impl<'p> Events<'p> {
-    fn reserve(&mut self, count: usize) {
-        self.guard.reserve_exact(count);
-        self.nth.reserve_exact(count);
-        self.id.reserve_exact(count);
-        self.name.reserve_exact(count);
-        self.data.reserve_exact(count);
-        self.metadata.reserve_exact(count);
-    }
-
     fn take(&mut self, guard: i32, nth: i32, event: &'p NewEvent) -> sqlx::Result<()> {
         let metadata = event.metadata();
         let json = (!metadata.is_empty()).then(|| serde_json::to_string(metadata)).transpose();

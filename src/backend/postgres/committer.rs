@@ -27,7 +27,7 @@ pub(super) struct Committer {
     pub(super) retries_max: u32,
     pub(super) lock_timeout: Duration,
     /// Connections of the last groups, for the next ones.
-    pub(super) spare: Mutex<Vec<PoolConnection<Postgres>>>,
+    pub(super) spares: Mutex<Vec<PoolConnection<Postgres>>>,
 }
 
 /// How a group failed.
@@ -44,7 +44,7 @@ enum Trouble {
 impl Committer {
     /// Commits a group, and answers.
     pub(super) async fn commit(&self, group: Vec<Job>) {
-        let done = self.settled(group, None, self.retries_max).await;
+        let done = self.try_to_commit(group, None, self.retries_max).await;
         let Some((group, trouble)) = done else { return };
         let unknown = match trouble {
             Trouble::Apart(unknown) => unknown,
@@ -54,14 +54,14 @@ impl Committer {
         // Each once, and those that wait for somebody again after all others.
         let mut late = Vec::new();
         for job in group {
-            match self.settled(vec![job], unknown.clone(), 0).await {
+            match self.try_to_commit(vec![job], unknown.clone(), 0).await {
                 Some((alone, Trouble::Failed(error))) => fail(alone, &error),
                 Some((alone, Trouble::Late(_) | Trouble::Apart(_))) => late.extend(alone),
                 None => {}
             }
         }
         for job in late {
-            match self.settled(vec![job], unknown.clone(), self.retries_max).await {
+            match self.try_to_commit(vec![job], unknown.clone(), self.retries_max).await {
                 Some((alone, Trouble::Failed(error) | Trouble::Late(error))) => fail(alone, &error),
                 Some((_, Trouble::Apart(_))) | None => {}
             }
@@ -70,7 +70,7 @@ impl Committer {
 
     /// Commits and answers, or gives the group back. If there is an error, it was tried before and it is unknown what
     /// came of it.
-    async fn settled(
+    async fn try_to_commit(
         &self,
         group: Vec<Job>,
         unknown: Option<BackendError>,
@@ -79,7 +79,7 @@ impl Committer {
         let parts: Vec<&Parts> = group.iter().map(|job| &job.parts).collect();
         match self.attempt(&parts, unknown, retries_max).await {
             Ok(answers) => {
-                self.settle(&parts, &answers);
+                self.announce(&parts, &answers);
                 for (job, answer) in group.into_iter().zip(answers) {
                     // A caller that has gone away does not hear it.
                     let _ = job.caller.send(answer);
@@ -109,14 +109,14 @@ impl Committer {
             if !std::mem::replace(&mut is_careful, true) && is_taken(&error) {
                 continue;
             }
-            let is_of_one = group.len() > 1 && is_of_one(&error);
+            let is_for_one_to_blame = group.len() > 1 && is_of_one(&error);
             let failed = backend("commit", error);
             if fate == Fate::Unknown {
                 unknown = Some(failed.clone());
                 // What broke one connection may have broken all.
-                self.rest();
+                self.release_spares();
             }
-            if is_of_one {
+            if is_for_one_to_blame {
                 return Err(Trouble::Apart(unknown));
             }
             // Once unknown, a later failure to reach the server does not make it known.
@@ -140,7 +140,7 @@ impl Committer {
         is_careful: bool,
     ) -> Result<Vec<Answer>, (Fate, sqlx::Error)> {
         let failed = |error| (fate_of(&error), error);
-        let spare = self.spare().pop();
+        let spare = self.spares().pop();
         let mut conn = match spare {
             Some(conn) => conn,
             None => self.connect().await?,
@@ -185,27 +185,27 @@ impl Committer {
         let others_wait =
             pool.num_idle() == 0 && pool.size() >= pool.options().get_max_connections();
         if !others_wait && !pool.is_closed() {
-            self.spare().push(conn);
+            self.spares().push(conn);
         }
     }
 
-    /// Whether connections are kept.
-    pub(super) fn is_ready(&self) -> bool {
-        !self.spare().is_empty()
+    /// Whether it has connections that are kept for the next group.
+    pub(super) fn has_spares(&self) -> bool {
+        !self.spares().is_empty()
     }
 
     /// Gives the connections that are kept back to the pool.
-    pub(super) fn rest(&self) {
-        self.spare().clear();
+    pub(super) fn release_spares(&self) {
+        self.spares().clear();
     }
 
     // A list of connections is whole at every moment.
-    fn spare(&self) -> MutexGuard<'_, Vec<PoolConnection<Postgres>>> {
-        self.spare.lock().unwrap_or_else(PoisonError::into_inner)
+    fn spares(&self) -> MutexGuard<'_, Vec<PoolConnection<Postgres>>> {
+        self.spares.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// The group is durable: wakes the readers of the feed, and counts.
-    fn settle(&self, group: &[&Parts], answers: &[Answer]) {
+    fn announce(&self, group: &[&Parts], answers: &[Answer]) {
         let (mut commits, mut events, mut head) = (0, 0, Position::START);
         for (parts, answer) in group.iter().zip(answers) {
             match answer {
@@ -231,7 +231,7 @@ impl Committer {
     }
 }
 
-/// This is the answer to all of them.
+/// Answers each with the error.
 fn fail(group: Vec<Job>, error: &CommitError) {
     for job in group {
         // A caller that has gone away does not hear it.

@@ -1,6 +1,6 @@
 //! How far the feed can be read: up to where nothing can appear any more.
 //!
-//! A position is seen before its transaction commits, so one that can be seen may have a smaller one beside it that
+//! A position is drawn before its transaction commits, so one that can be seen may have a smaller one beside it that
 //! cannot be seen yet. Two things settle that, and both are exact. Positions come one at a time, so a run without a
 //! gap misses nothing. And every writer holds a lock from before it draws until it can be seen: when those who held it
 //! after `n` could be seen are gone, what is missing up to `n` was rolled back.

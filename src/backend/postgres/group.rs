@@ -17,11 +17,8 @@ use super::options::PostgresOptions;
 use crate::ports::CommitError;
 use crate::types::{Committed, Parts, StreamId};
 
-/// A group that has so many bytes of payload takes no more commits: PostgreSQL takes no message of a gibibyte.
-const BYTES_MAX: usize = 32 << 20;
-
 /// How long connections are kept at hand after the last group.
-const REST_AFTER: Duration = Duration::from_millis(5);
+const RELEASE_AFTER: Duration = Duration::from_millis(5);
 
 pub(super) type Answer = Result<Committed, CommitError>;
 
@@ -44,6 +41,7 @@ pub(super) fn start(committer: Committer, options: &PostgresOptions) -> mpsc::Se
         under_way: UnderWay::default(),
         groups_max: options.groups_max.max(1),
         commits_max: options.group_commits_max.max(1),
+        bytes_max: options.group_bytes_max.max(1),
     };
     tokio::spawn(queue.run());
     enter
@@ -59,6 +57,7 @@ struct Queue {
     under_way: UnderWay,
     groups_max: usize,
     commits_max: usize,
+    bytes_max: usize,
 }
 
 impl Queue {
@@ -94,8 +93,8 @@ impl Queue {
                     None => self.under_way.end_one().await,
                 },
                 () = self.under_way.end_one(), if are_under_way => {}
-                () = sleep(REST_AFTER), if self.committer.is_ready() => {
-                    self.committer.rest();
+                () = sleep(RELEASE_AFTER), if self.committer.has_spares() => {
+                    self.committer.release_spares();
                     continue;
                 }
             }
@@ -113,7 +112,8 @@ impl Queue {
         let mut group = Vec::new();
         let mut left = VecDeque::new();
         let mut bytes = 0;
-        while group.len() < self.commits_max && bytes < BYTES_MAX && left.len() < self.held_max {
+        while group.len() < self.commits_max && bytes < self.bytes_max && left.len() < self.held_max
+        {
             let Some(job) = self.held.pop_front().or_else(|| self.jobs.try_recv().ok()) else {
                 break;
             };
@@ -194,7 +194,7 @@ impl UnderWay {
     /// Commits a group whose streams are taken.
     fn begin(&mut self, committer: &Arc<Committer>, group: Vec<Job>) {
         let all = group.iter().flat_map(|job| streams(&job.parts));
-        let taken: Vec<_> = all.map(|(stream, _)| stream.clone()).collect();
+        let taken = all.map(|(stream, _)| stream.clone()).collect();
         let committer = Arc::clone(committer);
         let commit = async move { committer.commit(group).await };
         // A panic is the end of a group, and not of all that come after it.

@@ -105,7 +105,7 @@ impl PostgresStore {
             heads: Arc::clone(&heads),
             retries_max: options.retries_max,
             lock_timeout: options.lock_timeout,
-            spare: Mutex::default(),
+            spares: Mutex::default(),
         };
         let queue = start(committer, &options);
         let channel = options.notify_interval.map(|interval| {

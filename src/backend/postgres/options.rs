@@ -31,6 +31,9 @@ pub struct PostgresOptions {
     pub groups_max: usize,
     /// The most commits in one group; 0 counts as 1. 256 by default.
     pub group_commits_max: usize,
+    /// A group takes no more commits when it has so many bytes of payload: PostgreSQL takes no message of a gibibyte. 0
+    /// counts as 1. 32 MiB by default.
+    pub group_bytes_max: usize,
     /// The most commits that wait for a group, and again that wait for a stream which a group under way has; further
     /// callers wait to be let in. 0 counts as 1. 1,024 by default.
     pub queue_commits_max: usize,
@@ -59,6 +62,7 @@ impl Default for PostgresOptions {
             limits: Limits::default(),
             groups_max: 2,
             group_commits_max: 256,
+            group_bytes_max: 32 << 20,
             queue_commits_max: 1_024,
             retries_max: 8,
             lock_timeout: Duration::from_secs(1),
