@@ -4,7 +4,7 @@ use std::error::Error;
 use std::fmt;
 use std::sync::Arc;
 
-use crate::types::{Conflict, EventId, InvalidCommit};
+use crate::types::{Conflict, EventId, Fenced, InvalidCommit};
 
 /// What kind of trouble a backend is in, as far as a caller can act on it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -87,6 +87,9 @@ pub enum CommitError {
     /// A stream was not as expected. Nothing was written. Read again, decide again.
     #[error(transparent)]
     Conflict(#[from] Conflict),
+    /// The lease of the commit's advance is not the writer's any more. Nothing was written. Stop.
+    #[error(transparent)]
+    Fenced(#[from] Fenced),
     /// The commit is malformed, too large, or holds what the store does not keep. Nothing was written.
     #[error(transparent)]
     Invalid(#[from] InvalidCommit),
@@ -109,7 +112,7 @@ impl CommitError {
     #[must_use]
     pub const fn is_transient(&self) -> bool {
         match self {
-            Self::Conflict(_) | Self::Invalid(_) | Self::IdReused(_) => false,
+            Self::Conflict(_) | Self::Fenced(_) | Self::Invalid(_) | Self::IdReused(_) => false,
             Self::Unknown(_) => true,
             Self::Backend(error) => error.is_transient(),
         }

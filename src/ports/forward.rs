@@ -2,11 +2,12 @@
 
 use std::pin::Pin;
 use std::sync::Arc;
+use std::time::Duration;
 
-use super::{BackendError, CommitError, EventStore, Store};
+use super::{BackendError, CommitError, EventStore, Leases, RowStore, Store};
 use crate::types::{
-    Commit, Committed, DedupKey, FeedPage, Filter, Limits, LogId, Position, ReadFrom, StreamId,
-    StreamPage,
+    Claim, Commit, Committed, DedupKey, FeedPage, Filter, Lease, LeaseName, LeaseState, Limits,
+    LogId, Owner, Position, ReadFrom, RowPage, RowSet, RowsWanted, StreamId, StreamPage,
 };
 
 type Reply<'a, T> = Pin<Box<dyn Future<Output = T> + Send + 'a>>;
@@ -90,5 +91,84 @@ impl<S: EventStore + ?Sized> EventStore for Arc<S> {
         Self: 'f,
     {
         (**self).outcome(of)
+    }
+}
+
+#[deny(clippy::missing_trait_methods)]
+impl<S: Leases + ?Sized> Leases for Arc<S> {
+    fn claim<'a, 'b, 'f>(
+        &'a self,
+        name: &'b LeaseName,
+        owner: Owner,
+        time: Duration,
+    ) -> Reply<'f, Result<Claim, BackendError>>
+    where
+        'a: 'f,
+        'b: 'f,
+        Self: 'f,
+    {
+        (**self).claim(name, owner, time)
+    }
+
+    fn renew<'a, 'b, 'f>(
+        &'a self,
+        lease: &'b Lease,
+        time: Duration,
+    ) -> Reply<'f, Result<bool, BackendError>>
+    where
+        'a: 'f,
+        'b: 'f,
+        Self: 'f,
+    {
+        (**self).renew(lease, time)
+    }
+
+    fn release<'a, 'b, 'f>(&'a self, lease: &'b Lease) -> Reply<'f, Result<(), BackendError>>
+    where
+        'a: 'f,
+        'b: 'f,
+        Self: 'f,
+    {
+        (**self).release(lease)
+    }
+
+    fn lease<'a, 'b, 'f>(
+        &'a self,
+        name: &'b LeaseName,
+    ) -> Reply<'f, Result<LeaseState, BackendError>>
+    where
+        'a: 'f,
+        'b: 'f,
+        Self: 'f,
+    {
+        (**self).lease(name)
+    }
+}
+
+#[deny(clippy::missing_trait_methods)]
+impl<S: RowStore + ?Sized> RowStore for Arc<S> {
+    fn prepare<'a, 'b, 'f>(&'a self, set: &'b RowSet) -> Reply<'f, Result<(), BackendError>>
+    where
+        'a: 'f,
+        'b: 'f,
+        Self: 'f,
+    {
+        (**self).prepare(set)
+    }
+
+    fn rows<'a, 'b, 'c, 'd, 'f>(
+        &'a self,
+        set: &'b RowSet,
+        wanted: &'c RowsWanted,
+        of: Option<&'d LeaseName>,
+    ) -> Reply<'f, Result<RowPage, BackendError>>
+    where
+        'a: 'f,
+        'b: 'f,
+        'c: 'f,
+        'd: 'f,
+        Self: 'f,
+    {
+        (**self).rows(set, wanted, of)
     }
 }

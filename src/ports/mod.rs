@@ -1,7 +1,8 @@
 //! What a backend implements, and what the outside world gives: time, ids, ears for telemetry.
 //!
 //! Every port is dyn-compatible and says its `# Contract` in numbered clauses; the testkit has a test for
-//! each. [`Store`] is the one way to write; [`EventStore`] adds the reading of streams and of the feed.
+//! each. [`Store`] is the one way to write; [`EventStore`] adds the reading of streams and of the feed;
+//! [`Leases`] says who may do a job now and how far it has come, and [`RowStore`] keeps what was folded from the feed.
 //! [`Clock`] and [`Ids`] let tests decide what time it is and which ids are drawn.
 
 mod clock;
@@ -9,6 +10,8 @@ mod error;
 mod event_store;
 mod forward;
 mod ids;
+mod leases;
+mod row_store;
 mod store;
 pub(crate) mod telemetry;
 
@@ -16,4 +19,6 @@ pub use clock::{Clock, SystemClock};
 pub use error::{BackendError, CommitError, Fault};
 pub use event_store::{EventStore, EventStoreExt};
 pub use ids::{Ids, SystemIds};
+pub use leases::Leases;
+pub use row_store::RowStore;
 pub use store::Store;

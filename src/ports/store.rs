@@ -53,7 +53,7 @@ pub trait Store: Debug + Send + Sync + 'static {
     /// Makes all of `commit` durable, or nothing, and says where it landed.
     ///
     /// # Errors
-    /// [`CommitError::Conflict`], [`CommitError::Invalid`], [`CommitError::IdReused`] and
+    /// [`CommitError::Conflict`], [`CommitError::Fenced`], [`CommitError::Invalid`], [`CommitError::IdReused`] and
     /// [`CommitError::Backend`] promise that nothing was written; [`CommitError::Unknown`] does not.
     ///
     /// # Cancel safety

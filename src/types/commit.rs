@@ -1,8 +1,8 @@
 //! The write as a value.
 
 use super::{
-    Append, Check, DedupKey, ExpectedVersion, InboxKey, InvalidCommit, Limits, NewEvent, PartKind,
-    Parts, StreamId,
+    Advance, Append, Check, DedupKey, ExpectedVersion, InboxKey, InvalidCommit, Limits, NewEvent,
+    PartKind, Parts, RowWrite, StreamId,
 };
 
 /// Everything that becomes durable together, or not at all.
@@ -72,16 +72,33 @@ impl Commit {
         self.and(Self { parts: Parts { inbox: Some(key), ..Parts::default() }, merged: None })
     }
 
+    /// Puts or deletes rows. What was there before is not looked at: rows that depend on what was read are guarded by
+    /// the [advance](Commit::advance) of the lease under which they were read.
+    pub fn rows(mut self, rows: impl IntoIterator<Item = RowWrite>) -> Self {
+        self.parts.rows.extend(rows);
+        self
+    }
+
+    /// Moves a checkpoint on, if the lease is still held; else nothing of the commit happens.
+    pub fn advance(self, advance: Advance) -> Self {
+        self.and(Self { parts: Parts { advance: Some(advance), ..Parts::default() }, merged: None })
+    }
+
     /// Adds what another commit holds: two writes become one.
     pub fn and(mut self, other: Self) -> Self {
-        let Parts { appends, checks, inbox } = other.parts;
+        let Parts { appends, checks, inbox, rows, advance } = other.parts;
         if self.parts.inbox.is_some() && inbox.is_some() {
             self.merged = Some(PartKind::Inbox);
+        }
+        if self.parts.advance.is_some() && advance.is_some() {
+            self.merged = Some(PartKind::Advance);
         }
         self.merged = self.merged.or(other.merged);
         self.parts.appends.extend(appends);
         self.parts.checks.extend(checks);
         self.parts.inbox = self.parts.inbox.or(inbox);
+        self.parts.rows.extend(rows);
+        self.parts.advance = self.parts.advance.or(advance);
         self
     }
 

@@ -18,10 +18,16 @@ pub struct Limits {
     pub events_per_commit_max: usize,
     /// The longest payload of one event, in bytes. 1 MiB by default.
     pub bytes_per_event_max: usize,
-    /// The longest payloads of one commit together, in bytes. 16 MiB by default.
+    /// The most rows in one commit. 10,000 by default.
+    pub rows_per_commit_max: usize,
+    /// The longest value of one row, in bytes. 1 MiB by default.
+    pub bytes_per_row_max: usize,
+    /// The longest payloads and rows of one commit together, in bytes. 16 MiB by default.
     pub bytes_per_commit_max: usize,
     /// The most events in one page, whatever the reader asks for; 0 counts as 1. 1,000 by default.
     pub events_per_page_max: usize,
+    /// The most rows in one page, whatever the reader asks for; 0 counts as 1. 1,000 by default.
+    pub rows_per_page_max: usize,
 }
 
 impl Default for Limits {
@@ -30,8 +36,11 @@ impl Default for Limits {
             streams_per_commit_max: 10_000,
             events_per_commit_max: 10_000,
             bytes_per_event_max: 1 << 20,
+            rows_per_commit_max: 10_000,
+            bytes_per_row_max: 1 << 20,
             bytes_per_commit_max: 16 << 20,
             events_per_page_max: 1_000,
+            rows_per_page_max: 1_000,
         }
     }
 }
@@ -41,5 +50,11 @@ impl Limits {
     #[must_use]
     pub fn page(&self, asked: usize) -> usize {
         asked.clamp(1, self.events_per_page_max.max(1))
+    }
+
+    /// For backends: how many rows a page holds at most when a reader asks for `asked`. At least 1.
+    #[must_use]
+    pub fn row_page(&self, asked: usize) -> usize {
+        asked.clamp(1, self.rows_per_page_max.max(1))
     }
 }

@@ -4,16 +4,21 @@
 //! [`StreamVersion`] in its stream and at a [`Position`] in the whole log. Everything that must become
 //! durable together is one [`Commit`]; where it landed is a [`Committed`], whose [`Token`] other readers
 //! can wait for.
+//!
+//! What is folded from the feed is kept as rows ([`RowWrite`]); how far it was folded is a checkpoint, which an
+//! [`Advance`] moves on for whoever holds the [`Lease`].
 
 mod commit;
 mod committed;
 mod event;
+mod lease;
 mod limits;
 mod metadata;
 mod owned;
 mod parts;
 mod position;
 mod read;
+mod rows;
 mod sharing;
 mod stream;
 mod trace;
@@ -21,6 +26,9 @@ mod trace;
 pub use commit::Commit;
 pub use committed::Committed;
 pub use event::{EventId, EventName, InvalidEventName, NewEvent, RecordedEvent, Recording};
+pub use lease::{
+    Advance, Claim, Epoch, Fenced, InvalidLeaseName, Lease, LeaseName, LeaseState, Owner,
+};
 pub use limits::Limits;
 pub use metadata::{InvalidMetadata, Metadata};
 pub use owned::{Owned, Service};
@@ -29,6 +37,9 @@ pub use parts::{
 };
 pub use position::{InvalidToken, LogId, Position, Token};
 pub use read::{FeedPage, Filter, ReadFrom, StreamPage};
+pub use rows::{
+    InvalidRowKey, InvalidRowSet, Row, RowKey, RowPage, RowSet, RowValue, RowWrite, RowsWanted,
+};
 pub use sharing::Sharing;
 pub use stream::{
     Conflict, ExpectedVersion, InvalidStreamId, StreamId, StreamVersion, category_is_valid,

@@ -4,7 +4,10 @@ use std::collections::HashSet;
 use std::fmt;
 use std::sync::Arc;
 
-use super::{EventId, ExpectedVersion, Limits, NewEvent, StreamId};
+use super::{
+    Advance, EventId, ExpectedVersion, Limits, NewEvent, Position, RowKey, RowSet, RowWrite,
+    StreamId,
+};
 
 /// The longest consumer of an inbox key, in bytes.
 const CONSUMER_BYTES_MAX: usize = 190;
@@ -98,6 +101,10 @@ pub enum PartKind {
     Checks,
     /// A message marked as handled.
     Inbox,
+    /// Rows of sets.
+    Rows,
+    /// A checkpoint that moves on.
+    Advance,
 }
 
 impl fmt::Display for PartKind {
@@ -106,6 +113,8 @@ impl fmt::Display for PartKind {
             Self::Appends => "events",
             Self::Checks => "checks",
             Self::Inbox => "an inbox key",
+            Self::Rows => "rows",
+            Self::Advance => "a checkpoint",
         })
     }
 }
@@ -127,6 +136,17 @@ pub enum InvalidCommit {
     /// An append without events; guard the stream with a check instead.
     #[error("the append to stream `{0}` has no events; use a check to guard a stream")]
     NoEvents(StreamId),
+    /// A row is in it twice.
+    #[error("row `{1}` of `{0}` is in the commit twice")]
+    RowTwice(RowSet, RowKey),
+    /// A checkpoint can only move forward.
+    #[error("a checkpoint cannot move from {from} to {to}")]
+    Backward {
+        /// Where it is.
+        from: Position,
+        /// Where it was to go.
+        to: Position,
+    },
     /// There is nothing in it.
     #[error("the commit is empty")]
     Empty,
@@ -156,6 +176,10 @@ pub struct Parts {
     pub checks: Vec<Check>,
     /// The message that is handled.
     pub inbox: Option<InboxKey>,
+    /// Rows to put or delete; no row occurs twice.
+    pub rows: Vec<RowWrite>,
+    /// The checkpoint that moves on.
+    pub advance: Option<Advance>,
 }
 
 impl Parts {
@@ -171,7 +195,9 @@ impl Parts {
     }
 
     pub(super) fn is_empty(&self) -> bool {
-        self.appends.is_empty() && self.checks.is_empty() && self.inbox.is_none()
+        let Self { appends, checks, inbox, rows, advance } = self;
+        let is_bare = inbox.is_none() && advance.is_none();
+        is_bare && appends.is_empty() && checks.is_empty() && rows.is_empty()
     }
 
     pub(super) fn check_kept(&self, kept: &[PartKind]) -> Result<(), InvalidCommit> {
@@ -179,6 +205,8 @@ impl Parts {
             (PartKind::Appends, !self.appends.is_empty()),
             (PartKind::Checks, !self.checks.is_empty()),
             (PartKind::Inbox, self.inbox.is_some()),
+            (PartKind::Rows, !self.rows.is_empty()),
+            (PartKind::Advance, self.advance.is_some()),
         ] {
             if present && !kept.contains(&kind) {
                 return Err(InvalidCommit::Unsupported(kind));
@@ -193,6 +221,13 @@ impl Parts {
         }
         if let Some(append) = self.appends.iter().find(|append| append.events.is_empty()) {
             return Err(InvalidCommit::NoEvents(append.stream.clone()));
+        }
+        if let Some(&Advance { from, to, .. }) = self.advance.as_ref().filter(|a| a.to <= a.from) {
+            return Err(InvalidCommit::Backward { from, to });
+        }
+        let mut rows = HashSet::with_capacity(self.rows.len());
+        if let Some(twice) = self.rows.iter().find(|row| !rows.insert((&row.set, &row.key))) {
+            return Err(InvalidCommit::RowTwice(twice.set.clone(), twice.key.clone()));
         }
         // Nearly every commit is one event for one stream: it needs no sets.
         if let ([append], []) = (self.appends.as_slice(), self.checks.as_slice())
@@ -212,14 +247,17 @@ impl Parts {
     }
 
     pub(super) fn check_size(&self, limits: &Limits) -> Result<(), InvalidCommit> {
-        let bytes = self.events().map(|(_, event)| event.data().len());
-        let (events, all, largest) = bytes
-            .fold((0, 0, 0), |(n, all, largest), bytes| (n + 1, all + bytes, bytes.max(largest)));
+        let (events, event_bytes, largest_event) =
+            measure(self.events().map(|(_, event)| event.data().len()));
+        let values = self.rows.iter().filter_map(|row| row.value.as_ref());
+        let (_, row_bytes, largest_row) = measure(values.map(|value| value.json().len()));
         for (what, actual, limit) in [
             ("streams", self.appends.len() + self.checks.len(), limits.streams_per_commit_max),
             ("events", events, limits.events_per_commit_max),
-            ("bytes in one event", largest, limits.bytes_per_event_max),
-            ("bytes", all, limits.bytes_per_commit_max),
+            ("bytes in one event", largest_event, limits.bytes_per_event_max),
+            ("rows", self.rows.len(), limits.rows_per_commit_max),
+            ("bytes in one row", largest_row, limits.bytes_per_row_max),
+            ("bytes", event_bytes + row_bytes, limits.bytes_per_commit_max),
         ] {
             if actual > limit {
                 return Err(InvalidCommit::TooLarge { what, actual, limit });
@@ -227,4 +265,9 @@ impl Parts {
         }
         Ok(())
     }
+}
+
+/// How many, how long together, and how long the longest.
+fn measure(lengths: impl Iterator<Item = usize>) -> (usize, usize, usize) {
+    lengths.fold((0, 0, 0), |(n, all, longest), bytes| (n + 1, all + bytes, longest.max(bytes)))
 }

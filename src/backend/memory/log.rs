@@ -6,7 +6,9 @@ use std::ops::RangeInclusive;
 
 use chrono::{DateTime, Utc};
 
-use crate::ports::CommitError;
+use super::rows::{Found, Rows};
+use super::store::BACKEND;
+use crate::ports::{BackendError, CommitError, Fault};
 use crate::types::{
     Append, Committed, Conflict, DedupKey, EventId, ExpectedVersion, FeedPage, Filter, InboxKey,
     LogId, NewEvent, Parts, Position, ReadFrom, RecordedEvent, Recording, StreamId, StreamPage,
@@ -21,6 +23,7 @@ pub(super) struct Log {
     streams: HashMap<StreamId, Vec<Position>>,
     ids: HashMap<EventId, Position>,
     inbox: HashMap<InboxKey, Committed>,
+    pub(super) rows: Rows,
 }
 
 impl Log {
@@ -42,8 +45,24 @@ impl Log {
         if let Some(first) = parts.inbox.as_ref().and_then(|key| self.inbox.get(key)) {
             return Ok(first.clone().as_duplicate());
         }
-        if parts.events().any(|(_, event)| self.ids.contains_key(&event.id())) {
-            return self.repetition(&parts, identity);
+        let is_recorded = parts.events().any(|(_, event)| self.ids.contains_key(&event.id()));
+        // A new inbox key, or an advance, would be lost if its commit passed for an old one without it.
+        let mut is_bare = parts.inbox.is_none();
+        if let Some(advance) = &parts.advance {
+            match self.rows.look(advance)? {
+                Found::Open => is_bare = false,
+                // Another commit has moved the checkpoint just so.
+                Found::Repeated(fenced) if !is_bare => return Err(fenced.into()),
+                Found::Repeated(_) if parts.appends.is_empty() => {
+                    let token = Token::new(identity, self.head());
+                    return Ok(Committed::new(Vec::new(), None, token).as_duplicate());
+                }
+                Found::Repeated(fenced) if !is_recorded => return Err(fenced.into()),
+                Found::Repeated(_) => {}
+            }
+        }
+        if is_recorded {
+            return self.repetition(&parts, identity, is_bare);
         }
         for (stream, expected) in parts.guards() {
             let actual = self.version(stream);
@@ -51,6 +70,9 @@ impl Log {
                 return Err(Conflict::new(stream.clone(), expected, actual).into());
             }
         }
+        self.rows.are_prepared(&parts).map_err(|why| {
+            CommitError::from(BackendError::new(BACKEND, "commit", Fault::Missing, why))
+        })?;
         Ok(self.record(parts, identity, now))
     }
 
@@ -89,8 +111,13 @@ impl Log {
         Ok(Committed::new(versions, Some(position..=position), token))
     }
 
-    /// Some of the events are recorded: all of them, just so, or it is another commit.
-    fn repetition(&self, parts: &Parts, identity: LogId) -> Result<Committed, CommitError> {
+    /// Some of the events are recorded: all of them, just so and with nothing new beside them, or it is another commit.
+    fn repetition(
+        &self,
+        parts: &Parts,
+        identity: LogId,
+        is_bare: bool,
+    ) -> Result<Committed, CommitError> {
         let mut versions: Vec<(StreamId, StreamVersion)> = Vec::with_capacity(parts.appends.len());
         let mut positions: Option<RangeInclusive<Position>> = None;
         for append in &parts.appends {
@@ -98,8 +125,7 @@ impl Log {
             for event in &append.events {
                 let recorded = self.ids.get(&event.id()).and_then(|at| self.at(*at));
                 let same = recorded.filter(|r| r.stream() == &append.stream && r.records(event));
-                // A new inbox key would be lost if its commit passed for the old one without it.
-                let Some(recorded) = same.filter(|_| parts.inbox.is_none()) else {
+                let Some(recorded) = same.filter(|_| is_bare) else {
                     return Err(CommitError::IdReused(self.reused(parts, event.id())));
                 };
                 version = version.max(recorded.version());
@@ -125,7 +151,13 @@ impl Log {
         recorded.into_iter().find(|id| self.ids.contains_key(id)).unwrap_or(suspect)
     }
 
-    fn record(&mut self, parts: Parts, identity: LogId, recorded_at: DateTime<Utc>) -> Committed {
+    fn record(
+        &mut self,
+        mut parts: Parts,
+        identity: LogId,
+        recorded_at: DateTime<Utc>,
+    ) -> Committed {
+        self.rows.write(&mut parts);
         let first = self.feed.len() as u64 + 1;
         let mut versions = Vec::with_capacity(parts.appends.len());
         for append in parts.appends {
@@ -234,6 +266,8 @@ impl From<Parts> for Write {
     fn from(mut parts: Parts) -> Self {
         let is_single = parts.checks.is_empty()
             && parts.inbox.is_none()
+            && parts.rows.is_empty()
+            && parts.advance.is_none()
             && matches!(&*parts.appends, [append] if append.events.len() == 1);
         if !is_single {
             return Self::Parts(parts);

@@ -18,7 +18,10 @@
 //! ```
 
 mod event_store;
+mod leases;
 mod log;
+mod row_store;
+mod rows;
 mod store;
 
 pub use store::{MemoryStore, MemoryStoreBuilder};

@@ -12,7 +12,8 @@ use crate::ports::{Clock, CommitError, Ids, Store, SystemClock, SystemIds, telem
 use crate::types::{Commit, Committed, Limits, LogId, PartKind, Position};
 
 pub(super) const BACKEND: &str = "memory";
-const KEPT: &[PartKind] = &[PartKind::Appends, PartKind::Checks, PartKind::Inbox];
+const KEPT: &[PartKind] =
+    &[PartKind::Appends, PartKind::Checks, PartKind::Inbox, PartKind::Rows, PartKind::Advance];
 
 /// A store in memory. Clones share the log; with the last of them it is gone.
 #[derive(Clone)]

@@ -11,8 +11,9 @@ use uuid::Uuid;
 use super::Harness;
 use crate::ports::{CommitError, EventStore};
 use crate::types::{
-    Commit, Committed, DedupKey, EventId, EventName, ExpectedVersion, Filter, InboxKey,
-    InvalidCommit, NewEvent, PartKind, Position, ReadFrom, RecordedEvent, StreamId, StreamVersion,
+    Advance, Commit, Committed, DedupKey, Epoch, EventId, EventName, ExpectedVersion, Filter,
+    InboxKey, InvalidCommit, Lease, LeaseName, LogId, NewEvent, PartKind, Position, ReadFrom,
+    RecordedEvent, RowKey, RowSet, RowValue, RowWrite, StreamId, StreamVersion,
 };
 
 /// Far longer than any store needs for one call: who waits longer, waits in vain.
@@ -81,6 +82,40 @@ pub(super) fn append(
 
 pub(super) fn inbox(message: &str) -> InboxKey {
     InboxKey::new("conformance", message).expect("the suite's inbox keys are well formed")
+}
+
+pub(super) fn set(name: &str) -> RowSet {
+    RowSet::new(name).expect("the suite's sets of rows are well formed")
+}
+
+pub(super) fn key(key: &str) -> RowKey {
+    RowKey::new(key).expect("the suite's keys of rows are well formed")
+}
+
+pub(super) fn value(json: &str) -> RowValue {
+    RowValue::from_json(json.to_owned()).expect("the suite's rows are JSON")
+}
+
+pub(super) fn row(in_set: &str, at: &str, json: &str) -> RowWrite {
+    RowWrite::put(&set(in_set), &key(at), value(json))
+}
+
+pub(super) fn lease_name(name: &str) -> LeaseName {
+    LeaseName::new(name).expect("the suite's leases are well formed")
+}
+
+/// A lease that nobody was ever granted.
+pub(super) fn never_granted() -> Lease {
+    Lease::new(lease_name("never_granted"), Epoch::new(1))
+}
+
+/// The log that the suite's checkpoints are of: none that is open.
+pub(super) fn followed() -> LogId {
+    LogId::new(Uuid::from_u128(7))
+}
+
+pub(super) fn advance(lease: &Lease, from: u64, to: u64) -> Advance {
+    Advance::new(lease.clone(), followed(), Position::new(from), Position::new(to))
 }
 
 /// What `append`ing would leave in an empty stream.
@@ -157,6 +192,8 @@ impl Log {
             PartKind::Appends => append(&stream(&unique), ExpectedVersion::Any, &[&unique]),
             PartKind::Checks => Commit::new().check(&stream(&unique), ExpectedVersion::Any),
             PartKind::Inbox => Commit::new().inbox(inbox(&unique)),
+            PartKind::Rows => Commit::new().rows([row("unprepared", &unique, "1")]),
+            PartKind::Advance => Commit::new().advance(advance(&never_granted(), 0, 1)),
         };
         !matches!(
             self.answer(probe).await,

@@ -3,8 +3,10 @@
 use std::iter::successors;
 
 use super::Harness;
-use super::kit::{Log, append, event, events, id, inbox, name, stream};
-use crate::ports::CommitError;
+use super::kit::{
+    Log, advance, append, event, events, id, inbox, name, never_granted, row, stream,
+};
+use crate::ports::{CommitError, Fault};
 use crate::types::{
     Commit, DedupKey,
     ExpectedVersion::{Any, NoStream, StreamExists},
@@ -63,7 +65,9 @@ fn kinds() -> impl Iterator<Item = PartKind> {
     successors(Some(PartKind::Appends), |kind| match kind {
         PartKind::Appends => Some(PartKind::Checks),
         PartKind::Checks => Some(PartKind::Inbox),
-        PartKind::Inbox => None,
+        PartKind::Inbox => Some(PartKind::Rows),
+        PartKind::Rows => Some(PartKind::Advance),
+        PartKind::Advance => None,
     })
 }
 
@@ -102,6 +106,18 @@ async fn is_kept(log: &Log, kind: PartKind, beside: &[PartKind], tag: &str) -> b
             other => panic!("a check that does not hold was answered {other:?}"),
         }
     }
+    // Rows without a set and a checkpoint without a lease are refused by who keeps them, too: what matters is that the
+    // commit is not written without them. That they are kept is for the suite of stores of rows to say.
+    if matches!(kind, PartKind::Rows | PartKind::Advance) {
+        match log.refused(good.append(&stream(tag), Any, [event(tag)]), &[&stream(tag)]).await {
+            CommitError::Fenced(_) if kind == PartKind::Advance => {}
+            CommitError::Backend(why)
+                if kind == PartKind::Rows && why.fault() == Fault::Missing => {}
+            CommitError::Invalid(InvalidCommit::Unsupported(refused)) if refused == kind => {}
+            other => panic!("{kind} were answered {other:?}"),
+        }
+        return false;
+    }
     let first = match log.answer(good.clone()).await {
         Err(CommitError::Invalid(InvalidCommit::Unsupported(refused))) if refused == kind => {
             assert!(log.stream(&stream(tag)).await.is_empty(), "a refused commit was written");
@@ -111,7 +127,7 @@ async fn is_kept(log: &Log, kind: PartKind, beside: &[PartKind], tag: &str) -> b
     };
     match kind {
         PartKind::Appends => log.holds(&stream(tag), &[tag]).await,
-        PartKind::Checks => {}
+        PartKind::Checks | PartKind::Rows | PartKind::Advance => {}
         PartKind::Inbox => {
             let known = log.outcome(&DedupKey::Inbox(inbox(tag))).await;
             assert!(known.is_some(), "the inbox key is not kept beside {beside:?}");
@@ -129,6 +145,8 @@ fn part(commit: Commit, kind: PartKind, tag: &str, holds: bool) -> Commit {
             commit.check(&stream(&format!("checked {tag}")), expected)
         }
         PartKind::Inbox => commit.inbox(inbox(tag)),
+        PartKind::Rows => commit.rows([row("unprepared", tag, "1")]),
+        PartKind::Advance => commit.advance(advance(&never_granted(), 0, 1)),
     }
 }
 

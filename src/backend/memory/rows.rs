@@ -1,0 +1,157 @@
+//! What is behind the lock beside the feed: rows, leases and checkpoints.
+
+use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::ops::Bound;
+use std::time::Duration;
+
+use tokio::time::Instant;
+
+use crate::types::{
+    Advance, Claim, Epoch, Fenced, Lease, LeaseName, LeaseState, LogId, Owner, Parts, Position,
+    Row, RowKey, RowPage, RowSet, RowValue, RowsWanted, Token,
+};
+
+#[derive(Debug, Default)]
+pub(super) struct Rows {
+    sets: HashMap<RowSet, BTreeMap<RowKey, RowValue>>,
+    leases: HashMap<LeaseName, Granted>,
+}
+
+/// A lease that was granted at least once.
+#[derive(Debug, Default)]
+struct Granted {
+    epoch: Epoch,
+    /// The newest owner, and until when. Tokio's clock, which is the one that leases are waited for by.
+    holder: Option<(Owner, Instant)>,
+    checkpoints: BTreeMap<LogId, Position>,
+}
+
+/// What an advance finds.
+pub(super) enum Found {
+    /// The checkpoint is where it is expected.
+    Open,
+    /// It was moved just so before; or another commit has moved it there, which is then the error.
+    Repeated(Fenced),
+}
+
+/// A set that nobody has prepared.
+#[derive(Debug, thiserror::Error)]
+#[error("the set of rows `{0}` was not prepared")]
+pub(super) struct Unprepared(RowSet);
+
+impl Rows {
+    pub(super) fn prepare(&mut self, set: &RowSet) {
+        self.sets.entry(set.clone()).or_default();
+    }
+
+    /// Whether an advance may happen.
+    pub(super) fn look(&self, advance: &Advance) -> Result<Found, Fenced> {
+        let granted = self.leases.get(advance.lease.name());
+        let epoch = granted.map_or(Epoch::NONE, |granted| granted.epoch);
+        let checkpoint = granted.and_then(|granted| granted.checkpoints.get(&advance.log));
+        let checkpoint = checkpoint.copied().unwrap_or_default();
+        let fenced = Fenced::new(advance, epoch, checkpoint);
+        let is_held = granted.is_some() && epoch == advance.lease.epoch();
+        match checkpoint {
+            at if is_held && at == advance.from => Ok(Found::Open),
+            at if is_held && at == advance.to => Ok(Found::Repeated(fenced)),
+            _ => Err(fenced),
+        }
+    }
+
+    /// Whether all sets that a commit writes are there.
+    pub(super) fn are_prepared(&self, parts: &Parts) -> Result<(), Unprepared> {
+        match parts.rows.iter().find(|row| !self.sets.contains_key(&row.set)) {
+            Some(row) => Err(Unprepared(row.set.clone())),
+            None => Ok(()),
+        }
+    }
+
+    /// Writes what was looked at.
+    pub(super) fn write(&mut self, parts: &mut Parts) {
+        for row in parts.rows.drain(..) {
+            let Some(set) = self.sets.get_mut(&row.set) else { continue };
+            match row.value {
+                Some(value) => drop(set.insert(row.key, value)),
+                None => drop(set.remove(&row.key)),
+            }
+        }
+        if let Some(advance) = parts.advance.take()
+            && let Some(granted) = self.leases.get_mut(advance.lease.name())
+        {
+            granted.checkpoints.insert(advance.log, advance.to);
+        }
+    }
+
+    pub(super) fn page(
+        &self,
+        set: &RowSet,
+        wanted: &RowsWanted,
+        of: Option<&LeaseName>,
+        limit: impl FnOnce(usize) -> usize,
+    ) -> Result<RowPage, Unprepared> {
+        let kept = self.sets.get(set).ok_or_else(|| Unprepared(set.clone()))?;
+        let checkpoints = of.map(|of| self.lease(of).checkpoints).unwrap_or_default();
+        let row =
+            |(key, value): (&RowKey, &RowValue)| Row { key: key.clone(), value: value.clone() };
+        let (rows, has_more) = match wanted {
+            RowsWanted::Keys(keys) => {
+                let keys: BTreeSet<_> = keys.iter().collect();
+                let found = keys.into_iter().filter_map(|key| kept.get_key_value(key));
+                (found.map(row).collect(), false)
+            }
+            RowsWanted::Page { prefix, after, limit: asked } => {
+                let limit = limit(*asked);
+                let begin = after.as_ref().map(RowKey::as_str).filter(|after| *after >= &**prefix);
+                let begin = begin.map_or(Bound::Included(&**prefix), Bound::Excluded);
+                let mut found = kept
+                    .range::<str, _>((begin, Bound::Unbounded))
+                    .take_while(|(key, _)| key.as_str().starts_with(&**prefix));
+                let rows: Vec<_> = found.by_ref().take(limit).map(row).collect();
+                (rows, found.next().is_some())
+            }
+        };
+        Ok(RowPage::new(rows, has_more, checkpoints))
+    }
+
+    pub(super) fn claim(&mut self, name: &LeaseName, owner: Owner, time: Duration) -> Claim {
+        let now = Instant::now();
+        let granted = self.leases.entry(name.clone()).or_default();
+        if let Some((by, until)) = granted.holder
+            && by != owner
+            && until > now
+        {
+            return Claim::Held { by, expires_in: until - now };
+        }
+        granted.epoch = Epoch::new(granted.epoch.get() + 1);
+        granted.holder = Some((owner, now + time));
+        Claim::Granted(Lease::new(name.clone(), granted.epoch))
+    }
+
+    pub(super) fn renew(&mut self, lease: &Lease, time: Duration) -> bool {
+        let Some((_, until)) = self.holder(lease) else { return false };
+        *until = Instant::now() + time;
+        true
+    }
+
+    pub(super) fn release(&mut self, lease: &Lease) {
+        if self.holder(lease).is_some()
+            && let Some(granted) = self.leases.get_mut(lease.name())
+        {
+            granted.holder = None;
+        }
+    }
+
+    /// Whoever holds the lease under its newest epoch.
+    fn holder(&mut self, lease: &Lease) -> Option<&mut (Owner, Instant)> {
+        let granted = self.leases.get_mut(lease.name())?;
+        granted.holder.as_mut().filter(|_| granted.epoch == lease.epoch())
+    }
+
+    pub(super) fn lease(&self, name: &LeaseName) -> LeaseState {
+        let Some(granted) = self.leases.get(name) else { return LeaseState::default() };
+        let holder = granted.holder.filter(|(_, until)| *until > Instant::now());
+        let checkpoints = granted.checkpoints.iter().map(|(log, at)| Token::new(*log, *at));
+        LeaseState::new(holder.map(|(by, _)| by), granted.epoch, checkpoints.collect())
+    }
+}
