@@ -167,6 +167,9 @@ static SHORT: Limits = Limits {
     bytes_per_event_max: 1 << 20,
     bytes_per_commit_max: 16 << 20,
     events_per_page_max: 10,
+    rows_per_commit_max: 10_000,
+    bytes_per_row_max: 1 << 20,
+    rows_per_page_max: 1_000,
 };
 
 impl Flaw for KeepsNoPageLimit {

@@ -208,6 +208,9 @@ static TIGHT: Limits = Limits {
     bytes_per_event_max: 64,
     bytes_per_commit_max: 128,
     events_per_page_max: 1_000,
+    rows_per_commit_max: 10_000,
+    bytes_per_row_max: 1 << 20,
+    rows_per_page_max: 1_000,
 };
 
 impl Flaw for KeepsNoLimits {
