@@ -38,9 +38,11 @@
 
 pub mod aggregate;
 pub mod backend;
+pub mod consistency;
 pub mod event;
 mod ports;
 pub mod retry;
+pub mod subscription;
 #[cfg(feature = "testkit")]
 pub mod testkit;
 mod types;

@@ -66,7 +66,8 @@ impl Backoff {
         }
     }
 
-    fn next_delay(&mut self) -> Option<Duration> {
+    /// How long to wait before the next try; `None` if there is none left.
+    pub(crate) fn next_delay(&mut self) -> Option<Duration> {
         if self.tried == self.policy.retries_max {
             return None;
         }

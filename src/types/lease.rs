@@ -41,6 +41,13 @@ impl LeaseName {
     pub fn as_str(&self) -> &str {
         &self.0
     }
+
+    /// The lease of one part of the job, counted from 0, if the job is shared out over `of` parts; for one part it is the
+    /// job's own.
+    #[must_use]
+    pub fn part(&self, index: u32, of: u32) -> Self {
+        if of <= 1 { self.clone() } else { Self(format!("{}/{index}of{of}", self.0).into()) }
+    }
 }
 
 impl fmt::Display for LeaseName {
@@ -186,7 +193,8 @@ pub struct Advance {
     pub log: LogId,
     /// Where the checkpoint is now.
     pub from: Position,
-    /// Where it shall be. Beyond `from`.
+    /// Where it shall be. Not before `from`; if it is `from`, the advance only guards the commit, and cannot tell a
+    /// repetition.
     pub to: Position,
 }
 

@@ -222,7 +222,7 @@ impl Parts {
         if let Some(append) = self.appends.iter().find(|append| append.events.is_empty()) {
             return Err(InvalidCommit::NoEvents(append.stream.clone()));
         }
-        if let Some(&Advance { from, to, .. }) = self.advance.as_ref().filter(|a| a.to <= a.from) {
+        if let Some(&Advance { from, to, .. }) = self.advance.as_ref().filter(|a| a.to < a.from) {
             return Err(InvalidCommit::Backward { from, to });
         }
         let mut rows = HashSet::with_capacity(self.rows.len());

@@ -1,0 +1,57 @@
+//! What a sink is given, and what it answers.
+
+use super::partition::Partition;
+use crate::types::{Commit, LogId, Position, RecordedEvent};
+
+/// Events to take in, in order, and the checkpoint that goes with them.
+#[derive(Debug)]
+pub struct Batch<'a> {
+    pub(super) log: LogId,
+    pub(super) events: &'a [RecordedEvent],
+    pub(super) upto: Position,
+    pub(super) checkpoint: &'a Commit,
+    pub(super) partition: Partition,
+}
+
+impl<'a> Batch<'a> {
+    /// The log that they are of.
+    #[must_use]
+    pub const fn log(&self) -> LogId {
+        self.log
+    }
+
+    /// The events, in feed order; at least one. If the batch is repeated after an error, they may be others.
+    #[must_use]
+    pub const fn events(&self) -> &'a [RecordedEvent] {
+        self.events
+    }
+
+    /// How far in the log the batch reaches: as far as the last event, or beyond it over events that are not wanted.
+    #[must_use]
+    pub const fn upto(&self) -> Position {
+        self.upto
+    }
+
+    /// The checkpoint, as a part of the sink's own commit: `commit.and(batch.checkpoint())`. With it the commit happens
+    /// once, and only while the lease is held. Whoever commits it answers [`Applied::WithCheckpoint`].
+    pub fn checkpoint(&self) -> Commit {
+        self.checkpoint.clone()
+    }
+
+    /// Which part of the job this is.
+    #[must_use]
+    pub const fn partition(&self) -> Partition {
+        self.partition
+    }
+}
+
+/// What a sink has done with a batch.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Applied {
+    /// It has taken in the whole batch, and has committed [`Batch::checkpoint`] with it.
+    WithCheckpoint,
+    /// It has taken in all events up to this position; the runner writes the checkpoint. After a crash in between, the
+    /// events come again.
+    UpTo(Position),
+}

@@ -1,0 +1,306 @@
+//! Giving a page of events to the sink: all at once, and after an error one by one.
+
+use std::panic::AssertUnwindSafe;
+use std::sync::Arc;
+
+use futures::FutureExt;
+
+use super::batch::{Applied, Batch};
+use super::error::SinkError;
+use super::options::AfterRetries;
+use super::parked::{self, Parked};
+use super::tenure::{Moved, Tenure};
+use super::worker::{Inbox, Left};
+use crate::consistency::applying;
+use crate::ports::CommitError;
+use crate::types::{Advance, Commit, FeedPage, Position, RecordedEvent, RowWrite};
+
+/// What is left of a page.
+struct Load {
+    events: Vec<RecordedEvent>,
+    /// The rows of those that wait behind a parked one, in order.
+    waiting: Vec<(Position, RowWrite)>,
+    upto: Position,
+}
+
+impl Load {
+    /// The rows that belong to a checkpoint at `to`.
+    fn rows(&self, to: Position) -> Vec<RowWrite> {
+        let upto = self.waiting.iter().take_while(|(at, _)| *at <= to);
+        upto.map(|(_, row)| row.clone()).collect()
+    }
+
+    /// All up to `at` is done.
+    fn is_done_upto(&mut self, at: Position) {
+        let done = self.events.iter().take_while(|event| event.position() <= at).count();
+        self.events.drain(..done);
+        self.waiting.retain(|(waiting, _)| *waiting > at);
+    }
+}
+
+/// What came of giving some events to the sink.
+enum Attempt {
+    /// All up to here is taken in, and the checkpoint is there.
+    Reached(Position),
+    /// An event is to blame: the one with this number, if that is known.
+    Failed(Option<usize>, Box<dyn std::error::Error + Send + Sync>),
+}
+
+/// An event that could not be taken in, however often it was tried.
+#[derive(Debug, thiserror::Error)]
+#[error("the event at {position} could not be taken in, tried {attempts} times")]
+struct Poison {
+    position: Position,
+    attempts: u32,
+    source: Box<dyn std::error::Error + Send + Sync>,
+}
+
+/// More events are parked than may be.
+#[derive(Debug, thiserror::Error)]
+#[error("{0} events are parked, as many as may be")]
+struct TooManyParked(usize);
+
+impl Tenure<'_> {
+    /// Sees to it that every event of a page is taken in or parked.
+    pub(super) async fn deliver(
+        &mut self,
+        n: usize,
+        page: FeedPage,
+        inbox: &mut Inbox,
+    ) -> Result<(), Left> {
+        let upto = page.upto;
+        let mut load = Load { events: page.events, waiting: Vec::new(), upto };
+        self.sift(n, &mut load)?;
+        if load.events.is_empty() && load.waiting.is_empty() {
+            self.reached(n, upto);
+            return Ok(());
+        }
+        let mut size = usize::MAX;
+        while !load.events.is_empty() || !load.waiting.is_empty() {
+            let count = size.min(load.events.len());
+            match self.attempt(n, &load, count, inbox).await? {
+                Attempt::Reached(at) => {
+                    load.is_done_upto(at);
+                    self.reached(n, at);
+                }
+                // Those before the culprit can be taken in; then it stands alone.
+                Attempt::Failed(culprit, _) if count > 1 => {
+                    size = culprit.filter(|before| *before > 0).unwrap_or(1);
+                }
+                Attempt::Failed(_, error) => {
+                    self.judge(n, &mut load, error, inbox).await?;
+                    size = usize::MAX;
+                }
+            }
+        }
+        Ok(())
+    }
+
+    /// Leaves out what belongs to another part, and sets aside what waits behind a parked event.
+    fn sift(&mut self, n: usize, load: &mut Load) -> Result<(), Left> {
+        let job = Arc::clone(&self.job);
+        if self.partition.of() > 1 && job.sink.is_partitioned_by_key() {
+            load.events.retain(|event| self.partition.owns(job.sink.key(event)));
+        }
+        if self.parked.is_empty() {
+            return Ok(());
+        }
+        let is_parked = |event: &RecordedEvent| self.parked.holds(job.sink.key(event));
+        let (behind, free) = std::mem::take(&mut load.events).into_iter().partition(is_parked);
+        load.events = free;
+        let behind: Vec<RecordedEvent> = behind;
+        for event in &behind {
+            let row = self.park(n, event, None, 0)?;
+            load.waiting.push((event.position(), row));
+        }
+        load.waiting.sort_by_key(|(position, _)| *position);
+        Ok(())
+    }
+
+    /// The row that parks an event.
+    fn park(
+        &mut self,
+        n: usize,
+        event: &RecordedEvent,
+        error: Option<String>,
+        attempts: u32,
+    ) -> Result<RowWrite, Left> {
+        let events_max = self.job.options.parked_events_max;
+        if self.parked.events() >= events_max {
+            return Err(Left::Error(Arc::new(TooManyParked(events_max))));
+        }
+        let Some(place) = self.places.get(n) else { return Err(Left::Lost) };
+        let key = self.job.sink.key(event);
+        let now = self.job.clock.now();
+        let parked = Parked::new(place.id, key, event, error, attempts, now);
+        let row = parked::put(self.lease.name(), &parked);
+        self.parked.add(key);
+        row.map_err(|why| Left::Error(Arc::from(why)))
+    }
+
+    /// Gives the first `count` events to the sink, until it has taken them in or blames one of them.
+    async fn attempt(
+        &mut self,
+        n: usize,
+        load: &Load,
+        count: usize,
+        inbox: &mut Inbox,
+    ) -> Result<Attempt, Left> {
+        let (events, rest) = load.events.split_at(count);
+        let to = if rest.is_empty() { load.upto } else { last(events, load.upto) };
+        if events.is_empty() {
+            self.write_checkpoint(n, to, load.rows(to), inbox).await?;
+            return Ok(Attempt::Reached(to));
+        }
+        let mut patience = self.job.patience();
+        loop {
+            let checkpoint = self.checkpoint(n, to, load.rows(to));
+            let error = match self.apply(n, events, to, &checkpoint).await {
+                Ok(Applied::WithCheckpoint) => {
+                    self.stored(n, to);
+                    return Ok(Attempt::Reached(to));
+                }
+                Ok(Applied::UpTo(at)) if events.first().is_none_or(|e| e.position() <= at) => {
+                    let at = at.min(to);
+                    self.write_checkpoint(n, at, load.rows(at), inbox).await?;
+                    return Ok(Attempt::Reached(at));
+                }
+                Ok(Applied::UpTo(_)) => {
+                    SinkError::fatal("the sink has taken in no event, and says it is fine")
+                }
+                Err(error) => error,
+            };
+            match error {
+                SinkError::Event { position, source } => {
+                    let culprit = events.iter().position(|event| event.position() == position);
+                    return Ok(Attempt::Failed(culprit, source));
+                }
+                SinkError::Batch(error) => return Ok(Attempt::Failed(None, error)),
+                other => self.endure(other, &mut patience, inbox).await?,
+            }
+            // The answer may have been lost after the commit.
+            match self.was_moved(n, to).await {
+                Ok(true) => {
+                    self.stored(n, to);
+                    return Ok(Attempt::Reached(to));
+                }
+                Ok(false) => {}
+                Err(Moved::Lost) => return Err(Left::Lost),
+                Err(Moved::Unreadable(error)) => {
+                    self.endure(error.into(), &mut patience, inbox).await?;
+                }
+            }
+        }
+    }
+
+    /// One call of the sink. A panic is an error of the batch.
+    pub(super) async fn apply(
+        &self,
+        n: usize,
+        events: &[RecordedEvent],
+        upto: Position,
+        checkpoint: &Commit,
+    ) -> Result<Applied, SinkError> {
+        let Some(place) = self.places.get(n) else {
+            return Err(SinkError::fatal("the log is not followed"));
+        };
+        let batch = Batch { log: place.id, events, upto, checkpoint, partition: self.partition };
+        let work = applying(&self.job.progress, self.job.sink.apply(batch));
+        AssertUnwindSafe(work).catch_unwind().await.unwrap_or_else(|panic| {
+            let said = panic.downcast_ref::<&str>().map(|said| (*said).to_owned());
+            let said = said.or_else(|| panic.downcast_ref::<String>().cloned());
+            let said = said.unwrap_or_else(|| "without a word".to_owned());
+            Err(SinkError::Batch(format!("the sink panicked: {said}").into()))
+        })
+    }
+
+    /// The first event stands alone, and cannot be taken in: tries it again, and then parks it or stops.
+    async fn judge(
+        &mut self,
+        n: usize,
+        load: &mut Load,
+        mut error: Box<dyn std::error::Error + Send + Sync>,
+        inbox: &mut Inbox,
+    ) -> Result<(), Left> {
+        let mut backoff = self.job.options.retry.begin(self.job.seeds.draw());
+        let mut attempts = 1;
+        loop {
+            let tries_again = tokio::select! {
+                biased;
+                () = inbox.stopped() => return Err(Left::Asked),
+                again = backoff.wait() => again,
+            };
+            if !tries_again {
+                break;
+            }
+            attempts += 1;
+            match self.attempt(n, load, 1, inbox).await? {
+                Attempt::Reached(at) => {
+                    load.is_done_upto(at);
+                    self.reached(n, at);
+                    return Ok(());
+                }
+                Attempt::Failed(_, again) => error = again,
+            }
+        }
+        let Some(event) = load.events.first().cloned() else { return Ok(()) };
+        let position = event.position();
+        if self.job.options.after_retries == AfterRetries::Stop {
+            let poison = Poison { position, attempts, source: error };
+            return Err(Left::Error(Arc::new(poison)));
+        }
+        tracing::error!(
+            lease = %self.lease.name(), %position, attempts, error = &*error as &dyn std::error::Error,
+            "an event is parked"
+        );
+        let row = self.park(n, &event, Some(error.to_string()), attempts)?;
+        let mut rows = load.rows(position);
+        rows.push(row);
+        self.write_checkpoint(n, position, rows, inbox).await?;
+        load.is_done_upto(position);
+        self.reached(n, position);
+        self.sift(n, load)
+    }
+
+    /// Moves the checkpoint of a log to `to`, and writes `rows` with it.
+    pub(super) async fn write_checkpoint(
+        &mut self,
+        n: usize,
+        to: Position,
+        rows: Vec<RowWrite>,
+        inbox: &mut Inbox,
+    ) -> Result<(), Left> {
+        let checkpoint = self.checkpoint(n, to, rows);
+        let mut patience = self.job.patience();
+        loop {
+            match self.job.store.commit(checkpoint.clone()).await {
+                Ok(_) => {
+                    self.stored(n, to);
+                    return Ok(());
+                }
+                Err(CommitError::Unknown(error)) => {
+                    self.endure(SinkError::transient(error), &mut patience, inbox).await?;
+                }
+                Err(error) => self.endure(error.into(), &mut patience, inbox).await?,
+            }
+        }
+    }
+
+    /// What moves the checkpoint of a log to `to`, and writes `rows` with it. A checkpoint never goes back, also where the
+    /// sink keeps its own and has lost what it had.
+    fn checkpoint(&self, n: usize, to: Position, rows: Vec<RowWrite>) -> Commit {
+        let Some(place) = self.places.get(n) else { return Commit::new() };
+        let to = to.max(place.stored);
+        let advance = Advance::new(self.lease.clone(), place.id, place.stored, to);
+        Commit::new().rows(rows).advance(advance)
+    }
+
+    /// What fences a commit, and moves nothing.
+    pub(super) fn fence(&self, n: usize, rows: Vec<RowWrite>) -> Commit {
+        self.checkpoint(n, Position::START, rows)
+    }
+}
+
+fn last(events: &[RecordedEvent], upto: Position) -> Position {
+    events.last().map_or(upto, RecordedEvent::position)
+}

@@ -1,0 +1,89 @@
+//! Where a part of a job is in one log.
+
+use std::sync::Arc;
+
+use tokio::time::Instant;
+
+use super::options::SubscriptionOptions;
+use crate::ports::{BackendError, EventStore};
+use crate::types::{FeedPage, Filter, LogId, Position};
+
+/// The first batch is small: nobody knows yet how long events are.
+const FIRST_EVENTS: usize = 64;
+
+/// Where a part of a job is in one log.
+#[derive(Debug)]
+pub(super) struct Place {
+    pub(super) log: Arc<dyn EventStore>,
+    pub(super) id: LogId,
+    /// The checkpoint, as the store of the leases has it.
+    pub(super) stored: Position,
+    /// Up to where the feed was taken in; beyond the checkpoint only over events that are not wanted.
+    pub(super) seen: Position,
+    /// The page after `seen`, if it was read ahead.
+    pub(super) ahead: Option<FeedPage>,
+    /// When the checkpoint may be moved over events that are not wanted.
+    pub(super) due: Instant,
+    pub(super) pace: Pace,
+}
+
+impl Place {
+    pub(super) fn new(
+        log: Arc<dyn EventStore>,
+        stored: Position,
+        seen: Position,
+        options: &SubscriptionOptions,
+    ) -> Self {
+        let (id, pace) = (log.identity(), Pace::new(options));
+        Self { log, id, stored, seen, ahead: None, due: Instant::now(), pace }
+    }
+
+    /// The next page: the one that was read ahead, or a new one.
+    pub(super) async fn next(&mut self, filter: &Filter) -> Result<FeedPage, BackendError> {
+        if let Some(page) = self.ahead.take() {
+            return Ok(page);
+        }
+        let page = self.log.read_all(self.seen, filter, self.pace.events).await?;
+        Ok(self.pace.cut(page))
+    }
+}
+
+/// How many events to read at a time, so that a page is about as long as a batch may be. A page is in memory before its
+/// length is known, so the number follows what was seen.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Pace {
+    pub(super) events: usize,
+    events_max: usize,
+    bytes_max: usize,
+}
+
+impl Pace {
+    fn new(options: &SubscriptionOptions) -> Self {
+        let events_max = options.batch_events_max.max(1);
+        let bytes_max = options.batch_bytes_max.max(1);
+        Self { events: FIRST_EVENTS.min(events_max), events_max, bytes_max }
+    }
+
+    /// Ends a page with the event that makes it too long, and learns from it.
+    pub(super) fn cut(&mut self, page: FeedPage) -> FeedPage {
+        let FeedPage { mut events, upto, has_more, .. } = page;
+        let mut bytes = 0;
+        let fits = events.iter().position(|event| {
+            bytes += event.data().len();
+            bytes >= self.bytes_max
+        });
+        let Some(last) = fits else {
+            if events.len() == self.events {
+                self.events = (self.events * 2).min(self.events_max);
+            }
+            return FeedPage::new(events, upto, has_more);
+        };
+        self.events = (last + 1).min(self.events_max);
+        if last + 1 == events.len() {
+            return FeedPage::new(events, upto, has_more);
+        }
+        events.truncate(last + 1);
+        let upto = events.last().map_or(upto, |event| event.position());
+        FeedPage::new(events, upto, true)
+    }
+}

@@ -1,0 +1,183 @@
+//! What is followed, by whom, and how it begins.
+
+use std::fmt;
+use std::sync::{Arc, Mutex};
+
+use tokio::sync::{mpsc, watch};
+use tokio::time::Instant;
+
+use super::options::SubscriptionOptions;
+use super::partition::Partition;
+use super::running::{PartHandle, Running};
+use super::sink::Sink;
+use super::status::Status;
+use super::worker::{Inbox, Job, Worker};
+use crate::consistency::{Lag, Progress};
+use crate::ports::{BackendError, Clock, EventStore, Ids, RowStore, SystemClock, SystemIds};
+use crate::retry::Seeds;
+use crate::types::{LeaseName, Owner, Position};
+
+/// How many orders may wait for a part.
+const ORDERS_MAX: usize = 16;
+
+/// A sink, the logs that it follows, and the store of its leases and checkpoints.
+///
+/// Every process that may do the work starts the same subscription: one of them does it, and the others stand by.
+#[must_use = "a subscription does nothing until it is started"]
+pub struct Subscription {
+    sink: Arc<dyn Sink>,
+    store: Arc<dyn RowStore>,
+    logs: Vec<Arc<dyn EventStore>>,
+    options: SubscriptionOptions,
+    clock: Arc<dyn Clock>,
+    ids: Arc<dyn Ids>,
+    seed: Option<u64>,
+    progress: Option<Progress>,
+}
+
+impl Subscription {
+    /// Feeds `sink`; leases, checkpoints and parked events are kept in `store`.
+    pub fn new(sink: impl Sink, store: impl RowStore) -> Self {
+        Self {
+            sink: Arc::new(sink),
+            store: Arc::new(store),
+            logs: Vec::new(),
+            options: SubscriptionOptions::default(),
+            clock: Arc::new(SystemClock),
+            ids: Arc::new(SystemIds),
+            seed: None,
+            progress: None,
+        }
+    }
+
+    /// Follows this log, too. Events of one log are taken in in order; those of two logs have none between them.
+    pub fn follow(mut self, log: impl EventStore) -> Self {
+        self.logs.push(Arc::new(log));
+        self
+    }
+
+    /// Sets the bounds.
+    pub fn options(mut self, options: SubscriptionOptions) -> Self {
+        self.options = options;
+        self
+    }
+
+    /// Sets the clock that lags are measured by.
+    pub fn clock(mut self, clock: impl Clock) -> Self {
+        self.clock = Arc::new(clock);
+        self
+    }
+
+    /// Sets where the id of the owner is drawn from.
+    pub fn ids(mut self, ids: impl Ids) -> Self {
+        self.ids = Arc::new(ids);
+        self
+    }
+
+    /// Fixes the chance in the delays.
+    pub fn seed(mut self, seed: u64) -> Self {
+        self.seed = Some(seed);
+        self
+    }
+
+    /// Tells `progress` of every step. It must be of as many parts as the subscription.
+    pub(crate) fn tell(mut self, progress: Progress) -> Self {
+        self.progress = Some(progress);
+        self
+    }
+
+    /// How far the job is behind, whoever does it, and also if nobody does.
+    ///
+    /// # Errors
+    /// [`BackendError`] if a log or the store cannot be read.
+    pub async fn lag(&self) -> Result<Lag, BackendError> {
+        let job = self.job();
+        let names: Vec<_> = parts(&job).map(|(name, _)| name).collect();
+        let places = job.places(names.iter()).await?;
+        job.lag(&places).await
+    }
+
+    /// Starts it, on the runtime of the caller.
+    ///
+    /// # Panics
+    /// Outside a tokio runtime.
+    pub fn start(self) -> Running {
+        let job = Arc::new(self.job());
+        let (stop, stopped) = watch::channel(false);
+        let start = |(name, partition): (LeaseName, Partition)| {
+            let part = job.progress.part(partition.index() as usize);
+            let status = Arc::new(Status::new(part));
+            let (orders, inbox) = mpsc::channel(ORDERS_MAX);
+            let worker = Worker {
+                job: Arc::clone(&job),
+                name: name.clone(),
+                partition,
+                owner: Owner::new(self.ids.draw()),
+                status: Arc::clone(&status),
+                inbox: Inbox { stop: stopped.clone(), orders: inbox },
+            };
+            PartHandle { name, partition, status, orders, task: tokio::spawn(worker.run()) }
+        };
+        let parts = parts(&job).map(start).collect();
+        let observed = Mutex::new((Vec::new(), Instant::now()));
+        Running { job, parts, stop, observed }
+    }
+
+    fn job(&self) -> Job {
+        let parts = self.options.partitions.max(1) as usize;
+        Job {
+            sink: Arc::clone(&self.sink),
+            store: Arc::clone(&self.store),
+            logs: self.logs.clone(),
+            options: self.options,
+            clock: Arc::clone(&self.clock),
+            seeds: Seeds::new(self.seed),
+            progress: self.progress.clone().unwrap_or_else(|| Progress::new(parts)),
+        }
+    }
+}
+
+/// The parts of a job, each with a lease of its own. That of a job that is not shared out has the job's name.
+fn parts(job: &Job) -> impl Iterator<Item = (LeaseName, Partition)> + use<> {
+    let name = job.sink.name().clone();
+    Partition::all(job.options.partitions)
+        .map(move |part| (name.part(part.index(), part.of()), part))
+}
+
+impl Job {
+    /// How far the job is in each log: as far as the last of its parts.
+    pub(super) async fn places(
+        &self,
+        names: impl Iterator<Item = &LeaseName>,
+    ) -> Result<Vec<Position>, BackendError> {
+        let mut places = vec![None::<Position>; self.logs.len()];
+        for name in names {
+            let state = self.store.lease(name).await?;
+            for (place, log) in places.iter_mut().zip(&self.logs) {
+                let at = state.checkpoint(log.identity());
+                *place = Some(place.map_or(at, |other| other.min(at)));
+            }
+        }
+        Ok(places.into_iter().map(Option::unwrap_or_default).collect())
+    }
+
+    /// How far a job is behind that is at `places` in its logs.
+    pub(super) async fn lag(&self, places: &[Position]) -> Result<Lag, BackendError> {
+        let mut all = Lag::default();
+        for (log, place) in self.logs.iter().zip(places) {
+            let lag = Lag::measure(&**log, *place, self.sink.filter(), self.clock.now()).await?;
+            all = all.and(lag);
+        }
+        Ok(all)
+    }
+}
+
+impl fmt::Debug for Subscription {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Subscription")
+            .field("name", self.sink.name())
+            .field("logs", &self.logs)
+            .field("options", &self.options)
+            .finish_non_exhaustive()
+    }
+}

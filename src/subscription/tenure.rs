@@ -1,0 +1,246 @@
+//! The work under one lease: from its grant to its end.
+
+use std::future::pending;
+use std::sync::Arc;
+
+use futures::future::{join, select_all};
+use tokio::time::{Instant, sleep_until};
+
+use super::error::SinkError;
+use super::parked::{self, ParkedKeys};
+use super::partition::Partition;
+use super::place::Place;
+use super::status::{Phase, Status};
+use super::worker::{Inbox, Job, Left, Order};
+use crate::ports::BackendError;
+use crate::types::{Lease, Position};
+
+/// The work under one lease.
+pub(super) struct Tenure<'s> {
+    pub(super) job: Arc<Job>,
+    pub(super) lease: Lease,
+    pub(super) partition: Partition,
+    pub(super) status: &'s Status,
+    pub(super) places: Vec<Place>,
+    pub(super) parked: ParkedKeys,
+}
+
+impl<'s> Tenure<'s> {
+    pub(super) fn new(
+        job: Arc<Job>,
+        lease: Lease,
+        partition: Partition,
+        status: &'s Status,
+    ) -> Self {
+        let (places, parked) = (Vec::new(), ParkedKeys::default());
+        Self { job, lease, partition, status, places, parked }
+    }
+
+    /// Follows the feeds until it is asked to stop, or cannot go on.
+    pub(super) async fn work(mut self, inbox: &mut Inbox) -> Left {
+        match self.follow(inbox).await {
+            Err(left) => left,
+            Ok(()) => match self.move_checkpoints(inbox).await {
+                Err(Left::Error(_)) | Ok(()) => Left::Asked,
+                Err(left) => left,
+            },
+        }
+    }
+
+    async fn follow(&mut self, inbox: &mut Inbox) -> Result<(), Left> {
+        let mut patience = self.job.patience();
+        while let Err(error) = self.begin().await {
+            self.endure(error, &mut patience, inbox).await?;
+        }
+        self.status.enter(Phase::Working);
+        for place in &self.places {
+            self.status.reached(place.id, place.seen);
+        }
+        while !inbox.is_stopped() {
+            let mut has_more = false;
+            for n in 0..self.places.len() {
+                has_more |= self.step(n, inbox).await?;
+            }
+            while let Ok(order) = inbox.orders.try_recv() {
+                self.obey(order).await?;
+            }
+            if !has_more {
+                self.idle(inbox).await?;
+            }
+        }
+        Ok(())
+    }
+
+    /// Finds out where to go on.
+    async fn begin(&mut self) -> Result<(), SinkError> {
+        let job = Arc::clone(&self.job);
+        job.store.prepare(&parked::set().map_err(SinkError::fatal)?).await?;
+        job.sink.prepare().await?;
+        let state = job.store.lease(self.lease.name()).await?;
+        self.parked = ParkedKeys::read(&*job.store, self.lease.name()).await?;
+        self.places.clear();
+        for log in &job.logs {
+            let id = log.identity();
+            let stored = state.checkpoint(id);
+            let seen = job.sink.resume(id).await?.unwrap_or(stored);
+            self.places.push(Place::new(Arc::clone(log), stored, seen, &job.options));
+        }
+        Ok(())
+    }
+
+    /// Takes in the next page of a log; whether it may have more.
+    async fn step(&mut self, n: usize, inbox: &mut Inbox) -> Result<bool, Left> {
+        let job = Arc::clone(&self.job);
+        let Some(place) = self.places.get_mut(n) else { return Ok(false) };
+        let page = match place.next(job.sink.filter()).await {
+            Ok(page) => page,
+            Err(error) => {
+                self.endure(error.into(), &mut job.patience(), inbox).await?;
+                return Ok(true);
+            }
+        };
+        let (upto, has_more) = (page.upto, page.has_more);
+        let (log, events, mut pace) = (Arc::clone(&place.log), place.pace.events, place.pace);
+        let ahead = async {
+            if has_more { log.read_all(upto, job.sink.filter(), events).await.ok() } else { None }
+        };
+        // The next page is read while this one is taken in.
+        let (delivered, ahead) = join(self.deliver(n, page, inbox), ahead).await;
+        delivered?;
+        if let Some(place) = self.places.get_mut(n) {
+            place.ahead = ahead.map(|page| pace.cut(page));
+            place.pace = pace;
+        }
+        Ok(has_more)
+    }
+
+    /// Waits for something to do, and does it unless it is to read on.
+    async fn idle(&mut self, inbox: &mut Inbox) -> Result<(), Left> {
+        match self.sleep(inbox).await {
+            Woken::Stop | Woken::Changed(Ok(())) | Woken::Order(None) => Ok(()),
+            Woken::Changed(Err(error)) => {
+                let mut patience = self.job.patience();
+                self.endure(error.into(), &mut patience, inbox).await
+            }
+            Woken::Order(Some(order)) => self.obey(order).await,
+            Woken::Due => self.move_checkpoints(inbox).await,
+        }
+    }
+
+    async fn sleep(&self, inbox: &mut Inbox) -> Woken {
+        let due = self.places.iter().filter(|place| place.seen > place.stored).map(|p| p.due).min();
+        let changed = async {
+            let changed = self.places.iter().map(|place| place.log.changed(place.seen));
+            match changed.collect::<Vec<_>>() {
+                none if none.is_empty() => pending().await,
+                some => select_all(some).await.0,
+            }
+        };
+        tokio::select! {
+            biased;
+            _ = inbox.stop.wait_for(|stop| *stop) => Woken::Stop,
+            order = inbox.orders.recv() => Woken::Order(order),
+            changed = changed => Woken::Changed(changed),
+            () = sleep_until(due.unwrap_or_else(Instant::now)), if due.is_some() => Woken::Due,
+        }
+    }
+
+    async fn obey(&mut self, order: Order) -> Result<(), Left> {
+        match order {
+            Order::Resume => Ok(()),
+            Order::Replay { key, reply } => {
+                let answer = self.replay(&key).await;
+                // Whoever asked may have gone.
+                drop(reply.send(answer));
+                Ok(())
+            }
+            Order::Discard { key, reason, reply } => {
+                let answer = self.discard(&key, &reason).await;
+                drop(reply.send(answer));
+                Ok(())
+            }
+        }
+    }
+
+    /// Moves the checkpoints over events that were not wanted.
+    async fn move_checkpoints(&mut self, inbox: &mut Inbox) -> Result<(), Left> {
+        for n in 0..self.places.len() {
+            let Some(place) = self.places.get(n) else { break };
+            if place.seen > place.stored {
+                let to = place.seen;
+                self.write_checkpoint(n, to, Vec::new(), inbox).await?;
+            }
+        }
+        Ok(())
+    }
+
+    /// All of a log up to `at` is taken in, or was not wanted.
+    pub(super) fn reached(&mut self, n: usize, at: Position) {
+        if let Some(place) = self.places.get_mut(n) {
+            if place.seen == place.stored && at > place.seen {
+                place.due = Instant::now() + self.job.options.checkpoint_interval;
+            }
+            place.seen = at.max(place.seen);
+            self.status.reached(place.id, place.seen);
+        }
+    }
+
+    /// The checkpoint of a log is at `at`.
+    pub(super) fn stored(&mut self, n: usize, at: Position) {
+        if let Some(place) = self.places.get_mut(n) {
+            place.stored = at.max(place.stored);
+        }
+    }
+
+    /// Waits out what can be waited out.
+    pub(super) async fn endure(
+        &self,
+        error: SinkError,
+        patience: &mut crate::retry::Backoff,
+        inbox: &mut Inbox,
+    ) -> Result<(), Left> {
+        match error {
+            SinkError::Transient(error) => {
+                tracing::warn!(lease = %self.lease.name(), error = &*error as &dyn std::error::Error, "waits");
+                self.status.meets(Arc::from(error));
+                tokio::select! {
+                    biased;
+                    () = inbox.stopped() => Err(Left::Asked),
+                    _ = patience.wait() => Ok(()),
+                }
+            }
+            SinkError::Fenced(_) => Err(Left::Lost),
+            other => Err(Left::Error(Arc::new(other))),
+        }
+    }
+
+    /// Whether the checkpoint of a log was moved to `to` by a commit whose answer was lost.
+    pub(super) async fn was_moved(&self, n: usize, to: Position) -> Result<bool, Moved> {
+        let Some(place) = self.places.get(n) else { return Ok(false) };
+        let state = self.job.store.lease(self.lease.name()).await.map_err(Moved::Unreadable)?;
+        let checkpoint = state.checkpoint(place.id);
+        if state.epoch != self.lease.epoch() {
+            return Err(Moved::Lost);
+        }
+        match checkpoint {
+            at if at == place.stored => Ok(false),
+            at if at == to => Ok(true),
+            _ => Err(Moved::Lost),
+        }
+    }
+}
+
+/// What a part that had nothing to do was woken by.
+enum Woken {
+    Stop,
+    Order(Option<Order>),
+    Changed(Result<(), BackendError>),
+    /// A checkpoint may be moved over events that are not wanted.
+    Due,
+}
+
+/// Why it cannot be said whether a checkpoint was moved.
+pub(super) enum Moved {
+    Lost,
+    Unreadable(BackendError),
+}

@@ -1,0 +1,213 @@
+//! One part of a subscription: asks for the lease, works under it, and asks again.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use tokio::sync::{mpsc, oneshot, watch};
+use tokio::time::sleep;
+
+use super::options::SubscriptionOptions;
+use super::partition::Partition;
+use super::running::ReplayError;
+use super::sink::Sink;
+use super::status::{Cause, Phase, Status};
+use super::tenure::Tenure;
+use crate::consistency::Progress;
+use crate::ports::{BackendError, Clock, EventStore, RowStore};
+use crate::retry::{Backoff, RetryPolicy, Seeds};
+use crate::types::{Claim, Lease, LeaseName, Owner};
+
+/// The shortest wait between two questions for a lease that somebody else holds.
+const CLAIM_INTERVAL_MIN: Duration = Duration::from_millis(1);
+
+/// What all parts of a subscription share.
+pub(super) struct Job {
+    pub(super) sink: Arc<dyn Sink>,
+    pub(super) store: Arc<dyn RowStore>,
+    pub(super) logs: Vec<Arc<dyn EventStore>>,
+    pub(super) options: SubscriptionOptions,
+    pub(super) clock: Arc<dyn Clock>,
+    pub(super) seeds: Seeds,
+    pub(super) progress: Progress,
+}
+
+impl Job {
+    /// Delays that grow, and never end.
+    pub(super) fn patience(&self) -> Backoff {
+        let endless = RetryPolicy { retries_max: u32::MAX, ..self.options.retry };
+        endless.begin(self.seeds.draw())
+    }
+}
+
+/// Why a part does not work under its lease any more.
+pub(super) enum Left {
+    /// It was asked to stop.
+    Asked,
+    /// The lease is somebody else's, or may be.
+    Lost,
+    /// It cannot go on until somebody has mended something.
+    Error(Cause),
+}
+
+/// What a part can be told to do.
+pub(super) enum Order {
+    /// Go on after an error.
+    Resume,
+    /// Take in what is parked of a key.
+    Replay { key: String, reply: oneshot::Sender<Result<usize, ReplayError>> },
+    /// Forget what is parked of a key.
+    Discard { key: String, reason: String, reply: oneshot::Sender<Result<usize, ReplayError>> },
+}
+
+impl Order {
+    fn refuse(self) {
+        match self {
+            Self::Resume => {}
+            // Whoever asked may have gone.
+            Self::Replay { reply, .. } | Self::Discard { reply, .. } => {
+                drop(reply.send(Err(ReplayError::NotHere)));
+            }
+        }
+    }
+}
+
+/// One part of a subscription.
+pub(super) struct Worker {
+    pub(super) job: Arc<Job>,
+    pub(super) name: LeaseName,
+    pub(super) partition: Partition,
+    pub(super) owner: Owner,
+    pub(super) status: Arc<Status>,
+    pub(super) inbox: Inbox,
+}
+
+/// What a part is told from outside.
+pub(super) struct Inbox {
+    pub(super) stop: watch::Receiver<bool>,
+    pub(super) orders: mpsc::Receiver<Order>,
+}
+
+impl Inbox {
+    pub(super) fn is_stopped(&self) -> bool {
+        *self.stop.borrow() || self.stop.has_changed().is_err()
+    }
+
+    /// Returns when the part shall stop: it was asked to, or its handle is gone.
+    pub(super) async fn stopped(&mut self) {
+        drop(self.stop.wait_for(|stop| *stop).await);
+    }
+
+    /// Waits for `time`, and refuses all orders meanwhile; `false` if it shall stop, and `true` also if it is told to
+    /// resume.
+    async fn wait(&mut self, time: Option<Duration>) -> bool {
+        let over = async {
+            match time {
+                Some(time) => sleep(time).await,
+                None => std::future::pending().await,
+            }
+        };
+        tokio::pin!(over);
+        loop {
+            let Self { stop, orders } = self;
+            tokio::select! {
+                biased;
+                _ = stop.wait_for(|stop| *stop) => return false,
+                order = orders.recv() => match order {
+                    Some(Order::Resume) => return true,
+                    Some(order) => order.refuse(),
+                    None => return false,
+                },
+                () = &mut over => return true,
+            }
+        }
+    }
+}
+
+impl Worker {
+    pub(super) async fn run(mut self) {
+        while let Some(lease) = self.claim().await {
+            tracing::debug!(lease = %self.name, epoch = %lease.epoch(), "follows the feed");
+            let left = self.hold(&lease).await;
+            if !matches!(left, Left::Lost)
+                && let Err(error) = self.job.store.release(&lease).await
+            {
+                tracing::debug!(lease = %self.name, %error, "the lease was not released, and will expire");
+            }
+            match left {
+                Left::Asked => break,
+                Left::Lost => {
+                    tracing::info!(lease = %self.name, epoch = %lease.epoch(), "has lost the lease");
+                }
+                Left::Error(error) => {
+                    tracing::error!(lease = %self.name, error = &*error as &dyn std::error::Error, "stopped");
+                    self.status.enter(Phase::Stopped(error));
+                    if !self.inbox.wait(self.job.options.resume_interval).await {
+                        break;
+                    }
+                }
+            }
+            self.status.enter(Phase::Standby);
+        }
+        self.status.enter(Phase::Ended);
+    }
+
+    /// Waits for the lease; `None` if it shall stop.
+    async fn claim(&mut self) -> Option<Lease> {
+        let time = self.job.options.lease_time;
+        let mut patience = self.job.patience();
+        loop {
+            if self.inbox.is_stopped() {
+                return None;
+            }
+            let wait = match self.job.store.claim(&self.name, self.owner, time).await {
+                Ok(Claim::Granted(lease)) => return Some(lease),
+                // It may be given back sooner than it expires.
+                Ok(Claim::Held { expires_in, .. }) => expires_in.min(time / 10),
+                Err(error) => {
+                    self.meets(&error);
+                    patience.next_delay().unwrap_or(time)
+                }
+            };
+            if !self.inbox.wait(Some(wait.max(CLAIM_INTERVAL_MIN))).await {
+                return None;
+            }
+        }
+    }
+
+    fn meets(&self, error: &BackendError) {
+        tracing::warn!(lease = %self.name, %error, "cannot ask for the lease");
+        self.status.meets(Arc::new(error.clone()));
+    }
+
+    /// Works for as long as the lease lasts.
+    async fn hold(&mut self, lease: &Lease) -> Left {
+        let keep = keep(Arc::clone(&self.job), lease);
+        let tenure =
+            Tenure::new(Arc::clone(&self.job), lease.clone(), self.partition, &self.status);
+        tokio::select! {
+            left = tenure.work(&mut self.inbox) => left,
+            () = keep => Left::Lost,
+        }
+    }
+}
+
+/// Renews a lease in time; returns when it is lost, or may be.
+async fn keep(job: Arc<Job>, lease: &Lease) {
+    let time = job.options.lease_time;
+    let mut until = tokio::time::Instant::now() + time;
+    loop {
+        sleep(time / 3).await;
+        // From before it was asked: the answer may have been long under way.
+        let asked = tokio::time::Instant::now();
+        match job.store.renew(lease, time).await {
+            Ok(true) => until = asked + time,
+            Ok(false) => return,
+            Err(error) => {
+                tracing::warn!(lease = %lease.name(), %error, "cannot renew the lease");
+                if tokio::time::Instant::now() >= until {
+                    return;
+                }
+            }
+        }
+    }
+}
