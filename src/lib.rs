@@ -41,6 +41,7 @@ pub mod backend;
 pub mod consistency;
 pub mod event;
 mod ports;
+pub mod projection;
 pub mod retry;
 pub mod subscription;
 #[cfg(feature = "testkit")]

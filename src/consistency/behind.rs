@@ -3,16 +3,16 @@
 use std::error::Error;
 use std::sync::Arc;
 
-use super::Lag;
+use super::{Lag, Session};
 use crate::ports::BackendError;
-use crate::types::{LogId, Position, Token};
+use crate::types::{LogId, Position};
 
 /// What was waited for is there: a read from now on sees it.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Reached {
-    /// How far the view was known to be.
-    pub at: Token,
+    /// How far the view is known to be, in the logs that were asked about.
+    pub at: Session,
 }
 
 /// Why a wait ended without what was waited for. The write itself has happened all the same: answer it as a success.

@@ -97,6 +97,13 @@ impl From<Token> for Session {
     }
 }
 
+/// A command that led to no events has no token, and leaves nothing to be seen.
+impl From<Option<Token>> for Session {
+    fn from(token: Option<Token>) -> Self {
+        Self { marks: token.into_iter().collect() }
+    }
+}
+
 impl From<&Token> for Session {
     fn from(token: &Token) -> Self {
         (*token).into()

@@ -38,7 +38,9 @@ impl Future for Wait {
             return Poll::Ready(Err(Behind::WouldDeadlock));
         }
         match progress.look(token.log(), token.position(), ticket, context.waker()) {
-            Sight::Reached(at) => Poll::Ready(Ok(Reached { at: Token::new(token.log(), at) })),
+            Sight::Reached(at) => {
+                Poll::Ready(Ok(Reached { at: Token::new(token.log(), at).into() }))
+            }
             Sight::Over(Activity::Stopped(error)) => Poll::Ready(Err(Behind::Stopped { error })),
             Sight::Over(_) => Poll::Ready(Err(Behind::Ended)),
             Sight::Waiting => Poll::Pending,
@@ -84,7 +86,7 @@ mod tests {
         assert_eq!(progress.waiters(), 2);
         for (wait, at) in waits.iter_mut().zip(1..) {
             let reached = wait.now_or_never().map(|reached| reached.unwrap().at);
-            assert_eq!(reached, (at <= 3).then(|| token(3)), "the wait for {at}");
+            assert_eq!(reached, (at <= 3).then(|| token(3).into()), "the wait for {at}");
         }
         // A part never goes back.
         part.reached(log(), Position::new(1));
@@ -100,7 +102,7 @@ mod tests {
         progress.part(0).reached(log(), Position::new(9));
         assert_eq!(progress.position(log()), Position::START);
         progress.part(1).reached(log(), Position::new(4));
-        assert_eq!(wait.await.unwrap().unwrap().at, token(4));
+        assert_eq!(wait.await.unwrap().unwrap().at, token(4).into());
     }
 
     #[tokio::test]

@@ -1,6 +1,5 @@
 //! What is known of one part of a subscription in this process.
 
-use std::collections::HashMap;
 use std::error::Error;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
@@ -34,7 +33,6 @@ pub(super) struct Status {
 #[derive(Debug)]
 struct Known {
     phase: Phase,
-    places: HashMap<LogId, Position>,
     moved_at: Instant,
     /// What is being waited out.
     trouble: Option<Cause>,
@@ -42,12 +40,7 @@ struct Known {
 
 impl Status {
     pub(super) fn new(part: Part) -> Self {
-        let known = Known {
-            phase: Phase::Standby,
-            places: HashMap::new(),
-            moved_at: Instant::now(),
-            trouble: None,
-        };
+        let known = Known { phase: Phase::Standby, moved_at: Instant::now(), trouble: None };
         Self { part, known: Mutex::new(known) }
     }
 
@@ -68,7 +61,6 @@ impl Status {
     pub(super) fn reached(&self, log: LogId, at: Position) {
         {
             let mut known = self.known();
-            known.places.insert(log, at);
             known.moved_at = Instant::now();
             known.trouble = None;
         }
@@ -82,10 +74,6 @@ impl Status {
 
     pub(super) fn phase(&self) -> Phase {
         self.known().phase.clone()
-    }
-
-    pub(super) fn place(&self, log: LogId) -> Option<Position> {
-        self.known().places.get(&log).copied()
     }
 
     pub(super) fn moved_at(&self) -> Instant {

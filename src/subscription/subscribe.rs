@@ -124,12 +124,17 @@ impl Subscription {
     }
 
     fn job(&self) -> Job {
-        let parts = self.options.partitions.max(1) as usize;
+        // Whoever waits knows of so many parts.
+        let told =
+            self.progress.as_ref().map(|told| u32::try_from(told.parts()).unwrap_or(u32::MAX));
+        let mut options = self.options;
+        options.partitions = told.unwrap_or(options.partitions).max(1);
+        let parts = options.partitions as usize;
         Job {
             sink: Arc::clone(&self.sink),
             store: Arc::clone(&self.store),
             logs: self.logs.clone(),
-            options: self.options,
+            options,
             clock: Arc::clone(&self.clock),
             seeds: Seeds::new(self.seed),
             progress: self.progress.clone().unwrap_or_else(|| Progress::new(parts)),

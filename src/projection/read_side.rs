@@ -1,0 +1,174 @@
+//! Where projections run, and where their views are read.
+
+use std::collections::HashMap;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+
+use super::contract::Projection;
+use super::enrich::Enrich;
+use super::fold;
+use super::level::Asynchronous;
+use super::sink::{self, ProjectionSink};
+use super::view::{Model, View};
+use crate::consistency::Progress;
+use crate::ports::{Clock, EventStore, RowStore, SystemClock};
+use crate::subscription::{Running, Subscription, SubscriptionOptions};
+use crate::types::{LeaseName, RowSet};
+
+/// How often it is asked how far a view is that another process keeps up, while somebody waits for it.
+const POLL_INTERVAL: Duration = Duration::from_millis(10);
+
+/// Where projections run and their views are read: a store for the views, and the logs that they follow. Clones share all
+/// of it.
+///
+/// Views and logs may be in one store or in several; views of two services are never in one.
+#[derive(Clone, Debug)]
+pub struct ReadSide {
+    store: Arc<dyn RowStore>,
+    logs: Vec<Arc<dyn EventStore>>,
+    clock: Arc<dyn Clock>,
+    poll_interval: Duration,
+    models: Arc<Mutex<HashMap<&'static str, Arc<Model>>>>,
+}
+
+impl ReadSide {
+    /// Keeps views in `store`.
+    pub fn new(store: impl RowStore) -> Self {
+        Self {
+            store: Arc::new(store),
+            logs: Vec::new(),
+            clock: Arc::new(SystemClock),
+            poll_interval: POLL_INTERVAL,
+            models: Arc::default(),
+        }
+    }
+
+    /// Follows this log, too. Every projection gets from it the events that it wants.
+    #[must_use]
+    pub fn follow(mut self, log: impl EventStore) -> Self {
+        self.logs.push(Arc::new(log));
+        // What was handed out knows fewer logs.
+        self.models = Arc::default();
+        self
+    }
+
+    /// Sets the clock that lags are measured by.
+    #[must_use]
+    pub fn clock(mut self, clock: impl Clock) -> Self {
+        self.clock = Arc::new(clock);
+        self.models = Arc::default();
+        self
+    }
+
+    /// Sets how often it is asked how far a view is that another process keeps up. It is asked once for all who wait, and
+    /// only while somebody waits. 10 ms by default.
+    #[must_use]
+    pub fn poll_interval(mut self, interval: Duration) -> Self {
+        self.poll_interval = interval.max(Duration::from_millis(1));
+        self.models = Arc::default();
+        self
+    }
+
+    /// Runs a projection, on the runtime of the caller. Every process that may do so runs it: one of them does the work, or
+    /// each does some parts of it.
+    ///
+    /// A strong projection cannot run behind the append:
+    ///
+    /// ```compile_fail,E0277
+    /// # use freehold::backend::memory::MemoryStore;
+    /// # use freehold::projection::{On, Projection, ReadSide, Recorded, Strong, Views};
+    /// # #[derive(serde::Serialize, serde::Deserialize)]
+    /// # enum StockEvent { Reserved }
+    /// # impl freehold::Event for StockEvent { const CATEGORY: &'static str = "stock"; }
+    /// struct StockOnHand;
+    ///
+    /// impl Projection for StockOnHand {
+    ///     const NAME: &'static str = "stock_on_hand";
+    ///     type View = u64;
+    ///     type Events = StockEvent;
+    ///     type Level = Strong;
+    /// }
+    /// # impl On<StockEvent> for StockOnHand { fn on(&self, _: &Recorded<'_, StockEvent>, _: &mut Views<'_, u64>) {} }
+    ///
+    /// ReadSide::new(MemoryStore::new()).run(StockOnHand);
+    /// ```
+    ///
+    /// # Panics
+    /// Outside a tokio runtime.
+    pub fn run<P: Projection<Level: Asynchronous>>(&self, projection: P) -> Running {
+        self.subscription(projection).start()
+    }
+
+    /// A projection as a subscription, for who wants other bounds.
+    pub fn subscription<P: Projection<Level: Asynchronous>>(&self, projection: P) -> Subscription {
+        self.subscribe(projection, None)
+    }
+
+    /// The same with facts of other services.
+    pub fn enriched<P: Projection<Level: Asynchronous>>(
+        &self,
+        projection: P,
+        enrich: impl Enrich,
+    ) -> Subscription {
+        self.subscribe(projection, Some(Arc::new(enrich)))
+    }
+
+    fn subscribe<P: Projection<Level: Asynchronous>>(
+        &self,
+        projection: P,
+        enrich: Option<Arc<dyn Enrich>>,
+    ) -> Subscription {
+        let model = self.model::<P>();
+        let sink = ProjectionSink {
+            projection,
+            store: Arc::clone(&self.store),
+            enrich,
+            set: model.set.clone(),
+            name: model.job.clone(),
+            filter: model.filter.clone(),
+        };
+        let options = SubscriptionOptions {
+            late_after: <P::Level as Asynchronous>::LATE_AFTER,
+            ..SubscriptionOptions::default()
+        };
+        let mut subscription = Subscription::new(sink, Arc::clone(&self.store))
+            .options(options)
+            .clock(Arc::clone(&self.clock))
+            .tell(model.progress.clone());
+        for log in &self.logs {
+            subscription = subscription.follow(Arc::clone(log));
+        }
+        subscription
+    }
+
+    /// The views of a projection, to be read and waited for. It need not run in this process.
+    #[must_use]
+    pub fn view<P: Projection>(&self) -> View<P> {
+        View::new(self.model::<P>())
+    }
+
+    /// What is shared by all who run or read a projection here.
+    fn model<P: Projection>(&self) -> Arc<Model> {
+        fold::check::<P>();
+        let mut models = self.models.lock().unwrap_or_else(PoisonError::into_inner);
+        let model = models.entry(P::NAME).or_insert_with(|| {
+            let names = RowSet::new(P::NAME).ok().zip(LeaseName::new(P::NAME).ok());
+            // A name that is neither does not compile.
+            let Some((set, job)) = names else { unreachable!("a projection's name was checked") };
+            let parts = P::PARTITIONS.max(1);
+            Arc::new(Model {
+                store: Arc::clone(&self.store),
+                logs: self.logs.clone(),
+                clock: Arc::clone(&self.clock),
+                poll_interval: self.poll_interval,
+                set,
+                parts: (0..parts).map(|part| job.part(part, parts)).collect(),
+                job,
+                filter: sink::filter::<P>(),
+                progress: Progress::new(parts as usize),
+                polls: tokio::sync::Mutex::default(),
+            })
+        });
+        Arc::clone(model)
+    }
+}
