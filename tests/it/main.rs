@@ -11,6 +11,7 @@
 
 mod aggregate;
 mod mutants;
+mod rebuild;
 mod shop;
 mod sqlite;
 mod telemetry;

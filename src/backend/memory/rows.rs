@@ -44,6 +44,10 @@ impl Rows {
         self.sets.entry(set.clone()).or_default();
     }
 
+    pub(super) fn remove(&mut self, set: &RowSet) {
+        self.sets.remove(set);
+    }
+
     /// Whether an advance may happen.
     pub(super) fn look(&self, advance: &Advance) -> Result<Found, Fenced> {
         let granted = self.leases.get(advance.lease.name());
