@@ -93,6 +93,8 @@ mod generation;
 mod keeper;
 mod level;
 mod model;
+#[cfg(feature = "testkit")]
+mod pure;
 mod read;
 mod read_side;
 mod recorded;
@@ -107,6 +109,8 @@ pub use enrich::{Enrich, Facts};
 pub use events::Events;
 pub use keeper::UpkeepError;
 pub use level::{Asynchronous, Eventual, Inline, Strong};
+#[cfg(feature = "testkit")]
+pub(crate) use pure::PureViews;
 pub use read::{Fresh, Read, ReadError, ViewPage, Want};
 pub use read_side::ReadSide;
 pub use recorded::Recorded;

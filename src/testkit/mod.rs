@@ -2,6 +2,8 @@
 //!
 //! - [`given`] some events, *when* a command runs, *then* these events follow, or that refusal: a test of
 //!   an aggregate, without a store.
+//! - [`project`] events *given*, *then* these views are there: a test of a projection, without a store; [`laws`] sees whether
+//!   it gives the same however its events are batched.
 //! - [`strategies`] generate commits, metadata and the histories that a user's own aggregate can reach,
 //!   for property tests with [`proptest`].
 //! - [`FaultyStore`] makes any store fail before a commit, after it, or late, by a seed.
@@ -21,13 +23,17 @@
 
 pub mod conformance;
 mod faults;
+mod laws;
 pub mod model;
+mod projecting;
 mod scenario;
 pub mod strategies;
 mod world;
 
 pub use async_trait::async_trait;
 pub use faults::{Faults, FaultyStore, Injected};
+pub use laws::{Broken, laws};
+pub use projecting::{Projected, project};
 pub use proptest;
 pub use scenario::{Given, When, given};
 pub use world::{ManualClock, SeededIds};

@@ -48,9 +48,8 @@ impl On<Ticked> for Ticks {
 
 async fn tick(store: &MemoryStore, times: u64) -> Token {
     let stream = StreamId::new("clock", "1").unwrap();
-    let events = (0..times).map(|_| {
-        event::encode(&Ticked::Tick, EventId::new(uuid::Uuid::now_v7())).unwrap()
-    });
+    let events = (0..times)
+        .map(|_| event::encode(&Ticked::Tick, EventId::new(uuid::Uuid::now_v7())).unwrap());
     store.commit(Commit::new().append(&stream, ExpectedVersion::Any, events)).await.unwrap().token()
 }
 
