@@ -80,7 +80,7 @@ impl Rows {
                 None => drop(set.remove(&row.key)),
             }
         }
-        if let Some(advance) = parts.advance.take()
+        if let Some(advance) = parts.advance.take().filter(|advance| advance.to > advance.from)
             && let Some(granted) = self.leases.get_mut(advance.lease.name())
         {
             granted.checkpoints.insert(advance.log, advance.to);

@@ -12,8 +12,8 @@ use super::kit::{advance, all, append, followed, id, inbox, lease_name, rounds, 
 use super::row_kit::{HOUR, RowLog, count, is_fenced, keys, of_log, owner, texts_of};
 use crate::ports::CommitError;
 use crate::types::{
-    Commit, ExpectedVersion::Any, InvalidCommit, LeaseName, LeaseState, LogId, PartKind, Position,
-    Token,
+    Commit, ExpectedVersion::Any, InvalidCommit, Lease, LeaseName, LeaseState, LogId, PartKind,
+    Position, Token,
 };
 
 const fn other_log() -> LogId {
@@ -80,7 +80,7 @@ pub async fn l07_a_checkpoint_moves_forward_only(h: &dyn RowHarness) {
     let name = lease_name("job");
     let lease = log.lease("job").await;
     log.commit(count(&lease, "views", 0, 10)).await;
-    for (from, to) in [(10, 5), (10, 10), (10, 0), (0, 0)] {
+    for (from, to) in [(10, 5), (10, 9), (10, 0)] {
         let (from, to) = (Position::new(from), Position::new(to));
         let commit = count(&lease, "views", from.get(), to.get());
         let error = log.refused(commit, &["views"], &[&name]).await;
@@ -91,6 +91,32 @@ pub async fn l07_a_checkpoint_moves_forward_only(h: &dyn RowHarness) {
     let error = log.refused(twice, &["views"], &[&name]).await;
     let merged = InvalidCommit::Merged(PartKind::Advance);
     assert!(matches!(&error, CommitError::Invalid(why) if why == &merged), "{error:?}");
+}
+
+/// L7: an advance that goes nowhere guards its commit, and moves nothing.
+pub async fn l07_an_advance_that_goes_nowhere_only_guards(h: &dyn RowHarness) {
+    let log = RowLog::with_sets(h, "l07_guard", &["views"]).await;
+    let name = lease_name("job");
+    let lease = log.lease("job").await;
+    let before = log.state(&name).await;
+    let guarded = |lease: &Lease, at, json: &str| {
+        Commit::new().rows([row("views", "a", json)]).advance(advance(lease, at, at))
+    };
+    log.commit(guarded(&lease, 0, "1")).await;
+    assert_eq!(log.state(&name).await, before, "the lease after a guard at the start");
+    log.commit(Commit::new().advance(advance(&lease, 0, 10))).await;
+    for json in ["2", "3"] {
+        log.commit(guarded(&lease, 10, json)).await;
+        log.holds("views", &[("a", json)]).await;
+        log.stands(&name, 10).await;
+    }
+    let elsewhere = log.refused(guarded(&lease, 5, "4"), &["views"], &[&name]).await;
+    is_fenced(&elsewhere, &advance(&lease, 5, 5), &log.state(&name).await);
+    // The same owner, asking again, is granted the lease anew.
+    let next = log.lease("job").await;
+    let stale = log.refused(guarded(&lease, 10, "4"), &["views"], &[&name]).await;
+    is_fenced(&stale, &advance(&lease, 10, 10), &log.state(&name).await);
+    log.commit(guarded(&next, 10, "5")).await;
 }
 
 /// L8: the same commit again changes nothing, be it bare or with rows, events and an inbox key; and rows that were

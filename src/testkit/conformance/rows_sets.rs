@@ -1,4 +1,4 @@
-//! R5 and R6: sets are prepared, and commits bounded.
+//! R5, R6 and R7: sets are prepared and removed, and commits bounded.
 
 use std::sync::Arc;
 
@@ -108,9 +108,36 @@ async fn invalid(log: &RowLog, commit: Commit) -> InvalidCommit {
     }
 }
 
-/// R6: a commit that holds a row twice is refused, however it came in and whatever it does with it; the same key of
+/// R6: a set that was removed is missing and, prepared again, empty; others stay, and so do checkpoints.
+pub async fn r06_a_set_that_was_removed_is_missing(h: &dyn RowHarness) {
+    let log = RowLog::with_sets(h, "r06", &["views", "view", "others"]).await;
+    let (name, lease) = (lease_name("job"), log.lease("job").await);
+    let rows = ["views", "view", "others"].map(|set| row(set, "a", "1"));
+    log.commit(Commit::new().rows(rows).advance(advance(&lease, 0, 1))).await;
+    // What is not there can be removed as well, and as often as one likes.
+    for _ in 0..2 {
+        for name in ["views", "never_prepared"] {
+            within("removing a set", log.store.remove(&set(name)))
+                .await
+                .expect("it can be removed");
+        }
+    }
+    let answer = within("reading", log.store.rows(&set("views"), &keys(&["a"]), None)).await;
+    let fault = answer.as_ref().map_err(crate::ports::BackendError::fault);
+    assert_eq!(fault.err(), Some(Fault::Missing), "a removed set was answered {answer:?}");
+    let put = Commit::new().rows([row("views", "b", "2")]);
+    is_missing(&log.refused(put, &["view", "others"], &[&name]).await);
+    for other in ["view", "others"] {
+        log.holds(other, &[("a", "1")]).await;
+    }
+    log.stands(&name, 1).await;
+    log.prepare("views").await;
+    log.holds("views", &[]).await;
+}
+
+/// R7: a commit that holds a row twice is refused, however it came in and whatever it does with it; the same key of
 /// another set is another row.
-pub async fn r06_a_commit_with_a_row_twice_is_refused(h: &dyn RowHarness) {
+pub async fn r07_a_commit_with_a_row_twice_is_refused(h: &dyn RowHarness) {
     let log = RowLog::with_sets(h, "r06_twice", &["views", "others"]).await;
     let lease = log.lease("job").await;
     let delete = || RowWrite::delete(&set("views"), &key("a"));
@@ -135,9 +162,9 @@ pub async fn r06_a_commit_with_a_row_twice_is_refused(h: &dyn RowHarness) {
     log.holds("others", &[("a", "1")]).await;
 }
 
-/// R6: a commit with as many rows, and rows as long, as the limits allow is kept, and one that is larger by one is
+/// R7: a commit with as many rows, and rows as long, as the limits allow is kept, and one that is larger by one is
 /// refused, for each limit that a test can reach.
-pub async fn r06_rows_beyond_the_limits_are_refused(h: &dyn RowHarness) {
+pub async fn r07_rows_beyond_the_limits_are_refused(h: &dyn RowHarness) {
     let log = RowLog::with_sets(h, "r06_limits", &["views", "others"]).await;
     let limits = *log.store.limits();
     let lease = log.lease("job").await;

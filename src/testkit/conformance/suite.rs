@@ -180,6 +180,7 @@ macro_rules! __row_store_clauses {
             l07_an_advance_moves_its_checkpoint_and_no_other
             l07_checkpoints_are_there_after_reopening
             l07_a_checkpoint_moves_forward_only
+            l07_an_advance_that_goes_nowhere_only_guards
             l08_a_repeated_advance_changes_nothing
             l08_racing_repeats_happen_once
             l08_what_was_not_committed_with_the_advance_is_refused
@@ -201,8 +202,9 @@ macro_rules! __row_store_clauses {
             r05_a_set_that_was_prepared_is_there
             r05_a_set_that_was_not_prepared_is_missing
             r05_racing_preparations_succeed
-            r06_a_commit_with_a_row_twice_is_refused
-            r06_rows_beyond_the_limits_are_refused
+            r06_a_set_that_was_removed_is_missing
+            r07_a_commit_with_a_row_twice_is_refused
+            r07_rows_beyond_the_limits_are_refused
         }
     };
 }

@@ -220,6 +220,22 @@ impl RowFlaw for PassesOverStepsBack {
     }
 }
 
+/// L7: an advance that goes nowhere is taken for none.
+#[derive(Debug, Default)]
+pub(super) struct TakesGuardsForNothing;
+
+#[async_trait]
+impl RowFlaw for TakesGuardsForNothing {
+    async fn commit(&self, store: &Rows, commit: Commit) -> Answer {
+        let mut parts = parts(&commit)?;
+        if parts.advance.as_ref().is_none_or(|advance| advance.from != advance.to) {
+            return store.commit(commit).await;
+        }
+        parts.advance = None;
+        store.commit(of_parts(parts)).await
+    }
+}
+
 /// L8: the checkpoint is not where it was when the commit is repeated.
 #[derive(Debug, Default)]
 pub(super) struct FencesRepeats;

@@ -56,6 +56,10 @@ pub(super) trait RowFlaw: Debug + Default + Send + Sync + 'static {
         store.prepare(set).await
     }
 
+    async fn remove(&self, store: &Rows, set: &RowSet) -> Result<()> {
+        store.remove(set).await
+    }
+
     async fn rows(
         &self,
         store: &Rows,
@@ -115,6 +119,10 @@ impl<F: RowFlaw> Leases for Mutant<F> {
 impl<F: RowFlaw> RowStore for Mutant<F> {
     async fn prepare(&self, set: &RowSet) -> Result<()> {
         self.flaw.prepare(&self.inner, set).await
+    }
+
+    async fn remove(&self, set: &RowSet) -> Result<()> {
+        self.flaw.remove(&self.inner, set).await
     }
 
     async fn rows(

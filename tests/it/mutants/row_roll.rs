@@ -71,6 +71,7 @@ fn checkpoint_mutants() -> Vec<RowMutant> {
         of::<TellsCheckpointsBackward>("l07_an_advance_moves_its_checkpoint_and_no_other"),
         forgetful("l07_checkpoints_are_there_after_reopening"),
         of::<PassesOverStepsBack>("l07_a_checkpoint_moves_forward_only"),
+        of::<TakesGuardsForNothing>("l07_an_advance_that_goes_nowhere_only_guards"),
         of::<FencesRepeats>("l08_a_repeated_advance_changes_nothing"),
         of::<WritesRowsAgain>("l08_a_repeated_advance_changes_nothing"),
         of::<TakesRacingAdvancesForFirst>("l08_racing_repeats_happen_once"),
@@ -100,8 +101,10 @@ fn kept_mutants() -> Vec<RowMutant> {
         of::<PreparesWhatIsWritten>("r05_a_set_that_was_not_prepared_is_missing"),
         of::<TakesTheMissingForEmpty>("r05_a_set_that_was_not_prepared_is_missing"),
         of::<FailsRacingPreparations>("r05_racing_preparations_succeed"),
-        of::<TakesRowsTwice>("r06_a_commit_with_a_row_twice_is_refused"),
-        of::<KeepsNoLimitsOnRows>("r06_rows_beyond_the_limits_are_refused"),
+        of::<EmptiesWhatItRemoves>("r06_a_set_that_was_removed_is_missing"),
+        of::<RemovesByPrefix>("r06_a_set_that_was_removed_is_missing"),
+        of::<TakesRowsTwice>("r07_a_commit_with_a_row_twice_is_refused"),
+        of::<KeepsNoLimitsOnRows>("r07_rows_beyond_the_limits_are_refused"),
     ]
 }
 

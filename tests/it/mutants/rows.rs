@@ -1,4 +1,4 @@
-//! Mutants of R1, R2, R4, R5 and R6: what is kept, and when it is seen.
+//! Mutants of R1, R2, R4, R5, R6 and R7: what is kept, and when it is seen.
 
 use std::collections::HashSet;
 use std::sync::{Arc, Mutex};
@@ -272,7 +272,35 @@ impl RowFlaw for FailsRacingPreparations {
     }
 }
 
-/// R6: of two that are one row, one is enough.
+/// R6: a set is emptied, and still there.
+#[derive(Debug, Default)]
+pub(super) struct EmptiesWhatItRemoves;
+
+#[async_trait]
+impl RowFlaw for EmptiesWhatItRemoves {
+    async fn remove(&self, store: &Rows, set: &RowSet) -> Result<()> {
+        store.remove(set).await?;
+        store.prepare(set).await
+    }
+}
+
+/// R6: sets with a name that begins alike go with it.
+#[derive(Debug, Default)]
+pub(super) struct RemovesByPrefix;
+
+#[async_trait]
+impl RowFlaw for RemovesByPrefix {
+    async fn remove(&self, store: &Rows, set: &RowSet) -> Result<()> {
+        store.remove(set).await?;
+        let alike = set.as_str().strip_suffix('s').and_then(|name| RowSet::new(name).ok());
+        match alike {
+            Some(alike) => store.remove(&alike).await,
+            None => Ok(()),
+        }
+    }
+}
+
+/// R7: of two that are one row, one is enough.
 #[derive(Debug, Default)]
 pub(super) struct TakesRowsTwice;
 
@@ -286,7 +314,7 @@ impl RowFlaw for TakesRowsTwice {
     }
 }
 
-/// R6: limits are told, and not kept.
+/// R7: limits are told, and not kept.
 #[derive(Debug, Default)]
 pub(super) struct KeepsNoLimitsOnRows;
 

@@ -84,7 +84,7 @@ fn a_scenario_folds_as_a_service_does() {
     let mut facts = Facts::new();
     facts.insert("country", &", France").unwrap();
     let view = |cents, town: &str| Balance { cents, town: town.into(), unwritten: 0 };
-    project(With(booked))
+    let _ = project(With(booked))
         .given("ada.1", [Entry::Booked { cents: 1 }])
         .given("bob.1", [Entry::Booked { cents: 2 }])
         .facts(facts)
