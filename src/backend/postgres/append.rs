@@ -13,8 +13,8 @@ use super::schema::Sql;
 use super::value::{Moment, Uuid};
 use crate::ports::Clock;
 use crate::types::{
-    Commit, Committed, Conflict, EventId, ExpectedVersion, InvalidCommit, Limits, LogId, PartKind,
-    Parts, Position, StreamId, StreamVersion, Token,
+    Commit, Committed, Conflict, EventId, InvalidCommit, Limits, LogId, PartKind, Parts, Position,
+    StreamVersion, Token,
 };
 
 /// Everything that a commit can hold is kept.
@@ -113,35 +113,40 @@ impl Written {
         mut self,
         log: LogId,
         group: &[&Parts],
-        places: &[usize],
+        mut places: &[usize],
     ) -> sqlx::Result<Vec<Verdict>> {
-        let mut places = places.iter();
-        let verdict = |(no, parts): (i32, &&Parts)| {
-            let guards: Vec<_> = parts.guards().zip(places.by_ref()).collect();
-            if self.refused.contains(&no) {
-                return Ok(Verdict::Refused(self.conflict(guards)?));
-            }
-            let mut versions = Vec::with_capacity(parts.appends.len());
-            for (append, (_, place)) in parts.appends.iter().zip(guards) {
-                let after = self.version(*place)?.plus(append.events.len() as u64);
-                versions.push((append.stream.clone(), after));
-            }
-            let positions = self.take(parts.events().count())?;
-            let token = match &positions {
-                Some(positions) => *positions.end(),
-                None => row::position(self.head.ok_or(sqlx::Error::RowNotFound)?)?,
-            };
-            Ok(Verdict::Written(Committed::new(versions, positions, Token::new(log, token))))
+        let mut verdicts = Vec::with_capacity(group.len());
+        for (no, parts) in (0_i32..).zip(group) {
+            let guards = parts.appends.len() + parts.checks.len();
+            let (here, left) = places.split_at_checked(guards).ok_or(sqlx::Error::RowNotFound)?;
+            places = left;
+            verdicts.push(if self.refused.contains(&no) {
+                Verdict::Refused(self.conflict(parts, here)?)
+            } else {
+                Verdict::Written(self.written(log, parts, here)?)
+            });
+        }
+        Ok(verdicts)
+    }
+
+    /// Where a commit landed. For the commits in their order.
+    fn written(&mut self, log: LogId, parts: &Parts, places: &[usize]) -> sqlx::Result<Committed> {
+        let mut versions = Vec::with_capacity(parts.appends.len());
+        for (append, place) in parts.appends.iter().zip(places) {
+            let after = self.version(*place)?.plus(append.events.len() as u64);
+            versions.push((append.stream.clone(), after));
+        }
+        let positions = self.take(parts.events().count())?;
+        let token = match &positions {
+            Some(positions) => *positions.end(),
+            None => row::position(self.head.ok_or(sqlx::Error::RowNotFound)?)?,
         };
-        (0_i32..).zip(group).map(verdict).collect()
+        Ok(Committed::new(versions, positions, Token::new(log, token)))
     }
 
     /// The first guard that does not hold; `None` if all of them do.
-    fn conflict(
-        &self,
-        guards: Vec<((&StreamId, ExpectedVersion), &usize)>,
-    ) -> sqlx::Result<Option<Conflict>> {
-        for ((stream, expected), place) in guards {
+    fn conflict(&self, parts: &Parts, places: &[usize]) -> sqlx::Result<Option<Conflict>> {
+        for ((stream, expected), place) in parts.guards().zip(places) {
             let actual = self.version(*place)?;
             let newest = self.newest.get(*place).copied().flatten();
             if !expected.admits(actual, newest.map(|id| EventId::new(id.0))) {

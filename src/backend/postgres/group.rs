@@ -3,6 +3,7 @@
 use std::collections::hash_map::Entry;
 use std::collections::{HashMap, HashSet, VecDeque};
 use std::panic::AssertUnwindSafe;
+use std::pin::{Pin, pin};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -10,7 +11,7 @@ use futures::future::{BoxFuture, FutureExt};
 use futures::stream::{FuturesUnordered, StreamExt};
 use tokio::sync::{mpsc, oneshot};
 use tokio::task::yield_now;
-use tokio::time::sleep;
+use tokio::time::{Instant, Sleep, sleep};
 
 use super::committer::Committer;
 use super::options::PostgresOptions;
@@ -62,13 +63,17 @@ struct Queue {
 
 impl Queue {
     async fn run(mut self) {
-        while self.wait().await {
-            // Those who were answered a moment ago come again before the group closes.
-            yield_now().await;
+        // One timer for all waits: to move it on costs next to nothing, while each new one would wake the thread that
+        // sleeps until the earliest.
+        let mut idle = pin!(sleep(RELEASE_AFTER));
+        while self.wait(idle.as_mut()).await {
             // While all groups are under way, the next one gathers.
             while self.under_way.len() >= self.groups_max {
                 self.under_way.end_one().await;
             }
+            // Those who were answered a moment ago come again before the group closes. Else they would make a small one of
+            // their own, and again with each answer.
+            yield_now().await;
             let group = self.next();
             if !group.is_empty() {
                 self.under_way.begin(&self.committer, group);
@@ -79,9 +84,11 @@ impl Queue {
         }
     }
 
-    /// Waits for something to do; `false` if there will be nothing any more.
-    async fn wait(&mut self) -> bool {
+    /// Waits for something to do; `false` if there will be nothing any more. Meanwhile `idle` is the timer of the
+    /// connections that are kept at hand.
+    async fn wait(&mut self, mut idle: Pin<&mut Sleep>) -> bool {
         loop {
+            idle.as_mut().reset(Instant::now() + RELEASE_AFTER);
             let are_under_way = self.under_way.len() > 0;
             tokio::select! {
                 job = self.jobs.recv(), if self.held.len() < self.held_max => match job {
@@ -93,7 +100,7 @@ impl Queue {
                     None => self.under_way.end_one().await,
                 },
                 () = self.under_way.end_one(), if are_under_way => {}
-                () = sleep(RELEASE_AFTER), if self.committer.has_spares() => {
+                () = idle.as_mut(), if self.committer.has_spares() => {
                     self.committer.release_spares();
                     continue;
                 }
@@ -109,7 +116,8 @@ impl Queue {
     fn next(&mut self) -> Vec<Job> {
         let mut waited_for = HashSet::new();
         let mut keys = HashSet::new();
-        let mut group = Vec::new();
+        let waiting = self.held.len() + self.jobs.len();
+        let mut group = Vec::with_capacity(waiting.min(self.commits_max));
         let mut left = VecDeque::new();
         let mut bytes = 0;
         while group.len() < self.commits_max && bytes < self.bytes_max && left.len() < self.held_max
@@ -193,8 +201,9 @@ impl UnderWay {
 
     /// Commits a group whose streams are taken.
     fn begin(&mut self, committer: &Arc<Committer>, group: Vec<Job>) {
+        let mut taken = Vec::with_capacity(group.len());
         let all = group.iter().flat_map(|job| streams(&job.parts));
-        let taken = all.map(|(stream, _)| stream.clone()).collect();
+        taken.extend(all.map(|(stream, _)| stream.clone()));
         let committer = Arc::clone(committer);
         let commit = async move { committer.commit(group).await };
         // A panic is the end of a group, and not of all that come after it.
