@@ -8,6 +8,7 @@ mod conformance;
 mod errors;
 mod group;
 mod leases;
+mod parity;
 mod processes;
 mod rows;
 mod schema;
