@@ -11,7 +11,7 @@
 //!
 //! A service with tables of its own writes them in the same transaction: with [`SqliteStore::transact`],
 //! on the writer's thread and within its group commit, or with [`SqliteStore::commit_in`], in a
-//! transaction of a connection of its own.
+//! transaction of a connection of its own. A projection into such tables moves its checkpoint with them.
 //!
 //! `docs/sqlite.md` says what is durable when, which errors there are, and what to do about them.
 
