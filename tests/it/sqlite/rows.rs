@@ -1,12 +1,13 @@
 //! Rows of a file: the tables they are in, and what a commit leaves when it cannot write them.
 
 use std::error::Error;
+use std::pin::Pin;
 
 use freehold::backend::sqlite::rusqlite::{self, TransactionBehavior};
 use freehold::backend::sqlite::{SqliteOptions, SqliteStore, TransactError};
 use freehold::{
-    BackendError, Commit, CommitError, EventStore, Fault, Leases, Position, RowPage, RowStore,
-    RowWrite, RowsWanted, Store,
+    BackendError, Commit, CommitError, EventStore, Fault, Leases, Position, RowPage, RowSet,
+    RowStore, RowWrite, RowsWanted, Store,
 };
 
 use super::group::together;
@@ -153,19 +154,59 @@ async fn a_set_is_prepared_by_many_processes_at_once_and_keeps_what_is_in_it() {
 #[tokio::test]
 async fn a_name_that_something_else_has_is_no_set() {
     let file = File::new();
-    let store = file.store().await;
+    let store = file.store_that_does_not_poll().await;
     let own = file.connection();
     own.execute_batch(
         "CREATE TABLE view_keyless (key TEXT, value TEXT); CREATE VIEW view_of_user AS SELECT 1 AS key, 2 AS value",
     )
     .unwrap();
-    for name in ["keyless", "of_user"] {
-        let neighbour = store.commit(one(1, "a"));
-        let set = set(name);
-        let (refused, neighbour) = futures::join!(store.prepare(&set), neighbour);
-        assert_eq!(refused.unwrap_err().fault(), Fault::Other, "{name}");
-        neighbour.unwrap();
-    }
+    let keyless = store.prepare(&set("keyless")).await.unwrap_err();
+    assert_eq!(keyless.fault(), Fault::Other);
+    let of_user = set("of_user");
+    let lock = file.lock();
+    let mut work = Box::pin(store.transact(|_| Ok::<_, rusqlite::Error>(((), one(1, "a")))));
+    assert!(futures::poll!(work.as_mut()).is_pending());
+    let refused = preparing(&store, &of_user).await;
+    drop(lock);
+    let (refused, work) = futures::join!(refused, work);
+    assert_eq!(refused.unwrap_err().fault(), Fault::Other);
+    assert!(!work.unwrap().1.is_duplicate());
+}
+
+/// SQLite takes back the whole transaction then, and all others in it happen nevertheless.
+#[tokio::test]
+async fn a_set_for_which_there_is_no_room_takes_no_neighbour_with_it() {
+    let file = File::new();
+    drop(file.store().await);
+    let pages = file.connection().query_row("PRAGMA page_count", [], |row| row.get(0)).unwrap();
+    let options =
+        SqliteOptions { page_count_max: Some(pages), readers_max: 1, ..SqliteOptions::default() };
+    let store = file.store_with(options).await;
+    let (new, job) = (set("new"), name("job"));
+    let lock = file.lock();
+    let mut commit = store.commit(one(1, "a"));
+    assert!(futures::poll!(commit.as_mut()).is_pending());
+    let full = preparing(&store, &new).await;
+    let mut claim = store.claim(&job, super::owner(1), std::time::Duration::from_hours(1));
+    assert!(futures::poll!(claim.as_mut()).is_pending());
+    drop(lock);
+    let (commit, full, claim) = futures::join!(commit, full, claim);
+    assert_eq!(full.unwrap_err().fault(), Fault::Full);
+    assert!(commit.is_ok() && claim.is_ok());
+    assert_eq!(store.head().await.unwrap(), Position::new(1));
+    assert_eq!(store.lease(&job).await.unwrap().epoch.get(), 1);
+}
+
+type Preparing<'s> = Pin<Box<dyn Future<Output = Result<(), BackendError>> + Send + 's>>;
+
+/// Somebody who has seen that a set is not there, and waits for the writer.
+async fn preparing<'s>(store: &'s SqliteStore, set: &'s RowSet) -> Preparing<'s> {
+    let mut preparing = store.prepare(set);
+    assert!(futures::poll!(preparing.as_mut()).is_pending());
+    // The store reads one thing after the other: the look came before this one.
+    store.head().await.unwrap();
+    assert!(futures::poll!(preparing.as_mut()).is_pending());
+    preparing
 }
 
 /// The last code point has no successor, and the surrogates are no characters.
