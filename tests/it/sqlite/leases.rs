@@ -145,6 +145,38 @@ async fn a_claim_while_somebody_holds_the_file_for_too_long_is_busy() {
     granted(&store, "job").await;
 }
 
+/// SQLite may take back the whole transaction then, and all others in it happen nevertheless.
+#[tokio::test]
+async fn leases_for_which_there_is_no_room_take_no_neighbour_with_them() {
+    let file = File::new();
+    drop(file.store().await);
+    let pages = file.connection().query_row("PRAGMA page_count", [], |row| row.get(0)).unwrap();
+    let options = SqliteOptions { page_count_max: Some(pages), ..SqliteOptions::default() };
+    let store = file.store_with(options).await;
+    let names: Vec<_> = (0..60).map(|n| name(&format!("{n:0>120}"))).collect();
+    let lock = file.lock();
+    let mut first = store.commit(one(1, "a"));
+    assert!(futures::poll!(first.as_mut()).is_pending());
+    let mut claims: Vec<_> = names.iter().map(|name| store.claim(name, owner(1), LONG)).collect();
+    for claim in &mut claims {
+        assert!(futures::poll!(claim.as_mut()).is_pending());
+    }
+    let mut last = store.commit(one(2, "a"));
+    assert!(futures::poll!(last.as_mut()).is_pending());
+    drop(lock);
+    let claims = futures::future::join_all(claims);
+    let (first, claims, last) = futures::join!(first, claims, last);
+    assert!(first.is_ok() && last.is_ok());
+    assert_eq!(store.head().await.unwrap(), Position::new(2));
+    let mut full = 0;
+    for (name, claim) in names.iter().zip(claims) {
+        let is_granted = claim.map_err(|why| assert_eq!(why.fault(), Fault::Full)).is_ok();
+        full += usize::from(!is_granted);
+        assert_eq!(store.lease(name).await.unwrap().epoch.get(), u64::from(is_granted));
+    }
+    assert!((1..60).contains(&full), "{full} were full");
+}
+
 #[tokio::test]
 async fn one_fenced_commit_in_a_batch_fails_only_itself() {
     let file = File::new();
