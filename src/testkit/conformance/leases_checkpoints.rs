@@ -9,10 +9,11 @@ use uuid::Uuid;
 
 use super::RowHarness;
 use super::kit::{advance, all, append, followed, id, inbox, lease_name, rounds, row, stream};
-use super::row_kit::{HOUR, RowLog, count, is_fenced, of_log, owner};
+use super::row_kit::{HOUR, RowLog, count, is_fenced, keys, of_log, owner, texts_of};
 use crate::ports::CommitError;
 use crate::types::{
-    Commit, ExpectedVersion::Any, InvalidCommit, LeaseState, LogId, PartKind, Position, Token,
+    Commit, ExpectedVersion::Any, InvalidCommit, LeaseName, LeaseState, LogId, PartKind, Position,
+    Token,
 };
 
 const fn other_log() -> LogId {
@@ -198,6 +199,7 @@ pub async fn l08_a_dropped_commit_happens_once_when_repeated(h: &dyn RowHarness)
             yield_now().await;
         }
         drop(pending);
+        is_whole(&log, lease.name()).await;
         let again = loop {
             match log.answer(commit.clone()).await {
                 Ok(done) => break done,
@@ -210,4 +212,12 @@ pub async fn l08_a_dropped_commit_happens_once_when_repeated(h: &dyn RowHarness)
         log.holds("views", &[("count", &to.to_string())]).await;
         log.repeated(commit, &["views"], &[lease.name()]).await;
     }
+}
+
+/// Sees that the row that counts and the checkpoint are where the same commit has left them.
+async fn is_whole(log: &RowLog, name: &LeaseName) {
+    let found = log.page("views", &keys(&["count"]), Some(name)).await;
+    let counted = texts_of(&found).pop().map_or("0".to_owned(), |(_, json)| json);
+    let checkpoint = found.checkpoints.first().map_or(0, |token| token.position().get());
+    assert_eq!(counted, checkpoint.to_string(), "half a dropped commit");
 }

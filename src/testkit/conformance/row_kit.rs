@@ -283,14 +283,17 @@ impl RowLog {
     /// and say whether more follows.
     pub(super) async fn pages(&self, in_set: &str, prefix: &str, limit: usize) -> Texts {
         let mut all = Texts::new();
+        let held = self.store.limits().row_page(limit);
         loop {
             let after = all.last().map(|(key, _)| key.clone());
             let found = self.page(in_set, &page(prefix, after.as_deref(), limit), None).await;
-            let full = found.rows.len() == self.store.limits().row_page(limit);
-            let fits = found.rows.len() <= self.store.limits().row_page(limit);
-            assert!(fits, "a page of {} rows, and {limit} were asked for", found.rows.len());
-            assert!(full || !found.has_more, "a page that is not full, and more follows");
-            all.extend(texts_of(&found));
+            let (rows, count) = (texts_of(&found), found.rows.len());
+            assert!(count <= held, "a page of {count} rows, and {limit} were asked for");
+            assert!(count == held || !found.has_more, "a page of {count} rows, and more follows");
+            assert!(count > 0 || after.is_none(), "more was to follow {after:?}, and nothing does");
+            let behind = rows.first().map(|(key, _)| key) > after.as_ref();
+            assert!(behind || rows.is_empty(), "a page after {after:?} begins with {rows:?}");
+            all.extend(rows);
             if !found.has_more {
                 return all;
             }
