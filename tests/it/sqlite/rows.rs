@@ -173,7 +173,7 @@ async fn a_name_that_something_else_has_is_no_set() {
     assert!(!work.unwrap().1.is_duplicate());
 }
 
-/// SQLite takes back the whole transaction then, and all others in it happen nevertheless.
+/// Whatever SQLite takes back then, all others in the transaction happen.
 #[tokio::test]
 async fn a_set_for_which_there_is_no_room_takes_no_neighbour_with_it() {
     let file = File::new();
