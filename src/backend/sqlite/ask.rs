@@ -14,21 +14,22 @@ use crate::types::Committed;
 /// A question that waits for the writer. Asked twice, it does no harm.
 struct Ask<A, F> {
     operation: &'static str,
-    ask: F,
+    question: F,
     answer: Option<Result<A, BackendError>>,
     caller: oneshot::Sender<Result<A, BackendError>>,
 }
 
 impl SqliteStore {
-    /// Asks on the writer's thread, in the transaction of the commits that wait at the same time. If `ask` fails, it
-    /// must have changed nothing: its last statement that can fail is its first that writes.
+    /// Asks on the writer's thread, in the transaction of the commits that wait at the same time. If `question` fails,
+    /// it must have changed nothing: its last statement that can fail is its first that writes.
     pub(super) async fn ask<A: Send + 'static>(
         &self,
         operation: &'static str,
-        ask: impl FnMut(&Connection) -> rusqlite::Result<A> + Send + 'static,
+        question: impl FnMut(&Connection) -> rusqlite::Result<A> + Send + 'static,
     ) -> Result<A, BackendError> {
-        let job =
-            |caller| -> Box<dyn Job> { Box::new(Ask { operation, ask, answer: None, caller }) };
+        let job = |caller| -> Box<dyn Job> {
+            Box::new(Ask { operation, question, answer: None, caller })
+        };
         match self.hand_in(operation, job).await {
             Ok(answer) => answer,
             Err(error) => Err(of_commit(operation, error)),
@@ -42,7 +43,7 @@ where
     F: FnMut(&Connection) -> rusqlite::Result<A> + Send,
 {
     fn apply(&mut self, tx: &Transaction<'_>, _: &Log) -> Result<(), Broken> {
-        let answer = (self.ask)(tx);
+        let answer = (self.question)(tx);
         self.answer = Some(answer.map_err(|why| backend(self.operation, why)));
         // A statement that fails undoes itself; some errors undo the whole transaction.
         if tx.is_autocommit() { Err(Broken::RolledBack) } else { Ok(()) }

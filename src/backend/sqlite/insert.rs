@@ -10,7 +10,7 @@ use crate::types::{Append, Metadata, Position, StreamVersion};
 /// Inserts the events of one commit, and can take them back while nothing points to them yet.
 pub(super) struct Insert<'c> {
     conn: &'c Connection,
-    insert: CachedStatement<'c>,
+    statement: CachedStatement<'c>,
     recorded_at: i64,
     /// The metadata of the last event, as JSON. Most commits have one for all.
     metadata: (Metadata, Option<String>),
@@ -19,13 +19,13 @@ pub(super) struct Insert<'c> {
 
 impl<'c> Insert<'c> {
     pub(super) fn new(conn: &'c Connection, now: DateTime<Utc>) -> rusqlite::Result<Self> {
-        let insert = conn.prepare_cached(
+        let statement = conn.prepare_cached(
             "INSERT INTO freehold_events
                  (event_id, category, stream, version, previous, name, data, metadata, recorded_at)
              VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9)",
         )?;
         let recorded_at = now.timestamp_micros();
-        Ok(Self { conn, insert, recorded_at, metadata: (Metadata::new(), None), first: None })
+        Ok(Self { conn, statement, recorded_at, metadata: (Metadata::new(), None), first: None })
     }
 
     /// The position of the first event.
@@ -43,7 +43,7 @@ impl<'c> Insert<'c> {
         for event in &append.events {
             self.encode(event.metadata())?;
             let version = newest.map_or(StreamVersion::NONE, |newest| newest.version).plus(1);
-            self.insert.execute(params![
+            self.statement.execute(params![
                 event.id().as_uuid().as_bytes().as_slice(),
                 append.stream.category(),
                 append.stream.id(),

@@ -27,7 +27,7 @@ async fn a_lease_of_one_process_is_held_against_another_and_told_for_how_long() 
     let claim = there.claim(&name("job"), owner(2), LONG).await.unwrap();
     let Claim::Held { by, expires_in } = claim else { panic!("{claim:?}") };
     assert_eq!(by, owner(1));
-    assert!(expires_in <= LONG && expires_in > LONG - Duration::from_mins(10), "{expires_in:?}");
+    assert!((Duration::from_mins(50)..=LONG).contains(&expires_in), "{expires_in:?}");
     assert_eq!(there.lease(&name("job")).await.unwrap().holder, Some(owner(1)));
 }
 
