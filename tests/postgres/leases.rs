@@ -20,13 +20,20 @@ async fn prepared(schemas: &Schemas) -> (PostgresStore, PgPool) {
 }
 
 /// Waits until somebody waits for a lock that this process has.
+///
+/// # Panics
+/// If nobody does.
 async fn somebody_waits(pid: i32) {
     let pool = pool(1).await;
     let waits =
         "SELECT EXISTS (SELECT FROM pg_stat_activity WHERE $1 = ANY(pg_blocking_pids(pid)))";
-    while !sqlx::query(waits).bind(pid).fetch_one(&pool).await.unwrap().get::<bool, _>(0) {
-        tokio::task::yield_now().await;
-    }
+    let seen = async {
+        while !sqlx::query(waits).bind(pid).fetch_one(&pool).await.unwrap().get::<bool, _>(0) {
+            tokio::task::yield_now().await;
+        }
+    };
+    let in_time = tokio::time::timeout(Duration::from_secs(30), seen).await;
+    assert!(in_time.is_ok(), "nobody waits for it");
 }
 
 async fn pid(conn: &mut sqlx::PgConnection) -> i32 {
