@@ -32,7 +32,7 @@ pub(super) fn bind<'q>(
         .bind(to.map(|to| row::signed(to.from.get())))
         .bind(to.map(|to| row::signed(to.to.get())))
         .bind(rows.view)
-        .bind(rows.rows)
+        .bind(rows.count)
         .bind(rows.key)
         .bind(rows.value))
 }
@@ -43,7 +43,7 @@ pub(super) fn bind<'q>(
 struct Rows<'p> {
     view: Vec<String>,
     /// How many rows of each table follow each other.
-    rows: Vec<i32>,
+    count: Vec<i32>,
     key: Vec<&'p str>,
     value: Vec<Option<&'p str>>,
 }
@@ -55,7 +55,7 @@ impl<'p> Rows<'p> {
         let mut rows = Self::default();
         for of_set in sorted.chunk_by(|left, right| left.set == right.set) {
             rows.view.extend(of_set.first().map(|row| view(&row.set)));
-            rows.rows.push(i32::try_from(of_set.len()).unwrap_or(i32::MAX));
+            rows.count.push(i32::try_from(of_set.len()).unwrap_or(i32::MAX));
             for row in of_set {
                 let value = row.value.as_ref().map(|value| std::str::from_utf8(value.json()));
                 let value = value.transpose().map_err(|why| sqlx::Error::Encode(why.into()))?;
