@@ -23,10 +23,11 @@ use crate::types::{Claim, Lease, LeaseName, LeaseState, Owner};
 /// - **L5 released** – a released lease is granted at once; releasing under an older epoch changes nothing.
 /// - **L6 fenced** – a commit with an advance under another epoch than the newest, or from where the checkpoint is not,
 ///   changes nothing and is [`CommitError::Fenced`](crate::CommitError::Fenced).
-/// - **L7 kept** – an advance moves the checkpoint of its lease in its log, and no other; [`Leases::lease`] tells where
-///   they are, also after a restart.
-/// - **L8 moved once** – the same commit with an advance again, under the same epoch, changes nothing and is answered
-///   as a duplicate.
+/// - **L7 kept** – an advance moves the checkpoint of its lease in its log forward, and no other; [`Leases::lease`]
+///   tells where they are, also after a restart. A commit with an advance that does not go forward, or with two
+///   advances, changes nothing and is [`CommitError::Invalid`](crate::CommitError::Invalid).
+/// - **L8 moved once** – the same commit with an advance again, under the same epoch and while the checkpoint is where
+///   that commit left it, changes nothing and is answered as a duplicate.
 #[async_trait]
 pub trait Leases: Store {
     /// Asks for a lease that shall last for `time`.

@@ -5,8 +5,9 @@
 //! - [`strategies`] generate commits, metadata and the histories that a user's own aggregate can reach,
 //!   for property tests with [`proptest`].
 //! - [`FaultyStore`] makes any store fail before a commit, after it, or late, by a seed.
-//! - [`conformance`] and [`event_store_conformance!`](crate::event_store_conformance) show what a store
-//!   of one's own still lacks; [`model`] compares it with a simple model, over random calls.
+//! - [`conformance`] with [`event_store_conformance!`](crate::event_store_conformance) and
+//!   [`row_store_conformance!`](crate::row_store_conformance) shows what a store of one's own still lacks; [`model`]
+//!   compares it with a simple model, over random calls.
 //! - [`ManualClock`] and [`SeededIds`] decide what time it is and which ids are drawn.
 //!
 //! The feature `testkit` switches them on. They are for dev-dependencies: they panic, as tests do.

@@ -100,9 +100,8 @@ pub async fn l08_a_repeated_advance_changes_nothing(h: &dyn RowHarness) {
     let name = lease_name("job");
     let lease = log.lease("job").await;
     let bare = |from: u64, to| Commit::new().advance(advance(&lease, from, to));
-    let event = |commit: Commit, tag| match log.appends {
-        true => commit.and(append(&stream("written"), Any, &[tag])),
-        false => commit,
+    let event = |commit: Commit, tag| {
+        if log.appends { commit.and(append(&stream("written"), Any, &[tag])) } else { commit }
     };
     for (commit, told_alike) in [
         (bare(0, 10), false),

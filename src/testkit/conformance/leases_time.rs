@@ -13,7 +13,7 @@ use super::RowHarness;
 use super::kit::{advance, lease_name, rounds};
 use super::leases_grants::one_is_granted;
 use super::row_kit::{HOUR, RowLog, SHORT, is_fenced, owner};
-use crate::types::{Commit, Epoch, Lease};
+use crate::types::{Claim, Commit, Epoch, Lease};
 
 /// L3: a lease is granted to another when its time is over, and no sooner, and then its former holder is fenced off.
 pub async fn l03_a_lease_that_is_not_renewed_is_granted_to_another(h: &dyn RowHarness) {
@@ -75,8 +75,8 @@ pub async fn l04_a_renewed_lease_lasts_from_then_on(h: &dyn RowHarness) {
 pub async fn l04_only_the_newest_epoch_can_be_renewed(h: &dyn RowHarness) {
     let log = RowLog::open(h, "l04_older").await;
     let name = lease_name("job");
-    let never = Lease::new(name.clone(), Epoch::new(1));
-    assert!(!log.renew(&never, HOUR).await, "a lease that nobody was granted was renewed");
+    let unknown = Lease::new(name.clone(), Epoch::new(1));
+    assert!(!log.renew(&unknown, HOUR).await, "a lease that nobody was granted was renewed");
     assert_eq!(log.state(&name).await.holder, None, "the holder of a lease that was not granted");
     let older = log.granted(&name, owner(1), HOUR).await;
     log.release(&older).await;
@@ -123,7 +123,7 @@ pub async fn l04_of_a_renewal_and_a_claim_one_succeeds(h: &dyn RowHarness) {
         together.wait().await;
         let claim = log.claim(&name, owner(2), HOUR).await;
         let renewed = renewal.await.expect("renewing does not panic");
-        let granted = matches!(claim, crate::types::Claim::Granted(_));
+        let granted = matches!(claim, Claim::Granted(_));
         assert!(renewed != granted, "renewed: {renewed}, and the claim was answered {claim:?}");
         let holder = if renewed { owner(1) } else { owner(2) };
         assert_eq!(log.state(&name).await.holder, Some(holder), "who has it");

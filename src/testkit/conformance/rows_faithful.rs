@@ -76,8 +76,8 @@ const ODD_VALUES: [&str; 14] = [
 /// R1: every kind of JSON comes back byte for byte, the newest that was put.
 pub async fn r01_a_row_holds_what_was_put_byte_for_byte(h: &dyn RowHarness) {
     let log = RowLog::with_sets(h, "r01_bytes", &["views"]).await;
-    let long = format!("\"{}\"", "ä\\n".repeat(50_000));
-    let values: Vec<&str> = ODD_VALUES.into_iter().chain([&*long]).collect();
+    let longest = format!("\"{}\"", "ä\\n".repeat(50_000));
+    let values: Vec<&str> = ODD_VALUES.into_iter().chain([&*longest]).collect();
     let named: Vec<_> = (0..values.len()).map(|n| format!("{n:02}")).collect();
     // Once each value alone, and again with every row holding what its neighbour held.
     for shift in 0..2 {
@@ -123,8 +123,7 @@ pub async fn r01_a_deleted_row_is_gone(h: &dyn RowHarness) {
 
 /// R1: keys that are alike are other keys, in each of several sets whose names are alike.
 pub async fn r01_sets_and_keys_are_told_apart(h: &dyn RowHarness) {
-    let long = "s".repeat(47);
-    let [long_a, long_b] = ["a", "b"].map(|end| format!("{long}{end}"));
+    let [long_a, long_b] = ["a", "b"].map(|end| format!("{}{end}", "s".repeat(47)));
     let sets = ["view", "view_", "views", "view_1", "view1", "select", "order", &long_a, &long_b];
     let log = RowLog::with_sets(h, "r01_apart", &sets).await;
     let odd = odd_keys();

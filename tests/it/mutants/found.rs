@@ -143,13 +143,14 @@ async fn none_for_zero(asked: Asked<'_>) -> Result<RowPage> {
 async fn beyond_the_limit(asked: Asked<'_>) -> Result<RowPage> {
     let mut page = asked.answer().await?;
     let RowsWanted::Page { prefix, limit, .. } = asked.wanted else { return Ok(page) };
-    while page.has_more && page.rows.len() < *limit {
+    let limit = (*limit).max(1);
+    while page.has_more && page.rows.len() < limit {
         let after = page.rows.last().map(|row: &Row| row.key.clone());
-        let next = RowsWanted::Page { prefix: prefix.clone(), after, limit: *limit };
+        let next = RowsWanted::Page { prefix: prefix.clone(), after, limit };
         let next = asked.answer_to(next).await?;
         page.rows.extend(next.rows);
         page.has_more = next.has_more;
     }
-    page.rows.truncate(*limit);
+    page.rows.truncate(limit);
     Ok(page)
 }
