@@ -26,6 +26,11 @@ impl RowStore for SqliteStore {
         self.ask(OPERATION, move |conn| rows::prepare(conn, &set)).await
     }
 
+    async fn remove(&self, set: &RowSet) -> Result<(), BackendError> {
+        let set = set.clone();
+        self.ask("remove a set of rows", move |conn| rows::remove(conn, &set)).await
+    }
+
     async fn rows(
         &self,
         set: &RowSet,

@@ -35,6 +35,11 @@ pub(super) fn prepare(conn: &Connection, set: &RowSet) -> rusqlite::Result<()> {
     conn.prepare_cached(&upsert(set)).map(drop)
 }
 
+/// Removes a set, if it is there.
+pub(super) fn remove(conn: &Connection, set: &RowSet) -> rusqlite::Result<()> {
+    conn.execute_batch(&format!("DROP TABLE IF EXISTS {}", table(set)))
+}
+
 /// Whether a set is there.
 ///
 /// # Errors
@@ -98,7 +103,8 @@ pub(super) fn write(conn: &Connection, parts: &Parts) -> rusqlite::Result<()> {
             };
         }
     }
-    let Some(Advance { lease, log, to, .. }) = &parts.advance else { return Ok(()) };
+    let moves = parts.advance.as_ref().filter(|advance| advance.to > advance.from);
+    let Some(Advance { lease, log, to, .. }) = moves else { return Ok(()) };
     let mut upsert = conn.prepare_cached(
         "INSERT INTO freehold_checkpoints (lease, log, position) VALUES (?1, ?2, ?3)
          ON CONFLICT (lease, log) DO UPDATE SET position = ?3",
