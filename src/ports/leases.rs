@@ -14,7 +14,8 @@ use crate::types::{Claim, Lease, LeaseName, LeaseState, Owner};
 /// a whole.
 ///
 /// # Contract
-/// - **L1 exclusive** – while somebody holds a lease, nobody else is granted it, and is told for how long.
+/// - **L1 exclusive** – while somebody holds a lease, nobody else is granted it, and is told for how long. Whoever holds it
+///   and asks again is granted it anew.
 /// - **L2 counted** – every grant has a greater epoch than all before it, also after a release and a restart.
 /// - **L3 expires** – a lease that is not renewed is granted to another when its time is over on the store's clock, and
 ///   no sooner.

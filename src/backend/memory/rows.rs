@@ -128,13 +128,13 @@ impl Rows {
             return Claim::Held { by, expires_in: until - now };
         }
         granted.epoch = Epoch::new(granted.epoch.get() + 1);
-        granted.holder = Some((owner, now + time));
+        granted.holder = Some((owner, later(now, time)));
         Claim::Granted(Lease::new(name.clone(), granted.epoch))
     }
 
     pub(super) fn renew(&mut self, lease: &Lease, time: Duration) -> bool {
         let Some((_, until)) = self.holder(lease) else { return false };
-        *until = Instant::now() + time;
+        *until = later(Instant::now(), time);
         true
     }
 
@@ -158,4 +158,11 @@ impl Rows {
         let checkpoints = granted.checkpoints.iter().map(|(log, at)| Token::new(*log, *at));
         LeaseState::new(holder.map(|(by, _)| by), granted.epoch, checkpoints.collect())
     }
+}
+
+/// As far from now as the clock can tell.
+fn later(now: Instant, time: Duration) -> Instant {
+    /// A hundred years.
+    const TIME_MAX: Duration = Duration::from_secs(100 * 365 * 24 * 60 * 60);
+    now + time.min(TIME_MAX)
 }
