@@ -11,6 +11,7 @@
 
 mod aggregate;
 mod mutants;
+mod processes;
 mod rebuild;
 mod shop;
 mod sqlite;

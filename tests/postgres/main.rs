@@ -22,6 +22,7 @@ mod killed;
 mod leases;
 mod lost;
 mod own_server;
+mod processes;
 mod proxy;
 mod rows;
 mod rows_rights;
