@@ -4,7 +4,7 @@
 //!   an aggregate, without a store.
 //! - [`strategies`] generate commits, metadata and the histories that a user's own aggregate can reach,
 //!   for property tests with [`proptest`].
-//! - [`FaultyStore`] makes any store fail before a commit, after it, or late, by a seed.
+//! - [`FaultyStore`] makes any store fail before a commit, after it, or late, by a seed; or at its n-th call.
 //! - [`conformance`] and [`event_store_conformance!`](crate::event_store_conformance) show what a store
 //!   of one's own still lacks; [`model`] compares it with a simple model, over random calls.
 //! - [`ManualClock`] and [`SeededIds`] decide what time it is and which ids are drawn.
@@ -27,7 +27,7 @@ pub mod strategies;
 mod world;
 
 pub use async_trait::async_trait;
-pub use faults::{Faults, FaultyStore, Injected};
+pub use faults::{Faults, FaultyStore, Injected, Loss};
 pub use proptest;
 pub use scenario::{Given, When, given};
 pub use world::{ManualClock, SeededIds};

@@ -20,7 +20,7 @@ fn commit(n: u128) -> Commit {
 }
 
 /// What became of a commit: `B`efore, `A`fter, or `-` for nothing special.
-async fn fates(faults: Faults, commits: u128) -> (String, FaultyStore) {
+async fn fates(faults: Faults, commits: u128) -> (String, FaultyStore<MemoryStore>) {
     let store = FaultyStore::new(MemoryStore::new(), faults);
     let mut fates = String::new();
     for n in 0..commits {
