@@ -11,8 +11,10 @@
 
 mod aggregate;
 mod mutants;
+mod projection;
 mod shop;
 mod sqlite;
+mod subscription;
 mod telemetry;
 mod testkit;
 mod tidy;
