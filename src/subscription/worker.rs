@@ -144,33 +144,37 @@ impl Worker {
             if granted_at.elapsed() >= self.job.options.lease_time {
                 patience = self.job.patience();
             }
+            // Said before the lease is given back: who gets it in this process says later that it works.
+            self.status.enter(match &left {
+                Left::Asked => Phase::Ended,
+                Left::Lost => Phase::Standby,
+                Left::Error(error) => Phase::Stopped(Arc::clone(error)),
+            });
             if !matches!(left, Left::Lost)
                 && let Err(error) = self.job.store.release(&lease).await
             {
                 tracing::debug!(lease = %self.name, %error, "the lease was not released, and will expire");
             }
             match left {
-                Left::Asked => break,
+                Left::Asked => return,
                 Left::Lost => {
                     tracing::info!(lease = %self.name, epoch = %lease.epoch(), "has lost the lease");
-                    self.status.enter(Phase::Standby);
                     // Who loses it again and again does not keep it by asking faster.
                     let delay = patience.next_delay().unwrap_or(TROUBLE_DELAY_MAX);
                     if !self.inbox.wait(Some(delay)).await {
-                        break;
+                        return;
                     }
                 }
                 Left::Error(error) => {
                     tracing::error!(lease = %self.name, error = &*error as &dyn std::error::Error, "stopped");
-                    self.status.enter(Phase::Stopped(error));
                     if !self.inbox.wait(self.job.options.resume_interval).await {
-                        break;
+                        return self.status.enter(Phase::Ended);
                     }
+                    self.status.enter(Phase::Standby);
                 }
             }
-            self.status.enter(Phase::Standby);
         }
-        self.status.enter(Phase::Ended);
+        // It only stood by: how it goes with the job is for others to say.
     }
 
     /// Waits for the lease; `None` if it shall stop.
