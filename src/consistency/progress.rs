@@ -193,19 +193,23 @@ impl Part {
         woken.into_iter().for_each(Waker::wake);
     }
 
-    /// The part has come to `at` in `log`. It never goes back.
-    pub(crate) fn reached(&self, log: LogId, at: Position) {
+    /// The part has come to `at` in `log`. It never goes back. Whether that is further than it was.
+    pub(crate) fn reached(&self, log: LogId, at: Position) -> bool {
         let parts = self.progress.0.parts;
         let mut board = self.progress.board();
         let frontier = board.logs.entry(log).or_insert_with(|| Frontier::new(parts));
-        let Some(part) = frontier.parts.get_mut(self.index) else { return };
-        *part = at.max(*part);
+        let Some(part) = frontier.parts.get_mut(self.index) else { return false };
+        if at <= *part {
+            return false;
+        }
+        *part = at;
         frontier.at = frontier.parts.iter().copied().min().unwrap_or(Position::START);
         // `u64::MAX` is no ticket: all who wait for a place up to here are before it.
         let rest = frontier.waiters.split_off(&(frontier.at, u64::MAX));
         let reached = mem::replace(&mut frontier.waiters, rest);
         drop(board);
         reached.into_values().for_each(Waker::wake);
+        true
     }
 }
 

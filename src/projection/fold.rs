@@ -3,7 +3,7 @@
 use super::contract::Projection;
 use super::enrich::Facts;
 use super::events::{Events, are_distinct};
-use super::views::{Loaded, Views, Wanted, slot};
+use super::views::{Folding, Loaded, Views, Wanted, slot};
 use crate::subscription::{Partition, SinkError};
 use crate::types::{RecordedEvent, Row, RowSet, RowWrite};
 
@@ -90,16 +90,16 @@ impl<'e, P: Projection> Decoded<'e, P> {
         for key in wanted.keys {
             slot(&mut loaded, key, None);
         }
-        let mut stray = None;
+        let mut folding = Folding { loaded, prefixes: wanted.prefixes, stray: None };
         for (record, event) in &self.events {
-            let mut views = Views::fold_into(&mut loaded, facts, &mut stray, self.partition);
+            let mut views = Views::fold_into(&mut folding, facts, self.partition);
             P::Events::route(projection, event, record, &mut views);
-            if let Some(stray) = stray.take() {
+            if let Some(stray) = folding.stray.take() {
                 return Err(SinkError::event(record.position(), stray));
             }
         }
-        let mut rows = Vec::with_capacity(loaded.len());
-        for (key, slot) in loaded.into_iter().filter(|(_, slot)| slot.is_touched) {
+        let mut rows = Vec::with_capacity(folding.loaded.len());
+        for (key, slot) in folding.loaded.into_iter().filter(|(_, slot)| slot.is_touched) {
             rows.push(match slot.view {
                 Some(view) => {
                     let value = crate::types::RowValue::of(&view);

@@ -15,7 +15,7 @@ use super::contract::Projection;
 use super::generation::Generation;
 use super::model::Model;
 use crate::consistency::{Behind, Lag, Session};
-use crate::ports::BackendError;
+use crate::ports::{BackendError, Fault};
 use crate::types::{InvalidRowKey, RowKey, RowPage, RowsWanted, Token};
 
 /// How long a read waits by default for what it wants.
@@ -227,7 +227,15 @@ impl<'v, P: Projection, T: FromRows> Read<'v, P, T> {
         for name in others {
             parts.push(model.store.lease(name).await?.checkpoints);
         }
-        let mut page = model.store.rows(&live.set, &wanted, first).await?;
+        let read = || model.store.rows(&live.set, &wanted, first);
+        let mut page = match (read().await, first) {
+            (Err(error), Some(first)) if error.fault() == Fault::Missing => {
+                let has_begun = !model.store.lease(first).await?.checkpoints.is_empty();
+                // Nobody has run it yet, so there is nothing; or somebody has begun just now.
+                if has_begun { read().await? } else { RowPage::default() }
+            }
+            (page, _) => page?,
+        };
         parts.push(std::mem::take(&mut page.checkpoints));
         Ok((page, model.joined(&parts)))
     }

@@ -23,7 +23,7 @@ pub struct Views<'a, V> {
 #[derive(Debug)]
 enum Pass<'a, V> {
     Dry(&'a mut Wanted),
-    Fold { loaded: &'a mut Loaded<V>, facts: &'a Facts, stray: &'a mut Option<Stray> },
+    Fold(&'a mut Folding<V>, &'a Facts),
 }
 
 /// What a batch touches.
@@ -37,6 +37,15 @@ pub(super) struct Wanted {
 /// The views of a batch.
 pub(super) type Loaded<V> = BTreeMap<RowKey, Slot<V>>;
 
+/// What the second pass works on.
+#[derive(Debug)]
+pub(super) struct Folding<V> {
+    pub(super) loaded: Loaded<V>,
+    /// Those that the dry pass has met.
+    pub(super) prefixes: BTreeSet<String>,
+    pub(super) stray: Option<Stray>,
+}
+
 /// The place of one view.
 #[derive(Debug)]
 pub(super) struct Slot<V> {
@@ -45,7 +54,7 @@ pub(super) struct Slot<V> {
     pub(super) is_touched: bool,
 }
 
-/// A key that the dry pass did not meet.
+/// A key, or a prefix of keys, that the dry pass did not meet.
 #[derive(Debug, thiserror::Error)]
 #[error("the projection has chosen `{0}` only when it folded: keys must come from the event alone")]
 pub(super) struct Stray(String);
@@ -56,12 +65,11 @@ impl<'a, V> Views<'a, V> {
     }
 
     pub(super) const fn fold_into(
-        loaded: &'a mut Loaded<V>,
+        folding: &'a mut Folding<V>,
         facts: &'a Facts,
-        stray: &'a mut Option<Stray>,
         partition: Partition,
     ) -> Self {
-        Self { pass: Pass::Fold { loaded, facts, stray }, partition }
+        Self { pass: Pass::Fold(folding, facts), partition }
     }
 
     /// The general form: what was there, and what shall be; `None` is no view.
@@ -75,12 +83,12 @@ impl<'a, V> Views<'a, V> {
                 Ok(key) => drop(wanted.keys.insert(key)),
                 Err(invalid) => wanted.invalid = Some(invalid),
             },
-            Pass::Fold { loaded, stray, .. } => match loaded.get_mut(key) {
+            Pass::Fold(folding, _) => match folding.loaded.get_mut(key) {
                 Some(slot) => {
                     slot.view = change(slot.view.take());
                     slot.is_touched = true;
                 }
-                None => **stray = Some(Stray(key.to_owned())),
+                None => folding.stray = Some(Stray(key.to_owned())),
             },
         }
     }
@@ -123,7 +131,10 @@ impl<'a, V> Views<'a, V> {
         let prefix = prefix.as_ref();
         match &mut self.pass {
             Pass::Dry(wanted) => drop(wanted.prefixes.insert(prefix.to_owned())),
-            Pass::Fold { loaded, .. } => {
+            Pass::Fold(folding, _) if !folding.prefixes.contains(prefix) => {
+                folding.stray = Some(Stray(prefix.to_owned()));
+            }
+            Pass::Fold(Folding { loaded, .. }, _) => {
                 let from = (Bound::Included(prefix), Bound::Unbounded);
                 for (key, slot) in loaded.range_mut::<str, _>(from) {
                     if !key.as_str().starts_with(prefix) {
@@ -146,7 +157,7 @@ impl<'a, V> Views<'a, V> {
     pub fn fact<T: DeserializeOwned>(&self, name: &str) -> Option<T> {
         match &self.pass {
             Pass::Dry(_) => None,
-            Pass::Fold { facts, .. } => facts.get(name),
+            Pass::Fold(_, facts) => facts.get(name),
         }
     }
 }

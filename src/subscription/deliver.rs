@@ -6,7 +6,7 @@ use std::sync::Arc;
 use futures::FutureExt;
 
 use super::batch::{Applied, Batch};
-use super::error::SinkError;
+use super::error::{Panicked, SinkError};
 use super::options::AfterRetries;
 use super::parked::{self, Parked};
 use super::tenure::{Moved, Tenure};
@@ -206,12 +206,8 @@ impl Tenure<'_> {
         };
         let batch = Batch { log: place.id, events, upto, checkpoint, partition: self.partition };
         let work = applying(&self.job.progress, self.job.sink.apply(batch));
-        AssertUnwindSafe(work).catch_unwind().await.unwrap_or_else(|panic| {
-            let said = panic.downcast_ref::<&str>().map(|said| (*said).to_owned());
-            let said = said.or_else(|| panic.downcast_ref::<String>().cloned());
-            let said = said.unwrap_or_else(|| "without a word".to_owned());
-            Err(SinkError::Batch(format!("the sink panicked: {said}").into()))
-        })
+        let done = AssertUnwindSafe(work).catch_unwind().await;
+        done.unwrap_or_else(|panic| Err(SinkError::Batch(Panicked::new(&*panic).into())))
     }
 
     /// The first event stands alone, and cannot be taken in: tries it again, and then parks it or stops.
@@ -253,7 +249,7 @@ impl Tenure<'_> {
             lease = %self.lease.name(), %position, attempts, error = &*error as &dyn std::error::Error,
             "an event is parked"
         );
-        let row = self.park(n, &event, Some(error.to_string()), attempts)?;
+        let row = self.park(n, &event, Some(parked::told(&*error)), attempts)?;
         let mut rows = load.rows(position);
         rows.push(row);
         self.write_checkpoint(n, position, rows, inbox).await?;

@@ -1,5 +1,6 @@
 //! Why a sink could not take a batch in.
 
+use std::any::Any;
 use std::error::Error;
 
 use crate::event::EventError;
@@ -66,6 +67,19 @@ impl From<CommitError> for SinkError {
             // What an event leads to is too large, or is refused for good.
             CommitError::Invalid(_) | CommitError::IdReused(_) => Self::Batch(error.into()),
         }
+    }
+}
+
+/// The sink panicked.
+#[derive(Debug, thiserror::Error)]
+#[error("the sink panicked: {0}")]
+pub(super) struct Panicked(String);
+
+impl Panicked {
+    pub(super) fn new(panic: &(dyn Any + Send)) -> Self {
+        let said = panic.downcast_ref::<&str>().map(|said| (*said).to_owned());
+        let said = said.or_else(|| panic.downcast_ref::<String>().cloned());
+        Self(said.unwrap_or_else(|| "without a word".to_owned()))
     }
 }
 

@@ -42,7 +42,7 @@ pub struct SubscriptionOptions {
     /// How often, at most, the checkpoint is moved over events that are not wanted. 100 ms by default.
     pub checkpoint_interval: Duration,
     /// How often an event that cannot be taken in is tried again, and how long between. Trouble with the store is waited
-    /// out with the same delays, without end. 8 times, from 10 ms to 5 s, by default.
+    /// out with the same delays, but without end and up to 1 s at least. 8 times, from 10 ms to 5 s, by default.
     pub retry: RetryPolicy,
     /// What happens then. [`AfterRetries::Stop`] by default.
     pub after_retries: AfterRetries,

@@ -15,6 +15,8 @@ use crate::types::{
 
 /// How many are read at a time.
 const PAGE: usize = 500;
+/// How much of an error is kept.
+const ERROR_CHARS_MAX: usize = 2_000;
 
 /// An event that was parked: it could not be taken in, or waits behind one of the same key that could not.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -32,7 +34,7 @@ pub struct Parked {
     pub stream: String,
     /// The event's name.
     pub name: String,
-    /// Why it could not be taken in; `None` if it only waits behind another.
+    /// Why it could not be taken in, its sources included, at most 2,000 characters; `None` if it only waits behind another.
     pub error: Option<String>,
     /// How often it was tried.
     pub attempts: u32,
@@ -89,6 +91,13 @@ type Cause = Box<dyn std::error::Error + Send + Sync>;
 
 fn unreadable(why: Cause) -> BackendError {
     BackendError::new("subscription", "read what is parked", Fault::Corrupt, why)
+}
+
+/// What an error and its sources say, cut off where nobody reads on: it must fit into a row.
+pub(super) fn told(error: &(dyn std::error::Error + 'static)) -> String {
+    let sources = std::iter::successors(Some(error), |error| error.source());
+    let said = sources.map(ToString::to_string).collect::<Vec<_>>().join(": ");
+    said.chars().take(ERROR_CHARS_MAX).collect()
 }
 
 /// All parked events of all jobs of a store are in one set.

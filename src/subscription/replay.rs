@@ -27,7 +27,7 @@ impl Tenure<'_> {
                     return Err(ReplayError::Sink(SinkError::fatal("the sink took nothing in")));
                 }
                 Err(SinkError::Event { source, .. } | SinkError::Batch(source)) => {
-                    self.fails_again(n, parked.clone(), source.to_string()).await?;
+                    self.fails_again(n, parked.clone(), parked::told(&*source)).await?;
                     return Err(ReplayError::StillFails {
                         position: parked.position,
                         replayed,

@@ -89,7 +89,8 @@ impl Running {
             Ok(lag) => lag,
             Err(error) => return Health::Unknown(error),
         };
-        let since = self.unmoved_since(places).elapsed();
+        // It cannot have been at a standstill for longer than there was something to do.
+        let since = self.unmoved_since(places).elapsed().min(lag.time);
         let options = &self.job.options;
         if lag.is_none() {
             Health::Ok

@@ -53,18 +53,17 @@ impl Status {
         });
         let mut known = self.known();
         known.phase = phase;
-        known.moved_at = Instant::now();
         known.trouble = None;
     }
 
     /// All up to `at` is taken in.
     pub(super) fn reached(&self, log: LogId, at: Position) {
-        {
-            let mut known = self.known();
+        let has_moved = self.part.reached(log, at);
+        let mut known = self.known();
+        if has_moved {
             known.moved_at = Instant::now();
-            known.trouble = None;
         }
-        self.part.reached(log, at);
+        known.trouble = None;
     }
 
     /// Something is in trouble, and is waited out.

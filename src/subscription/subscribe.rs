@@ -10,7 +10,7 @@ use super::options::SubscriptionOptions;
 use super::partition::Partition;
 use super::running::{PartHandle, Running};
 use super::sink::Sink;
-use super::status::Status;
+use super::status::{Phase, Status};
 use super::worker::{Inbox, Job, Worker};
 use crate::consistency::{Lag, Progress};
 use crate::ports::{BackendError, Clock, EventStore, Ids, RowStore, SystemClock, SystemIds};
@@ -107,6 +107,8 @@ impl Subscription {
         let start = |(name, partition): (LeaseName, Partition)| {
             let part = job.progress.part(partition.index() as usize);
             let status = Arc::new(Status::new(part));
+            // One before it may have ended.
+            status.enter(Phase::Standby);
             let (orders, inbox) = mpsc::channel(ORDERS_MAX);
             let worker = Worker {
                 job: Arc::clone(&job),

@@ -4,15 +4,18 @@ use std::future::pending;
 use std::sync::Arc;
 
 use futures::future::{join, select_all};
+use tokio::sync::oneshot;
 use tokio::time::{Instant, sleep_until};
 
 use super::error::SinkError;
 use super::parked::{self, ParkedKeys};
 use super::partition::Partition;
 use super::place::Place;
+use super::running::ReplayError;
 use super::status::{Phase, Status};
 use super::worker::{Inbox, Job, Left, Order};
 use crate::ports::BackendError;
+use crate::retry::Backoff;
 use crate::types::{Lease, Position};
 
 /// The work under one lease.
@@ -23,6 +26,8 @@ pub(super) struct Tenure<'s> {
     pub(super) status: &'s Status,
     pub(super) places: Vec<Place>,
     pub(super) parked: ParkedKeys,
+    /// Grows while the logs cannot be read.
+    patience: Option<Backoff>,
 }
 
 impl<'s> Tenure<'s> {
@@ -33,7 +38,7 @@ impl<'s> Tenure<'s> {
         status: &'s Status,
     ) -> Self {
         let (places, parked) = (Vec::new(), ParkedKeys::default());
-        Self { job, lease, partition, status, places, parked }
+        Self { job, lease, partition, status, places, parked, patience: None }
     }
 
     /// Follows the feeds until it is asked to stop, or cannot go on.
@@ -60,6 +65,10 @@ impl<'s> Tenure<'s> {
             let mut has_more = false;
             for n in 0..self.places.len() {
                 has_more |= self.step(n, inbox).await?;
+            }
+            // Not only when idle: one log may be quiet while another is busy.
+            if self.due().is_some_and(|due| due <= Instant::now()) {
+                self.move_checkpoints(inbox).await?;
             }
             while let Ok(order) = inbox.orders.try_recv() {
                 self.obey(order).await?;
@@ -95,11 +104,14 @@ impl<'s> Tenure<'s> {
         let page = match place.next(job.sink.filter()).await {
             Ok(page) => page,
             Err(error) => {
-                self.endure(error.into(), &mut job.patience(), inbox).await?;
+                self.endure_reading(error, inbox).await?;
                 return Ok(true);
             }
         };
         let (upto, has_more) = (page.upto, page.has_more);
+        if !page.events.is_empty() {
+            self.patience = None;
+        }
         let (log, events, mut pace) = (Arc::clone(&place.log), place.pace.events, place.pace);
         let ahead = async {
             if has_more { log.read_all(upto, job.sink.filter(), events).await.ok() } else { None }
@@ -117,18 +129,19 @@ impl<'s> Tenure<'s> {
     /// Waits for something to do, and does it unless it is to read on.
     async fn idle(&mut self, inbox: &mut Inbox) -> Result<(), Left> {
         match self.sleep(inbox).await {
-            Woken::Stop | Woken::Changed(Ok(())) | Woken::Order(None) => Ok(()),
-            Woken::Changed(Err(error)) => {
-                let mut patience = self.job.patience();
-                self.endure(error.into(), &mut patience, inbox).await
+            Woken::Stop | Woken::Order(None) => Ok(()),
+            Woken::Changed(Ok(())) => {
+                self.patience = None;
+                Ok(())
             }
+            Woken::Changed(Err(error)) => self.endure_reading(error, inbox).await,
             Woken::Order(Some(order)) => self.obey(order).await,
             Woken::Due => self.move_checkpoints(inbox).await,
         }
     }
 
     async fn sleep(&self, inbox: &mut Inbox) -> Woken {
-        let due = self.places.iter().filter(|place| place.seen > place.stored).map(|p| p.due).min();
+        let due = self.due();
         let changed = async {
             let changed = self.places.iter().map(|place| place.log.changed(place.seen));
             match changed.collect::<Vec<_>>() {
@@ -150,16 +163,19 @@ impl<'s> Tenure<'s> {
             Order::Resume => Ok(()),
             Order::Replay { key, reply } => {
                 let answer = self.replay(&key).await;
-                // Whoever asked may have gone.
-                drop(reply.send(answer));
-                Ok(())
+                reply_with(reply, answer)
             }
             Order::Discard { key, reason, reply } => {
                 let answer = self.discard(&key, &reason).await;
-                drop(reply.send(answer));
-                Ok(())
+                reply_with(reply, answer)
             }
         }
+    }
+
+    /// When the next checkpoint may be moved over events that are not wanted.
+    fn due(&self) -> Option<Instant> {
+        let open = self.places.iter().filter(|place| place.seen > place.stored);
+        open.map(|place| place.due).min()
     }
 
     /// Moves the checkpoints over events that were not wanted.
@@ -196,7 +212,7 @@ impl<'s> Tenure<'s> {
     pub(super) async fn endure(
         &self,
         error: SinkError,
-        patience: &mut crate::retry::Backoff,
+        patience: &mut Backoff,
         inbox: &mut Inbox,
     ) -> Result<(), Left> {
         match error {
@@ -214,6 +230,14 @@ impl<'s> Tenure<'s> {
         }
     }
 
+    /// The same for trouble with a log: until something was read, the delays grow.
+    async fn endure_reading(&mut self, error: BackendError, inbox: &mut Inbox) -> Result<(), Left> {
+        let mut patience = self.patience.take().unwrap_or_else(|| self.job.patience());
+        let endured = self.endure(error.into(), &mut patience, inbox).await;
+        self.patience = Some(patience);
+        endured
+    }
+
     /// Whether the checkpoint of a log was moved to `to` by a commit whose answer was lost.
     pub(super) async fn was_moved(&self, n: usize, to: Position) -> Result<bool, Moved> {
         let Some(place) = self.places.get(n) else { return Ok(false) };
@@ -228,6 +252,17 @@ impl<'s> Tenure<'s> {
             _ => Err(Moved::Lost),
         }
     }
+}
+
+/// Answers whoever asked, who may have gone. What is parked after an error of the store is not known any more, and is
+/// found out under a new lease.
+fn reply_with(
+    reply: oneshot::Sender<Result<usize, ReplayError>>,
+    answer: Result<usize, ReplayError>,
+) -> Result<(), Left> {
+    let is_unknown = matches!(answer, Err(ReplayError::Sink(_)));
+    drop(reply.send(answer));
+    if is_unknown { Err(Left::Lost) } else { Ok(()) }
 }
 
 /// What a part that had nothing to do was woken by.

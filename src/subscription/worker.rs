@@ -1,11 +1,14 @@
 //! One part of a subscription: asks for the lease, works under it, and asks again.
 
+use std::panic::AssertUnwindSafe;
 use std::sync::Arc;
 use std::time::Duration;
 
+use futures::FutureExt;
 use tokio::sync::{mpsc, oneshot, watch};
-use tokio::time::sleep;
+use tokio::time::{Instant, sleep};
 
+use super::error::Panicked;
 use super::options::SubscriptionOptions;
 use super::partition::Partition;
 use super::running::ReplayError;
@@ -19,6 +22,9 @@ use crate::types::{Claim, Lease, LeaseName, Owner};
 
 /// The shortest wait between two questions for a lease that somebody else holds.
 const CLAIM_INTERVAL_MIN: Duration = Duration::from_millis(1);
+/// The least that the delays grow from and to while trouble is waited out.
+const TROUBLE_DELAY_MIN: Duration = Duration::from_millis(1);
+const TROUBLE_DELAY_MAX: Duration = Duration::from_secs(1);
 
 /// What all parts of a subscription share.
 pub(super) struct Job {
@@ -32,9 +38,14 @@ pub(super) struct Job {
 }
 
 impl Job {
-    /// Delays that grow, and never end.
+    /// Delays that grow, and never end. They are long enough not to spin, whatever the policy for bad events is.
     pub(super) fn patience(&self) -> Backoff {
-        let endless = RetryPolicy { retries_max: u32::MAX, ..self.options.retry };
+        let RetryPolicy { delay_min, delay_max, .. } = self.options.retry;
+        let endless = RetryPolicy {
+            retries_max: u32::MAX,
+            delay_min: delay_min.max(TROUBLE_DELAY_MIN),
+            delay_max: delay_max.max(TROUBLE_DELAY_MAX),
+        };
         endless.begin(self.seeds.draw())
     }
 }
@@ -125,30 +136,45 @@ impl Inbox {
 
 impl Worker {
     pub(super) async fn run(mut self) {
+        let mut patience = self.job.patience();
         while let Some(lease) = self.claim().await {
             tracing::debug!(lease = %self.name, epoch = %lease.epoch(), "follows the feed");
+            let granted_at = Instant::now();
             let left = self.hold(&lease).await;
+            if granted_at.elapsed() >= self.job.options.lease_time {
+                patience = self.job.patience();
+            }
+            // Said before the lease is given back: who gets it in this process says later that it works.
+            self.status.enter(match &left {
+                Left::Asked => Phase::Ended,
+                Left::Lost => Phase::Standby,
+                Left::Error(error) => Phase::Stopped(Arc::clone(error)),
+            });
             if !matches!(left, Left::Lost)
                 && let Err(error) = self.job.store.release(&lease).await
             {
                 tracing::debug!(lease = %self.name, %error, "the lease was not released, and will expire");
             }
             match left {
-                Left::Asked => break,
+                Left::Asked => return,
                 Left::Lost => {
                     tracing::info!(lease = %self.name, epoch = %lease.epoch(), "has lost the lease");
+                    // Who loses it again and again does not keep it by asking faster.
+                    let delay = patience.next_delay().unwrap_or(TROUBLE_DELAY_MAX);
+                    if !self.inbox.wait(Some(delay)).await {
+                        return;
+                    }
                 }
                 Left::Error(error) => {
                     tracing::error!(lease = %self.name, error = &*error as &dyn std::error::Error, "stopped");
-                    self.status.enter(Phase::Stopped(error));
                     if !self.inbox.wait(self.job.options.resume_interval).await {
-                        break;
+                        return self.status.enter(Phase::Ended);
                     }
+                    self.status.enter(Phase::Standby);
                 }
             }
-            self.status.enter(Phase::Standby);
         }
-        self.status.enter(Phase::Ended);
+        // It only stood by: how it goes with the job is for others to say.
     }
 
     /// Waits for the lease; `None` if it shall stop.
@@ -185,7 +211,9 @@ impl Worker {
         let tenure =
             Tenure::new(Arc::clone(&self.job), lease.clone(), self.partition, &self.status);
         tokio::select! {
-            left = tenure.work(&mut self.inbox) => left,
+            left = AssertUnwindSafe(tenure.work(&mut self.inbox)).catch_unwind() => {
+                left.unwrap_or_else(|panic| Left::Error(Arc::new(Panicked::new(&*panic))))
+            }
             () = keep => Left::Lost,
         }
     }
@@ -194,17 +222,17 @@ impl Worker {
 /// Renews a lease in time; returns when it is lost, or may be.
 async fn keep(job: Arc<Job>, lease: &Lease) {
     let time = job.options.lease_time;
-    let mut until = tokio::time::Instant::now() + time;
+    let mut until = Instant::now() + time;
     loop {
         sleep(time / 3).await;
         // From before it was asked: the answer may have been long under way.
-        let asked = tokio::time::Instant::now();
+        let asked = Instant::now();
         match job.store.renew(lease, time).await {
             Ok(true) => until = asked + time,
             Ok(false) => return,
             Err(error) => {
                 tracing::warn!(lease = %lease.name(), %error, "cannot renew the lease");
-                if tokio::time::Instant::now() >= until {
+                if Instant::now() >= until {
                     return;
                 }
             }

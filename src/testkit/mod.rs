@@ -6,7 +6,7 @@
 //!   it gives the same however its events are batched.
 //! - [`strategies`] generate commits, metadata and the histories that a user's own aggregate can reach,
 //!   for property tests with [`proptest`].
-//! - [`FaultyStore`] makes any store fail before a commit, after it, or late, by a seed.
+//! - [`FaultyStore`] makes any store fail before a commit, after it, or late, by a seed; or at its n-th call.
 //! - [`conformance`] with [`event_store_conformance!`](crate::event_store_conformance) and
 //!   [`row_store_conformance!`](crate::row_store_conformance) shows what a store of one's own still lacks; [`model`]
 //!   compares it with a simple model, over random calls.
@@ -32,7 +32,7 @@ pub mod strategies;
 mod world;
 
 pub use async_trait::async_trait;
-pub use faults::{Faults, FaultyStore, Injected};
+pub use faults::{Faults, FaultyStore, Injected, Loss};
 pub use laws::{Broken, laws};
 pub use projecting::{Projected, project};
 pub use proptest;

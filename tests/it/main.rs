@@ -12,9 +12,11 @@
 mod aggregate;
 mod mutants;
 mod processes;
+mod projection;
 mod rebuild;
 mod shop;
 mod sqlite;
+mod subscription;
 mod telemetry;
 mod testkit;
 mod tidy;

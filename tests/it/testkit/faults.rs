@@ -3,10 +3,10 @@
 use std::time::Duration;
 
 use freehold::backend::memory::MemoryStore;
-use freehold::testkit::{Faults, FaultyStore};
+use freehold::testkit::{Faults, FaultyStore, Loss};
 use freehold::{
-    Commit, CommitError, EventId, EventName, EventStore, ExpectedVersion, NewEvent, Position,
-    Store, StreamId,
+    Commit, CommitError, EventId, EventName, EventStore, ExpectedVersion, LeaseName, Leases,
+    NewEvent, Owner, Position, RowSet, RowStore, RowsWanted, Store, StreamId,
 };
 use tokio::time::Instant;
 use uuid::Uuid;
@@ -20,7 +20,7 @@ fn commit(n: u128) -> Commit {
 }
 
 /// What became of a commit: `B`efore, `A`fter, or `-` for nothing special.
-async fn fates(faults: Faults, commits: u128) -> (String, FaultyStore) {
+async fn fates(faults: Faults, commits: u128) -> (String, FaultyStore<MemoryStore>) {
     let store = FaultyStore::new(MemoryStore::new(), faults);
     let mut fates = String::new();
     for n in 0..commits {
@@ -126,4 +126,37 @@ async fn clones_share_the_chance_and_the_counts() {
     }
     assert_eq!(turns, fates(Faults::seeded(7).fail_before(0.5), 100).await.0);
     assert_eq!(store.injected(), clone.injected());
+}
+
+#[tokio::test]
+async fn the_nth_call_fails_once_whatever_kind_it_is_of() {
+    let name = LeaseName::new("job").unwrap();
+    let owner = Owner::new(Uuid::from_u128(1));
+    for (loss, epochs) in [(Loss::Call, [0, 1]), (Loss::Answer, [1, 2])] {
+        let inner = MemoryStore::new();
+        let store = FaultyStore::new(inner.clone(), Faults::seeded(1).fail_nth(3, loss));
+        store.head().await.unwrap();
+        store.commit(commit(1)).await.unwrap();
+        for epoch in epochs {
+            let claimed = store.claim(&name, owner, Duration::from_secs(1)).await;
+            assert_eq!(claimed.is_err(), epoch == epochs[0], "{loss:?}");
+            assert_eq!(inner.lease(&name).await.unwrap().epoch.get(), epoch, "{loss:?}");
+        }
+        assert_eq!((store.injected().calls, store.injected().failed_reads), (4, 1));
+    }
+}
+
+#[tokio::test]
+async fn a_store_that_is_lost_stays_so_until_it_is_healed() {
+    let store = FaultyStore::new(MemoryStore::new(), Faults::seeded(1).fail_from(2));
+    let set = RowSet::new("rows").unwrap();
+    store.prepare(&set).await.unwrap();
+    for n in 0..5 {
+        assert!(store.commit(commit(n)).await.unwrap_err().is_transient());
+        let all = RowsWanted::Keys(Vec::new());
+        assert!(store.rows(&set, &all, None).await.unwrap_err().is_transient());
+    }
+    store.heal();
+    store.commit(commit(7)).await.unwrap();
+    assert_eq!(store.head().await.unwrap(), Position::new(1));
 }

@@ -1,0 +1,113 @@
+//! The faulty store as a store: every call is passed on, or fails.
+
+use std::time::Duration;
+
+use async_trait::async_trait;
+
+use super::store::FaultyStore;
+use crate::ports::{BackendError, CommitError, EventStore, Leases, RowStore, Store};
+use crate::types::{
+    Claim, Commit, Committed, DedupKey, FeedPage, Filter, Lease, LeaseName, LeaseState, Limits,
+    LogId, Owner, Position, ReadFrom, RowPage, RowSet, RowsWanted, StreamId, StreamPage,
+};
+
+#[async_trait]
+#[deny(clippy::missing_trait_methods)]
+impl<S: Store> Store for FaultyStore<S> {
+    fn identity(&self) -> LogId {
+        self.inner.identity()
+    }
+
+    fn limits(&self) -> &Limits {
+        self.inner.limits()
+    }
+
+    fn is_ordered(&self) -> bool {
+        // A commit that is late or fails is overtaken.
+        false
+    }
+
+    async fn commit(&self, commit: Commit) -> Result<Committed, CommitError> {
+        self.write(self.inner.commit(commit)).await
+    }
+}
+
+#[async_trait]
+#[deny(clippy::missing_trait_methods)]
+impl<S: EventStore> EventStore for FaultyStore<S> {
+    async fn read_stream(
+        &self,
+        stream: &StreamId,
+        from: ReadFrom,
+        limit: usize,
+    ) -> Result<StreamPage, BackendError> {
+        self.ask("read a stream", self.inner.read_stream(stream, from, limit)).await
+    }
+
+    async fn read_all(
+        &self,
+        after: Position,
+        filter: &Filter,
+        limit: usize,
+    ) -> Result<FeedPage, BackendError> {
+        self.ask("read the feed", self.inner.read_all(after, filter, limit)).await
+    }
+
+    async fn head(&self) -> Result<Position, BackendError> {
+        self.ask("tell the head", self.inner.head()).await
+    }
+
+    async fn changed(&self, after: Position) -> Result<(), BackendError> {
+        self.ask("watch the feed", self.inner.changed(after)).await
+    }
+
+    async fn outcome(&self, of: &DedupKey) -> Result<Option<Committed>, BackendError> {
+        self.ask("tell an outcome", self.inner.outcome(of)).await
+    }
+}
+
+#[async_trait]
+#[deny(clippy::missing_trait_methods)]
+impl<S: Leases> Leases for FaultyStore<S> {
+    async fn claim(
+        &self,
+        name: &LeaseName,
+        owner: Owner,
+        time: Duration,
+    ) -> Result<Claim, BackendError> {
+        self.ask("claim a lease", self.inner.claim(name, owner, time)).await
+    }
+
+    async fn renew(&self, lease: &Lease, time: Duration) -> Result<bool, BackendError> {
+        self.ask("renew a lease", self.inner.renew(lease, time)).await
+    }
+
+    async fn release(&self, lease: &Lease) -> Result<(), BackendError> {
+        self.ask("release a lease", self.inner.release(lease)).await
+    }
+
+    async fn lease(&self, name: &LeaseName) -> Result<LeaseState, BackendError> {
+        self.ask("look at a lease", self.inner.lease(name)).await
+    }
+}
+
+#[async_trait]
+#[deny(clippy::missing_trait_methods)]
+impl<S: RowStore> RowStore for FaultyStore<S> {
+    async fn prepare(&self, set: &RowSet) -> Result<(), BackendError> {
+        self.ask("prepare a set", self.inner.prepare(set)).await
+    }
+
+    async fn remove(&self, set: &RowSet) -> Result<(), BackendError> {
+        self.ask("remove a set", self.inner.remove(set)).await
+    }
+
+    async fn rows(
+        &self,
+        set: &RowSet,
+        wanted: &RowsWanted,
+        of: Option<&LeaseName>,
+    ) -> Result<RowPage, BackendError> {
+        self.ask("read rows", self.inner.rows(set, wanted, of)).await
+    }
+}

@@ -1,0 +1,12 @@
+//! Projections and their reads, on the store in memory and on the paused clock.
+
+mod behind;
+mod compile;
+mod failures;
+pub(crate) mod fixture;
+mod fold;
+mod parts;
+mod poller;
+mod reads;
+mod refused;
+mod session;

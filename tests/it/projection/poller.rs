@@ -1,0 +1,68 @@
+//! A view that another process keeps up is asked for by one poller.
+
+use std::time::Duration;
+
+use futures::future::join_all;
+use tokio::time::{Instant, sleep};
+
+use super::fixture::{Accounts, User, counted, put, reads};
+use crate::subscription::fixture::{memory, options, reach};
+
+const SECOND: Duration = Duration::from_secs(1);
+
+fn named() -> User {
+    User::Named { name: "Ada".into() }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_view_that_another_process_keeps_up_is_waited_for() {
+    let store = memory();
+    let (here, elsewhere) = (reads(&store), reads(&store));
+    let running = elsewhere.upkeep(Accounts).options(options()).start();
+    let view = here.view::<Accounts>();
+    for _ in 0..20 {
+        let (token, began) = (put(&store, "a", named()).await, Instant::now());
+        view.wait_for(token, SECOND).await.unwrap();
+        assert!(began.elapsed() <= Duration::from_millis(11), "{:?}", began.elapsed());
+    }
+    running.stop().await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn one_poller_asks_for_all_who_wait_and_nobody_asks_when_nobody_waits() {
+    let inner = memory();
+    let store = counted(&inner);
+    let view = reads(&store).view::<Accounts>();
+    let token = put(&inner, "a", named()).await;
+    let waits = (0..500).map(|n| view.wait_for(token, SECOND + SECOND * (n % 2)));
+    let ended = join_all(waits).await;
+    assert!(ended.iter().all(Result::is_err));
+    let calls = store.injected().calls;
+    // Each asks for the head once, and each that gives up for the lag; what polls is not more than one for all.
+    let asked = 500 + 500 * 3;
+    assert!((200..=220).contains(&(calls - asked)), "{} polls in 2 s", calls - asked);
+    sleep(60 * SECOND).await;
+    assert_eq!(store.injected().calls, calls);
+}
+
+#[tokio::test(start_paused = true)]
+async fn when_the_one_who_asks_is_gone_another_asks() {
+    let store = memory();
+    let (here, elsewhere) = (reads(&store), reads(&store));
+    let view = here.view::<Accounts>();
+    let token = put(&store, "a", named()).await;
+    let first = tokio::spawn({
+        let view = view.clone();
+        async move { view.wait_for(token, 60 * SECOND).await }
+    });
+    tokio::task::yield_now().await;
+    let second = tokio::spawn(async move { view.wait_for(token, 60 * SECOND).await });
+    sleep(SECOND).await;
+    first.abort();
+    let running = elsewhere.upkeep(Accounts).options(options()).start();
+    reach(running.live().await.unwrap().progress(), token).await;
+    let began = Instant::now();
+    second.await.unwrap().unwrap();
+    assert!(began.elapsed() <= Duration::from_millis(11), "{:?}", began.elapsed());
+    running.stop().await;
+}

@@ -1,0 +1,15 @@
+//! Subscriptions, on the store in memory and on the paused clock.
+
+mod answers;
+mod batches;
+mod checkpoint;
+pub(crate) mod fixture;
+mod frozen;
+mod hand_over;
+mod health;
+mod once;
+mod park;
+mod parts;
+mod replay;
+mod stop;
+mod trouble;
