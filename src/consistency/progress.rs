@@ -104,6 +104,11 @@ impl Progress {
         self.part(part).reached(log, at);
     }
 
+    /// It is about to run here again.
+    pub(crate) fn begins(&self) {
+        self.board().parts.fill(Activity::Elsewhere);
+    }
+
     pub(crate) fn part(&self, index: usize) -> Part {
         Part { progress: self.clone(), index }
     }

@@ -60,9 +60,14 @@ impl Model {
 
     /// The build that is read, as of a moment ago.
     pub(super) async fn live(&self) -> Result<Arc<Generation>, BackendError> {
+        self.live_within(self.poll_interval).await
+    }
+
+    /// The build that is read, as of no longer ago than `age`.
+    pub(super) async fn live_within(&self, age: Duration) -> Result<Arc<Generation>, BackendError> {
         let known = self.known().live;
         if let Some((live, asked)) = known
-            && asked.elapsed() < self.poll_interval
+            && asked.elapsed() < age
         {
             return self.generation(live);
         }
@@ -70,6 +75,13 @@ impl Model {
         let live = pointer.map_or(0, |pointer| pointer.live);
         self.is_live(live);
         self.generation(live)
+    }
+
+    /// It is about to be kept up here: whoever waits is not told any more that it was stopped before.
+    pub(super) fn begins(&self) {
+        for generation in self.known().generations.values() {
+            generation.progress.begins();
+        }
     }
 
     /// The build that is read is this one, as is known now.

@@ -64,6 +64,7 @@ impl<P: Projection<Level: Asynchronous>> Upkeep<P> {
     /// Outside a tokio runtime.
     pub fn start(self) -> Kept {
         let model = Arc::clone(&self.model);
+        model.begins();
         let retire_after = self.retire_after;
         let subscribe = Box::new(move |generation: &Generation| self.subscribe(generation).start());
         let (stop, stopped) = watch::channel(false);

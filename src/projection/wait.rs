@@ -26,7 +26,15 @@ impl Model {
         };
         let mut is_written = false;
         loop {
-            let generation = self.live().await.map_err(Behind::Unreadable)?;
+            let generation = match self.live().await {
+                Ok(generation) => generation,
+                // It may be over soon.
+                Err(error) if error.is_transient() && Instant::now() < until => {
+                    sleep(self.poll_interval).await;
+                    continue;
+                }
+                Err(error) => return Err(Behind::Unreadable(error)),
+            };
             let mut wait = pin!(generation.progress.wait_for(token));
             match poll!(wait.as_mut()) {
                 // It ended since another build took its place.
@@ -88,6 +96,8 @@ impl Model {
                 part.reached(checkpoint.log(), checkpoint.position());
             }
         }
-        Ok(self.live().await?.number != generation.number)
+        // Builds change seldom, and the one before stays for a while.
+        let live = self.live_within(self.poll_interval * 10).await?;
+        Ok(live.number != generation.number)
     }
 }
