@@ -4,7 +4,9 @@ use std::time::Duration;
 
 use freehold::backend::postgres::sqlx::{self, AssertSqlSafe, Executor, PgPool, Row};
 use freehold::backend::postgres::{PostgresOptions, PostgresStore};
-use freehold::{Claim, Commit, CommitError, Epoch, Fault, Leases, Position, RowStore, Store};
+use freehold::{
+    Claim, Commit, CommitError, Epoch, Fault, Lease, Leases, Position, RowStore, Store,
+};
 
 use crate::server::{Schemas, advance, all_rows, granted, job, owner, pool, put, shown};
 
@@ -135,6 +137,18 @@ async fn a_commit_waits_for_a_claim_that_is_under_way_and_is_fenced() {
     assert!(store.lease(&job()).await.unwrap().checkpoints.is_empty());
 }
 
+/// The number of grants of a lease that was never granted is none, and nobody holds it by that.
+#[tokio::test]
+async fn a_lease_that_was_never_granted_moves_nothing() {
+    let schemas = Schemas::new();
+    let (store, _) = prepared(&schemas).await;
+    let never = Lease::new(job(), Epoch::NONE);
+    let commit = Commit::new().rows([put("a", "1")]).advance(advance(&store, &never, 0, 1));
+    let fenced = store.commit(commit).await.unwrap_err();
+    assert!(matches!(fenced, CommitError::Fenced(_)), "{fenced:?}");
+    assert!(all_rows(&store).await.is_empty());
+}
+
 /// Two under one epoch, as after a restart that forgot the first: one of them moves the checkpoint.
 #[tokio::test]
 async fn two_commits_from_one_checkpoint_do_not_both_happen() {
@@ -196,11 +210,17 @@ async fn a_lease_that_somebody_holds_locked_is_busy() {
     let mut tx = pool.begin().await.unwrap();
     let commit = Commit::new().advance(advance(&store, &lease, 0, 5));
     let _ = store.commit_in(&mut tx, commit).await.unwrap();
-    let claim = impatient.claim(&job(), owner(1), LONG).await.unwrap_err();
-    let renewal = impatient.renew(&lease, LONG).await.unwrap_err();
-    let release = impatient.release(&lease).await.unwrap_err();
-    assert_eq!([claim, renewal, release].map(|error| error.fault()), [Fault::Busy; 3]);
+    let asked = async {
+        [
+            impatient.claim(&job(), owner(1), LONG).await.err(),
+            impatient.renew(&lease, LONG).await.err(),
+            impatient.release(&lease).await.err(),
+        ]
+    };
+    let asked = tokio::time::timeout(Duration::from_secs(20), asked).await;
     tx.rollback().await.unwrap();
+    let told = asked.expect("they wait for ever").map(|error| error.map(|error| error.fault()));
+    assert_eq!(told, [Some(Fault::Busy); 3]);
     assert!(impatient.renew(&lease, LONG).await.unwrap());
 }
 
