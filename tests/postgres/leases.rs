@@ -4,7 +4,9 @@ use std::time::Duration;
 
 use freehold::backend::postgres::sqlx::{self, AssertSqlSafe, Executor, PgPool, Row};
 use freehold::backend::postgres::{PostgresOptions, PostgresStore};
-use freehold::{Claim, Commit, CommitError, Epoch, Fault, Leases, Position, RowStore, Store};
+use freehold::{
+    Claim, Commit, CommitError, Epoch, Fault, Lease, Leases, Position, RowStore, Store,
+};
 
 use crate::server::{Schemas, advance, all_rows, granted, job, owner, pool, put, shown};
 
@@ -19,11 +21,8 @@ async fn prepared(schemas: &Schemas) -> (PostgresStore, PgPool) {
     (store, pool)
 }
 
-/// Waits until somebody waits for a lock that this process has.
-///
-/// # Panics
-/// If nobody does.
-async fn somebody_waits(pid: i32) {
+/// Whether somebody comes to wait for a lock that this process has.
+async fn somebody_waits(pid: i32) -> bool {
     let pool = pool(1).await;
     let waits =
         "SELECT EXISTS (SELECT FROM pg_stat_activity WHERE $1 = ANY(pg_blocking_pids(pid)))";
@@ -32,8 +31,7 @@ async fn somebody_waits(pid: i32) {
             tokio::task::yield_now().await;
         }
     };
-    let in_time = tokio::time::timeout(Duration::from_secs(30), seen).await;
-    assert!(in_time.is_ok(), "nobody waits for it");
+    tokio::time::timeout(Duration::from_secs(20), seen).await.is_ok()
 }
 
 async fn pid(conn: &mut sqlx::PgConnection) -> i32 {
@@ -103,9 +101,10 @@ async fn a_claim_waits_for_a_commit_that_is_under_way() {
         let store = store.clone();
         async move { granted(&store, owner(2), LONG).await }
     });
-    somebody_waits(pid(&mut tx).await).await;
-    assert!(!claim.is_finished());
+    // Whoever panicked here would leave the transaction open, and its schema could not be dropped.
+    let waited = somebody_waits(pid(&mut tx).await).await;
     tx.commit().await.unwrap();
+    assert!(waited, "the claim did not wait");
     let _ = staged.committed();
     let new = claim.await.unwrap();
     assert!(new.epoch() > old.epoch());
@@ -129,12 +128,25 @@ async fn a_commit_waits_for_a_claim_that_is_under_way_and_is_fenced() {
         let (store, commit) = (store.clone(), Commit::new().advance(advance(&store, &old, 0, 5)));
         async move { store.commit(commit.rows([put("a", "1")])).await }
     });
-    somebody_waits(pid(&mut tx).await).await;
+    let waited = somebody_waits(pid(&mut tx).await).await;
     tx.commit().await.unwrap();
+    assert!(waited, "the commit did not wait");
     let fenced = commit.await.unwrap().unwrap_err();
     assert!(matches!(fenced, CommitError::Fenced(_)), "{fenced:?}");
     assert!(all_rows(&store).await.is_empty());
     assert!(store.lease(&job()).await.unwrap().checkpoints.is_empty());
+}
+
+/// The number of grants of a lease that was never granted is none, and nobody holds it by that.
+#[tokio::test]
+async fn a_lease_that_was_never_granted_moves_nothing() {
+    let schemas = Schemas::new();
+    let (store, _) = prepared(&schemas).await;
+    let never = Lease::new(job(), Epoch::NONE);
+    let commit = Commit::new().rows([put("a", "1")]).advance(advance(&store, &never, 0, 1));
+    let fenced = store.commit(commit).await.unwrap_err();
+    assert!(matches!(fenced, CommitError::Fenced(_)), "{fenced:?}");
+    assert!(all_rows(&store).await.is_empty());
 }
 
 /// Two under one epoch, as after a restart that forgot the first: one of them moves the checkpoint.
@@ -198,11 +210,17 @@ async fn a_lease_that_somebody_holds_locked_is_busy() {
     let mut tx = pool.begin().await.unwrap();
     let commit = Commit::new().advance(advance(&store, &lease, 0, 5));
     let _ = store.commit_in(&mut tx, commit).await.unwrap();
-    let claim = impatient.claim(&job(), owner(1), LONG).await.unwrap_err();
-    let renewal = impatient.renew(&lease, LONG).await.unwrap_err();
-    let release = impatient.release(&lease).await.unwrap_err();
-    assert_eq!([claim, renewal, release].map(|error| error.fault()), [Fault::Busy; 3]);
+    let asked = async {
+        [
+            impatient.claim(&job(), owner(1), LONG).await.err(),
+            impatient.renew(&lease, LONG).await.err(),
+            impatient.release(&lease).await.err(),
+        ]
+    };
+    let asked = tokio::time::timeout(Duration::from_secs(20), asked).await;
     tx.rollback().await.unwrap();
+    let told = asked.expect("they wait for ever").map(|error| error.map(|error| error.fault()));
+    assert_eq!(told, [Some(Fault::Busy); 3]);
     assert!(impatient.renew(&lease, LONG).await.unwrap());
 }
 
