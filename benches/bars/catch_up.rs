@@ -267,9 +267,11 @@ fn waiters(runtime: &Runtime) -> bool {
                     tokio::task::yield_now().await;
                 }
                 let began = Instant::now();
-                for at in 1..=WAITERS {
-                    progress.advance(0, log, Position::new(at));
-                }
+                // A consumer is a task like those who wait for it.
+                let steps = async move {
+                    (1..=WAITERS).for_each(|at| progress.advance(0, log, Position::new(at)));
+                };
+                tokio::spawn(steps).await.unwrap();
                 for wait in waits {
                     wait.await.unwrap().unwrap();
                 }

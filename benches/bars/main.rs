@@ -26,6 +26,7 @@ mod hot_stream;
 mod memory_append;
 mod postgres;
 mod postgres_append;
+mod postgres_catch_up;
 mod postgres_command;
 mod postgres_hot_stream;
 mod postgres_lock;
@@ -45,13 +46,14 @@ fn main() -> ExitCode {
         std::env::args().skip(1).filter(|word| !word.starts_with('-')).collect();
     let wanted =
         |name: &str| words.is_empty() || words.iter().any(|word| name.contains(word.as_str()));
-    let bars: [Named; 11] = [
+    let bars: [Named; 12] = [
         ("memory_append", memory_append::run),
         ("sqlite_append", sqlite_append::run),
         ("sqlite_read", sqlite_read::run),
         ("hot_stream", hot_stream::run),
         ("catch_up", catch_up::run),
         ("postgres_append", postgres_append::run),
+        ("postgres_catch_up", postgres_catch_up::run),
         ("postgres_command", postgres_command::run),
         ("postgres_hot_stream", postgres_hot_stream::run),
         ("postgres_lock", postgres_lock::run),
