@@ -54,3 +54,18 @@ pub enum Behind {
     #[error("how far the view is cannot be read")]
     Unreadable(#[source] BackendError),
 }
+
+impl Behind {
+    /// What it is called where waits are counted.
+    pub(crate) const fn name(&self) -> &'static str {
+        match self {
+            Self::TimedOut { .. } => "timed_out",
+            Self::Stopped { .. } => "stopped",
+            Self::Ended => "ended",
+            Self::OtherLog { .. } => "other_log",
+            Self::NotYetWritten { .. } => "not_yet_written",
+            Self::WouldDeadlock => "would_deadlock",
+            Self::Unreadable(_) => "unreadable",
+        }
+    }
+}

@@ -66,3 +66,53 @@ pub(crate) fn feed_lag(backend: &'static str, positions: u64) {
     #[cfg(not(feature = "metrics"))]
     let _ = (backend, positions);
 }
+
+/// A job has taken a batch of events in.
+pub(crate) fn taken_in(job: &str, events: usize) {
+    #[cfg(feature = "metrics")]
+    {
+        let job = job.to_owned();
+        metrics::counter!("freehold_taken_in_total", "job" => job.clone()).increment(events as u64);
+        #[allow(clippy::cast_precision_loss, reason = "batches are far smaller than 2^53")]
+        metrics::histogram!("freehold_taken_in_events", "job" => job).record(events as f64);
+    }
+    #[cfg(not(feature = "metrics"))]
+    let _ = (job, events);
+}
+
+/// A job has parked an event that it could not take in.
+pub(crate) fn parked(job: &str) {
+    #[cfg(feature = "metrics")]
+    metrics::counter!("freehold_parked_total", "job" => job.to_owned()).increment(1);
+    #[cfg(not(feature = "metrics"))]
+    let _ = job;
+}
+
+/// A job was stopped by an error.
+pub(crate) fn stopped(job: &str) {
+    #[cfg(feature = "metrics")]
+    metrics::counter!("freehold_stopped_total", "job" => job.to_owned()).increment(1);
+    #[cfg(not(feature = "metrics"))]
+    let _ = job;
+}
+
+/// Somebody has waited for a view. `outcome` is `reached`, or why not.
+pub(crate) fn waited(view: &'static str, outcome: &'static str, took: Duration) {
+    #[cfg(feature = "metrics")]
+    metrics::histogram!("freehold_wait_seconds", "view" => view, "outcome" => outcome)
+        .record(took.as_secs_f64());
+    #[cfg(not(feature = "metrics"))]
+    let _ = (view, outcome, took);
+}
+
+/// A view was read. `want` is how fresh it should be, and `met` whether it was.
+pub(crate) fn read(view: &'static str, want: &'static str, met: bool) {
+    #[cfg(feature = "metrics")]
+    {
+        let met = if met { "true" } else { "false" };
+        metrics::counter!("freehold_reads_total", "view" => view, "want" => want, "met" => met)
+            .increment(1);
+    }
+    #[cfg(not(feature = "metrics"))]
+    let _ = (view, want, met);
+}

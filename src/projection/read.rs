@@ -15,7 +15,7 @@ use super::contract::Projection;
 use super::generation::Generation;
 use super::model::Model;
 use crate::consistency::{Behind, Lag, Session};
-use crate::ports::{BackendError, Fault};
+use crate::ports::{BackendError, Fault, telemetry};
 use crate::types::{InvalidRowKey, RowKey, RowPage, RowsWanted, Token};
 
 /// How long a read waits by default for what it wants.
@@ -35,6 +35,18 @@ pub enum Want {
     Within(Duration),
     /// All that is in the logs now.
     Head,
+}
+
+impl Want {
+    /// What it is called where reads are counted.
+    const fn name(&self) -> &'static str {
+        match self {
+            Self::Any => "any",
+            Self::AtLeast(_) => "at_least",
+            Self::Within(_) => "within",
+            Self::Head => "head",
+        }
+    }
 }
 
 /// A value, and how fresh it is.
@@ -180,6 +192,7 @@ impl<'v, P: Projection, T: FromRows> Read<'v, P, T> {
         at.observe(checkpoints);
         let lag = self.model.lag(&at).await?;
         let value = T::from_rows(page).map_err(|why| ReadError::Shape(Arc::new(why)))?;
+        telemetry::read(self.model.name, self.want.name(), met);
         Ok(Fresh { value, at, lag, met })
     }
 

@@ -9,7 +9,7 @@ use tokio::time::{Instant, sleep, timeout};
 use super::generation::Generation;
 use super::model::Model;
 use crate::consistency::{Behind, Reached};
-use crate::ports::BackendError;
+use crate::ports::{BackendError, telemetry};
 use crate::types::Token;
 
 /// Why it is not waited for a build any more.
@@ -21,6 +21,14 @@ enum Turn {
 
 impl Model {
     pub(super) async fn wait_for(&self, token: Token, until: Instant) -> Result<Reached, Behind> {
+        let began = Instant::now();
+        let ended = self.reach(token, until).await;
+        let outcome = ended.as_ref().err().map_or("reached", Behind::name);
+        telemetry::waited(self.name, outcome, began.elapsed());
+        ended
+    }
+
+    async fn reach(&self, token: Token, until: Instant) -> Result<Reached, Behind> {
         let Some(log) = self.logs.iter().find(|log| log.identity() == token.log()) else {
             return Err(Behind::OtherLog { token: token.log() });
         };

@@ -12,7 +12,7 @@ use super::parked::{self, Parked};
 use super::tenure::{Moved, Tenure};
 use super::worker::{Inbox, Left};
 use crate::consistency::applying;
-use crate::ports::CommitError;
+use crate::ports::{CommitError, telemetry};
 use crate::types::{Advance, Commit, FeedPage, Position, RecordedEvent, RowWrite};
 
 /// What is left of a page.
@@ -30,11 +30,12 @@ impl Load {
         upto.map(|(_, row)| row.clone()).collect()
     }
 
-    /// All up to `at` is done.
-    fn is_done_upto(&mut self, at: Position) {
+    /// All up to `at` is done: how many events that were.
+    fn is_done_upto(&mut self, at: Position) -> usize {
         let done = self.events.iter().take_while(|event| event.position() <= at).count();
         self.events.drain(..done);
         self.waiting.retain(|(waiting, _)| *waiting > at);
+        done
     }
 }
 
@@ -80,7 +81,7 @@ impl Tenure<'_> {
             let count = size.min(load.events.len());
             match self.attempt(n, &load, count, inbox).await? {
                 Attempt::Reached(at) => {
-                    load.is_done_upto(at);
+                    telemetry::taken_in(self.lease.name().as_str(), load.is_done_upto(at));
                     self.reached(n, at);
                 }
                 // Those before the culprit can be taken in; then it stands alone.
@@ -232,7 +233,7 @@ impl Tenure<'_> {
             attempts += 1;
             match self.attempt(n, load, 1, inbox).await? {
                 Attempt::Reached(at) => {
-                    load.is_done_upto(at);
+                    telemetry::taken_in(self.lease.name().as_str(), load.is_done_upto(at));
                     self.reached(n, at);
                     return Ok(());
                 }
@@ -249,6 +250,7 @@ impl Tenure<'_> {
             lease = %self.lease.name(), %position, attempts, error = &*error as &dyn std::error::Error,
             "an event is parked"
         );
+        telemetry::parked(self.lease.name().as_str());
         let row = self.park(n, &event, Some(parked::told(&*error)), attempts)?;
         let mut rows = load.rows(position);
         rows.push(row);

@@ -16,7 +16,7 @@ use super::sink::Sink;
 use super::status::{Cause, Phase, Status};
 use super::tenure::Tenure;
 use crate::consistency::Progress;
-use crate::ports::{BackendError, Clock, EventStore, RowStore};
+use crate::ports::{BackendError, Clock, EventStore, RowStore, telemetry};
 use crate::retry::{Backoff, RetryPolicy, Seeds};
 use crate::types::{Claim, Lease, LeaseName, Owner};
 
@@ -166,6 +166,7 @@ impl Worker {
                     }
                 }
                 Left::Error(error) => {
+                    telemetry::stopped(self.name.as_str());
                     tracing::error!(lease = %self.name, error = &*error as &dyn std::error::Error, "stopped");
                     if !self.inbox.wait(self.job.options.resume_interval).await {
                         return self.status.enter(Phase::Ended);

@@ -7,9 +7,12 @@ use std::time::Duration;
 
 use freehold::backend::memory::MemoryStore;
 use freehold::backend::sqlite::SqliteStore;
+use freehold::projection::{Eventual, On, Projection, ReadSide, Recorded, Views, Want};
+use freehold::retry::RetryPolicy;
+use freehold::subscription::{AfterRetries, SubscriptionOptions};
 use freehold::testkit::{Faults, FaultyStore};
 use freehold::{
-    Aggregate, Event, EventStore, Filter, LeaseName, Leases, Owner, Position, Repository,
+    Aggregate, Event, EventStore, Filter, LeaseName, Leases, Owner, Position, Repository, Token,
     UnitOfWork,
 };
 use metrics_util::debugging::{DebugValue, DebuggingRecorder};
@@ -160,4 +163,59 @@ async fn commands_and_units_of_work_are_spans_that_name_stream_and_command() {
     let notes = notes.0.lock().unwrap().clone();
     let execute = format!("execute category=\"counter\" stream=one command={COMMAND}");
     assert_eq!(notes, [execute, format!("unit_of_work command={COMMAND}")]);
+}
+
+/// Two events are taken in, and one is parked.
+async fn three_events_are_projected(store: MemoryStore) {
+    let reads = ReadSide::new(store.clone()).follow(store.clone());
+    let options = SubscriptionOptions {
+        retry: RetryPolicy::NEVER,
+        after_retries: AfterRetries::Park,
+        ..SubscriptionOptions::default()
+    };
+    let kept = reads.upkeep(Tally).options(options).start();
+    let counters = Repository::<Counter>::new(store);
+    counters.execute("one", up).await.unwrap();
+    counters.execute("two", up).await.unwrap();
+    let done = counters.execute("bad", up).await.unwrap();
+    let view = reads.view::<Tally>();
+    view.wait_for(done.token(), Duration::from_secs(60)).await.unwrap();
+    let made_up = Token::new(done.token().unwrap().log(), Position::new(99));
+    view.wait_for(made_up, Duration::from_secs(60)).await.unwrap_err();
+    assert_eq!(view.get("all").want(Want::Head).await.unwrap().value, Some(2));
+    kept.stop().await;
+}
+
+struct Tally;
+
+impl Projection for Tally {
+    const NAME: &'static str = "tally";
+    type View = u64;
+    type Events = Counted;
+    type Level = Eventual<1_000>;
+}
+
+impl On<Counted> for Tally {
+    fn on(&self, event: &Recorded<'_, Counted>, views: &mut Views<'_, u64>) {
+        // No view can have this key, so the event cannot be taken in.
+        let key = if event.id() == "bad" { "" } else { "all" };
+        views.update(key, |ups| *ups += 1);
+    }
+}
+
+#[test]
+fn what_a_projection_takes_in_and_parks_is_counted_and_so_are_waits_and_reads() {
+    let seen = counted(three_events_are_projected(MemoryStore::new()));
+    for (name, times) in [
+        ("freehold_taken_in_total tally", 2),
+        ("freehold_parked_total tally", 1),
+        ("freehold_reads_total tally,head,true", 1),
+    ] {
+        assert_eq!(seen.get(name), Some(&DebugValue::Counter(times)), "{name}: {seen:?}");
+    }
+    for name in
+        ["freehold_wait_seconds tally,reached", "freehold_wait_seconds tally,not_yet_written"]
+    {
+        assert!(matches!(seen.get(name), Some(DebugValue::Histogram(_))), "{name}: {seen:?}");
+    }
 }
