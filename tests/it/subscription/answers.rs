@@ -3,9 +3,11 @@
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
+use freehold::backend::memory::MemoryStore;
 use freehold::consistency::Behind;
-use freehold::subscription::{Applied, Health, SinkError};
-use freehold::{Leases, Position};
+use freehold::subscription::{Applied, Batch, Health, Sink, SinkError};
+use freehold::testkit::async_trait;
+use freehold::{Filter, LeaseName, Leases, Position, Store};
 use tokio::time::Instant;
 
 use super::fixture::{
@@ -124,5 +126,38 @@ async fn a_sink_that_is_always_fenced_does_not_spin() {
     tokio::time::sleep(std::time::Duration::from_secs(31)).await;
     let health = running.health().await;
     assert!(matches!(health, Health::Stalled { .. }), "{health:?}");
+    running.stop().await;
+}
+
+/// Commits the checkpoint, and loses the answer every time.
+struct Forgetful(LeaseName, Filter, MemoryStore, Arc<AtomicU64>);
+
+#[async_trait]
+impl Sink for Forgetful {
+    fn name(&self) -> &LeaseName {
+        &self.0
+    }
+
+    fn filter(&self) -> &Filter {
+        &self.1
+    }
+
+    async fn apply(&self, batch: Batch<'_>) -> Result<Applied, SinkError> {
+        self.3.fetch_add(batch.events().len() as u64, Ordering::SeqCst);
+        self.2.commit(batch.checkpoint()).await?;
+        Err(SinkError::transient("the answer was lost"))
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_batch_whose_commit_has_happened_is_not_given_to_the_sink_again() {
+    let (store, given) = (memory(), Arc::new(AtomicU64::new(0)));
+    let sink = Forgetful(name("job"), Filter::all(), store.clone(), Arc::clone(&given));
+    let running = start(sink, &store, options());
+    for events in [3, 6, 9] {
+        let token = record(&store, &["order-1"; 3]).await;
+        reach(running.progress(), token).await;
+        assert_eq!(given.load(Ordering::SeqCst), events);
+    }
     running.stop().await;
 }

@@ -51,7 +51,8 @@ async fn whoever_waits_is_told_of_the_stop_at_once() {
     record(&store, &["order-1"; 5]).await;
     until("stopped", async || matches!(running.health().await, Health::Stopped(_))).await;
     let stopped_at = Instant::now();
-    let (behind, told_at) = waiter.await.unwrap();
+    let told = tokio::time::timeout(Duration::from_secs(60), waiter).await;
+    let (behind, told_at) = told.expect("nobody is told").unwrap();
     assert!(matches!(behind, Err(Behind::Stopped { .. })), "{behind:?}");
     assert!(told_at <= stopped_at);
     running.stop().await;
