@@ -22,7 +22,9 @@
     not(feature = "postgres"),
     doc = "  `backend::postgres::PostgresStore` in a schema of your database."
 )]
-//! - [`Store`] and [`EventStore`] are what a backend implements, and where the guarantees are written down.
+//! - [`projection`]: pure folds of events into views, exactly once; [`subscription`] is the runner behind them, for consumers
+//!   of one's own too; [`consistency`] says how fresh a read is, and waits until it is fresh enough.
+//! - [`Store`], [`EventStore`] and [`RowStore`] are what a backend implements, and where the guarantees are written down.
 //!
 //! # Features
 //!
@@ -67,6 +69,8 @@ mod guides {
     #[cfg(feature = "postgres")]
     #[doc = include_str!("../docs/postgres.md")]
     struct Postgres;
+    #[doc = include_str!("../docs/read-side.md")]
+    struct ReadSide;
     #[doc = include_str!("../docs/recipes/unique.md")]
     struct Unique;
 }

@@ -19,6 +19,7 @@
 )]
 
 mod bare;
+mod catch_up;
 mod entry;
 mod harness;
 mod hot_stream;
@@ -44,11 +45,12 @@ fn main() -> ExitCode {
         std::env::args().skip(1).filter(|word| !word.starts_with('-')).collect();
     let wanted =
         |name: &str| words.is_empty() || words.iter().any(|word| name.contains(word.as_str()));
-    let bars: [Named; 10] = [
+    let bars: [Named; 11] = [
         ("memory_append", memory_append::run),
         ("sqlite_append", sqlite_append::run),
         ("sqlite_read", sqlite_read::run),
         ("hot_stream", hot_stream::run),
+        ("catch_up", catch_up::run),
         ("postgres_append", postgres_append::run),
         ("postgres_command", postgres_command::run),
         ("postgres_hot_stream", postgres_hot_stream::run),

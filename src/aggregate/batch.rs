@@ -2,7 +2,6 @@
 
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-use futures::FutureExt;
 use futures::future::BoxFuture;
 use tokio::sync::OnceCell;
 use tokio::task::yield_now;
@@ -12,15 +11,14 @@ use super::desk::Desk;
 use super::lane::Lane;
 use crate::ports::CommitError;
 use crate::types::{
-    Commit, Committed, Conflict, EventId, ExpectedVersion, Limits, NewEvent, StreamId,
-    StreamVersion,
+    Commit, Conflict, EventId, ExpectedVersion, Limits, NewEvent, StreamId, StreamVersion, Token,
 };
 
 /// What came of a batch, for all who are in it.
 #[derive(Clone, Debug)]
 pub(super) enum Outcome {
-    /// All of it is durable.
-    Committed(Committed),
+    /// All of it is durable, and this proves it.
+    Committed(Token),
     /// It was decided on a state that was not the newest: the store said so, or the batch before it came to
     /// nothing. Decide again.
     Stale(Option<Conflict>),
@@ -134,12 +132,21 @@ impl Batch {
     ///
     /// # Cancel safety
     /// If the one who works is dropped, the next begins anew with the same commit.
-    pub(super) fn drive<'a, A: Send + Sync + 'static>(
+    pub(super) async fn drive<A: Send + Sync + 'static>(
+        self: &Arc<Self>,
+        lane: &Lane<A>,
+        desk: &Desk,
+    ) -> Outcome {
+        self.outcome.get_or_init(|| self.work(lane, desk)).await.clone()
+    }
+
+    /// Boxed, since a batch works on the one before it, and since most who drive it only wait.
+    fn work<'a, A: Send + Sync + 'static>(
         self: &'a Arc<Self>,
         lane: &'a Lane<A>,
         desk: &'a Desk,
     ) -> BoxFuture<'a, Outcome> {
-        let work = async move {
+        Box::pin(async move {
             let before = self.before().clone();
             let ready = match before {
                 Some(before) => before.drive(lane, desk).await.is_committed(),
@@ -153,8 +160,7 @@ impl Batch {
             *self.before() = None;
             lane.settle(self, &outcome);
             outcome
-        };
-        async move { self.outcome.get_or_init(|| work).await.clone() }.boxed()
+        })
     }
 
     /// Gives those who were in the batch before, and were answered a moment ago, the chance to come again
@@ -172,17 +178,21 @@ impl Batch {
     }
 
     async fn commit(&self, stream: &StreamId, desk: &Desk) -> Outcome {
-        let (commit, after) = {
+        let after = {
             let mut collected = self.collected();
             collected.closed = true;
-            let after = collected.version.plus(collected.events.len() as u64);
-            (Commit::new().append(stream, collected.expected, collected.events.clone()), after)
+            collected.version.plus(collected.events.len() as u64)
+        };
+        // It is the same each time, since nobody is let in any more.
+        let commit = || {
+            let collected = self.collected();
+            Commit::new().append(stream, collected.expected, collected.events.iter().cloned())
         };
         match desk.commit(commit).await {
             // A duplicate just where this batch belongs is our own, after a lost reply. Anywhere else it is a
             // repetition of commands from before, and was decided on their own effects.
             Ok(done) if !done.is_duplicate() || done.version_of(stream) == Some(after) => {
-                Outcome::Committed(done)
+                Outcome::Committed(done.token())
             }
             Ok(_) => match self.collected().events.first() {
                 Some(event) => Outcome::Reused(event.id()),

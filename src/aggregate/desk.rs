@@ -25,15 +25,26 @@ impl Desk {
     }
 
     /// Commits, and commits the very same again while the outcome is unknown or the trouble passes by
-    /// itself.
-    pub(super) async fn commit(&self, commit: Commit) -> Result<Committed, CommitError> {
+    /// itself. `commit` makes it anew for each try, so that nobody keeps a copy for a trouble that seldom comes.
+    pub(super) async fn commit(
+        &self,
+        commit: impl Fn() -> Commit + Send + Sync,
+    ) -> Result<Committed, CommitError> {
+        match self.store.commit(commit()).await {
+            // Boxed, so that a command's future has no room for it as long as all is well.
+            Err(error) if error.is_transient() => Box::pin(self.insist(commit, error)).await,
+            answer => answer,
+        }
+    }
+
+    async fn insist(
+        &self,
+        commit: impl Fn() -> Commit + Send + Sync,
+        mut error: CommitError,
+    ) -> Result<Committed, CommitError> {
         let mut backoff = self.backoff();
         let mut unknown = None;
         loop {
-            let error = match self.store.commit(commit.clone()).await {
-                Err(error) if error.is_transient() => error,
-                answer => return answer,
-            };
             if let CommitError::Unknown(why) = &error {
                 unknown = Some(why.clone());
             }
@@ -43,6 +54,10 @@ impl Desk {
                 // Once unknown, a later failure to reach the store does not make it known.
                 return Err(unknown.map_or(error, CommitError::Unknown));
             }
+            error = match self.store.commit(commit()).await {
+                Err(error) if error.is_transient() => error,
+                answer => return answer,
+            };
         }
     }
 }

@@ -71,14 +71,15 @@ impl<'a, A: Aggregate, D> Execute<'a, A, D> {
 
     fn encode(&self, events: &[A::Event]) -> Result<Vec<NewEvent>, EventError> {
         let metadata = stamp(&self.metadata, self.repository, &said_by(self.command));
-        let encode = |(index, event)| {
+        let mut new = Vec::with_capacity(events.len());
+        for (index, event) in (0..).zip(events) {
             let id = match self.command {
                 Some(command) => EventId::of_command(command, index),
                 None => self.repository.fresh_id(),
             };
-            Ok(event::encode(event, id)?.with_metadata(metadata.clone()))
-        };
-        (0..).zip(events).map(encode).collect()
+            new.push(event::encode(event, id)?.with_metadata(metadata.clone()));
+        }
+        Ok(new)
     }
 }
 
@@ -119,14 +120,17 @@ where
         Ok(Prepared::new(loaded, events, commit))
     }
 
-    async fn run(self) -> Result<Done<A>, ExecuteError<R>> {
+    // The future of a command is as small as it can be, so that making and moving it is cheap: what seldom happens
+    // is boxed when it does.
+    async fn run(&self) -> Result<Done<A>, ExecuteError<R>> {
         let stream = Repository::<A>::stream(&self.id)?;
         let lane = self.repository.enter(&stream);
         let mut backoff = self.repository.shared().desk.backoff();
         // What a command brings along cannot be shared: it is the caller's own.
         let mut alone = !self.rest.is_empty();
         loop {
-            let step = if alone { self.alone(&lane).await? } else { self.shared(&lane).await? };
+            let step =
+                if alone { Box::pin(self.alone(&lane)).await? } else { self.shared(&lane).await? };
             match step {
                 Step::Done(done) => return Ok(done),
                 Step::Again => {}
@@ -156,7 +160,9 @@ where
         }
         let events = match (self.decide)(&ground.loaded) {
             Ok(events) if !events.is_empty() => events,
-            undecided => return self.without_events(lane, turn, ground, fresh, undecided).await,
+            undecided => {
+                return Box::pin(self.without_events(lane, turn, ground, fresh, undecided)).await;
+            }
         };
         let entry = Entry { command: self.command, events: self.encode(&events)? };
         let ids: Vec<EventId> = entry.events.iter().map(NewEvent::id).collect();
@@ -168,9 +174,9 @@ where
         };
         drop(turn);
         match batch.drive(lane, &shared.desk).await {
-            Outcome::Committed(committed) => {
+            Outcome::Committed(token) => {
                 shared.cache.put(lane.stream(), &after);
-                Ok(Step::Done(Done::new(after, events, Some(committed.token()))))
+                Ok(Step::Done(Done::new(after, events, Some(token))))
             }
             Outcome::Stale(conflict) => Ok(conflict.map_or(Step::Again, Step::Conflict)),
             Outcome::Reused(id) if ids.contains(&id) => self.reused(lane, id).await,
@@ -200,7 +206,7 @@ where
         } else {
             self.rest.clone().append(lane.stream(), ground.expected, new)
         };
-        match shared.desk.commit(commit).await {
+        match shared.desk.commit(|| commit.clone()).await {
             // A duplicate just where this commit belongs is our own, after a lost reply.
             Ok(done)
                 if !done.is_duplicate()
@@ -294,7 +300,8 @@ where
             stream = %self.id,
             command = self.command.map(tracing::field::display)
         );
-        Box::pin(self.run().instrument(span))
+        // It owns the command and lends it: a future that takes its arguments by value holds them twice.
+        Box::pin(async move { self.run().await }.instrument(span))
     }
 }
 

@@ -1,5 +1,6 @@
 //! Answering a repeated command as the first was answered.
 
+use futures::future::BoxFuture;
 use uuid::Uuid;
 
 use super::repository::LoadError;
@@ -9,10 +10,17 @@ use crate::types::{
     Committed, DedupKey, EventId, ReadFrom, RecordedEvent, StreamId, StreamVersion, Token,
 };
 
-impl<A: Aggregate, D> Execute<'_, A, D> {
+impl<A: Aggregate, D: Sync> Execute<'_, A, D> {
     /// The answer that this command, or the message it handles, was given before. Asked only when something
-    /// looks odd: it costs nothing where nothing is repeated.
-    pub(super) async fn repeated<R>(
+    /// looks odd: it costs nothing where nothing is repeated. Not even room, which is why it is boxed.
+    pub(super) fn repeated<'a, R: Send + 'a>(
+        &'a self,
+        stream: &'a StreamId,
+    ) -> BoxFuture<'a, Result<Option<Done<A>>, ExecuteError<R>>> {
+        Box::pin(self.look_for_answer(stream))
+    }
+
+    async fn look_for_answer<R>(
         &self,
         stream: &StreamId,
     ) -> Result<Option<Done<A>>, ExecuteError<R>> {

@@ -160,7 +160,8 @@ impl<A: Aggregate> Repository<A> {
         {
             return Ok((lane.know(cached), false));
         }
-        let loaded = self.load_stream(lane.stream()).await?;
+        // Boxed: the commands that find the state in the cache have no room for it in their futures.
+        let loaded = Box::pin(self.load_stream(lane.stream())).await?;
         Ok((lane.know(loaded), true))
     }
 

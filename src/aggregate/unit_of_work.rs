@@ -292,7 +292,7 @@ impl UnitOfWork {
         streams: &Streams,
         turns: &mut Turns,
     ) -> Result<Committed, CommitError> {
-        let mut committing = std::pin::pin!(self.desk.commit(commit));
+        let mut committing = std::pin::pin!(self.desk.commit(|| commit.clone()));
         if self.desk.store.is_ordered() {
             if let Poll::Ready(answer) = futures::poll!(committing.as_mut()) {
                 return answer;

@@ -99,8 +99,22 @@ impl Progress {
         self.board().logs.values().map(|frontier| frontier.waiters.len()).sum()
     }
 
+    /// For a consumer of one's own: its part with this number, counted from 0, has come to `at` in `log`. It never goes back.
+    pub fn advance(&self, part: usize, log: LogId, at: Position) {
+        self.part(part).reached(log, at);
+    }
+
     pub(crate) fn part(&self, index: usize) -> Part {
         Part { progress: self.clone(), index }
+    }
+
+    /// Who has ended is about to begin again: from now on it is waited for.
+    pub(crate) fn begin_again(&self) {
+        for part in &mut self.board().parts {
+            if matches!(part, Activity::Ended) {
+                *part = Activity::Elsewhere;
+            }
+        }
     }
 
     pub(crate) fn parts(&self) -> usize {

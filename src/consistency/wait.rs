@@ -18,7 +18,10 @@ impl Progress {
     ///
     /// # Cancel safety
     /// Dropping the future leaves nothing behind.
-    pub fn wait_for(&self, token: Token) -> impl Future<Output = Result<Reached, Behind>> + Send {
+    pub fn wait_for(
+        &self,
+        token: Token,
+    ) -> impl Future<Output = Result<Reached, Behind>> + Send + use<> {
         Wait { progress: self.clone(), token, ticket: None }
     }
 }

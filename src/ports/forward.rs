@@ -156,6 +156,15 @@ impl<S: RowStore + ?Sized> RowStore for Arc<S> {
         (**self).prepare(set)
     }
 
+    fn remove<'a, 'b, 'f>(&'a self, set: &'b RowSet) -> Reply<'f, Result<(), BackendError>>
+    where
+        'a: 'f,
+        'b: 'f,
+        Self: 'f,
+    {
+        (**self).remove(set)
+    }
+
     fn rows<'a, 'b, 'c, 'd, 'f>(
         &'a self,
         set: &'b RowSet,

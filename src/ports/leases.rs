@@ -14,7 +14,8 @@ use crate::types::{Claim, Lease, LeaseName, LeaseState, Owner};
 /// a whole.
 ///
 /// # Contract
-/// - **L1 exclusive** – while somebody holds a lease, nobody else is granted it, and is told for how long.
+/// - **L1 exclusive** – while somebody holds a lease, nobody else is granted it, and is told for how long. Whoever holds it
+///   and asks again is granted it anew.
 /// - **L2 counted** – every grant has a greater epoch than all before it, also after a release and a restart.
 /// - **L3 expires** – a lease that is not renewed is granted to another when its time is over on the store's clock, and
 ///   no sooner.
@@ -23,10 +24,11 @@ use crate::types::{Claim, Lease, LeaseName, LeaseState, Owner};
 /// - **L5 released** – a released lease is granted at once; releasing under an older epoch changes nothing.
 /// - **L6 fenced** – a commit with an advance under another epoch than the newest, or from where the checkpoint is not,
 ///   changes nothing and is [`CommitError::Fenced`](crate::CommitError::Fenced).
-/// - **L7 kept** – an advance moves the checkpoint of its lease in its log, and no other; [`Leases::lease`] tells where
-///   they are, also after a restart.
-/// - **L8 moved once** – the same commit with an advance again, under the same epoch, changes nothing and is answered
-///   as a duplicate.
+/// - **L7 kept** – an advance moves the checkpoint of its lease in its log forward, and no other; [`Leases::lease`]
+///   tells where they are, also after a restart. An advance that goes nowhere only guards its commit. One
+///   that goes back, or two in one commit, change nothing and are [`CommitError::Invalid`](crate::CommitError::Invalid).
+/// - **L8 moved once** – the same commit with an advance that goes forward again, under the same epoch and while the checkpoint is where
+///   that commit left it, changes nothing and is answered as a duplicate.
 #[async_trait]
 pub trait Leases: Store {
     /// Asks for a lease that shall last for `time`.

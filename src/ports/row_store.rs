@@ -18,7 +18,9 @@ use crate::types::{LeaseName, RowPage, RowSet, RowsWanted};
 /// - **R4 of one moment** – the rows and the checkpoints of one answer are of one moment.
 /// - **R5 prepared** – a set is there when it was prepared, any number of times and by any number at once; what is in it
 ///   stays. To read or write a set that was not prepared is an error of the fault [`Missing`](crate::Fault::Missing).
-/// - **R6 bounded** – a commit whose rows are beyond [`Store::limits`](crate::Store::limits), or that holds a row twice,
+/// - **R6 removed** – a removed set is not there any more, and is empty when it is prepared again; to remove one that is not
+///   there changes nothing.
+/// - **R7 bounded** – a commit whose rows are beyond [`Store::limits`](crate::Store::limits), or that holds a row twice,
 ///   changes nothing and is [`CommitError::Invalid`](crate::CommitError::Invalid).
 #[async_trait]
 pub trait RowStore: Leases {
@@ -27,6 +29,12 @@ pub trait RowStore: Leases {
     /// # Errors
     /// [`BackendError`] if it cannot be made.
     async fn prepare(&self, set: &RowSet) -> Result<(), BackendError>;
+
+    /// Removes a set and all that is in it, if it is there.
+    ///
+    /// # Errors
+    /// [`BackendError`] if it cannot be removed.
+    async fn remove(&self, set: &RowSet) -> Result<(), BackendError>;
 
     /// Rows of a set, with the checkpoints of the lease `of` as they were at that moment.
     ///

@@ -89,20 +89,31 @@ mod contract;
 mod enrich;
 mod events;
 mod fold;
+mod generation;
+mod keeper;
 mod level;
+mod model;
+#[cfg(feature = "testkit")]
+mod pure;
 mod read;
 mod read_side;
 mod recorded;
 mod sink;
+mod upkeep;
 mod view;
 mod views;
+mod wait;
 
 pub use contract::{On, Projection};
 pub use enrich::{Enrich, Facts};
 pub use events::Events;
+pub use keeper::UpkeepError;
 pub use level::{Asynchronous, Eventual, Inline, Strong};
+#[cfg(feature = "testkit")]
+pub(crate) use pure::PureViews;
 pub use read::{Fresh, Read, ReadError, ViewPage, Want};
 pub use read_side::ReadSide;
 pub use recorded::Recorded;
+pub use upkeep::{Kept, Upkeep};
 pub use view::View;
 pub use views::Views;

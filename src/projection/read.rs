@@ -12,7 +12,8 @@ use serde::de::DeserializeOwned;
 use tokio::time::Instant;
 
 use super::contract::Projection;
-use super::view::Model;
+use super::generation::Generation;
+use super::model::Model;
 use crate::consistency::{Behind, Lag, Session};
 use crate::ports::{BackendError, Fault};
 use crate::types::{InvalidRowKey, RowKey, RowPage, RowsWanted, Token};
@@ -169,12 +170,13 @@ impl<'v, P: Projection, T: FromRows> Read<'v, P, T> {
         };
         // Asked before the rows are read: what is reached now is in them. It may be more than the checkpoints say, by
         // events that the view does not want.
+        let live = self.model.live().await?;
         let mut at = Session::new();
         for log in &self.model.logs {
             let id = log.identity();
-            at.observe(Token::new(id, self.model.progress.position(id)));
+            at.observe(Token::new(id, live.progress.position(id)));
         }
-        let (page, checkpoints) = self.rows().await?;
+        let (page, checkpoints) = self.rows(&live).await?;
         at.observe(checkpoints);
         let lag = self.model.lag(&at).await?;
         let value = T::from_rows(page).map_err(|why| ReadError::Shape(Arc::new(why)))?;
@@ -189,13 +191,14 @@ impl<'v, P: Projection, T: FromRows> Read<'v, P, T> {
             Want::Any => return Ok(()),
             Want::AtLeast(session) => wanted.observe(session),
             Want::Within(time) => {
-                let at = self.model.checkpoints().await?;
+                let live = self.model.live().await?;
+                let at = self.model.checkpoints(&live).await?;
                 if self.model.lag(&at).await?.time <= *time {
                     return Ok(());
                 }
-                wanted.observe(self.heads().await?);
+                wanted.observe(self.model.heads().await?);
             }
-            Want::Head => wanted.observe(self.heads().await?),
+            Want::Head => wanted.observe(self.model.heads().await?),
         }
         let follows =
             |mark: &&Token| self.model.logs.iter().any(|log| log.identity() == mark.log());
@@ -205,17 +208,9 @@ impl<'v, P: Projection, T: FromRows> Read<'v, P, T> {
         Ok(())
     }
 
-    async fn heads(&self) -> Result<Session, BackendError> {
-        let mut heads = Session::new();
-        for log in &self.model.logs {
-            heads.observe(Token::new(log.identity(), log.head().await?));
-        }
-        Ok(heads)
-    }
-
     /// The rows and the checkpoints, of one moment. With several parts it is that of the first; the others can only be
     /// further by then than they are said to be.
-    async fn rows(&self) -> Result<(RowPage, Session), ReadError> {
+    async fn rows(&self, live: &Generation) -> Result<(RowPage, Session), ReadError> {
         let model = self.model;
         let wanted = match &self.query {
             Query::Key(key) => RowsWanted::Keys(vec![RowKey::new(key)?]),
@@ -224,15 +219,15 @@ impl<'v, P: Projection, T: FromRows> Read<'v, P, T> {
                 RowsWanted::Page { prefix: prefix.as_str().into(), after, limit: *limit }
             }
         };
-        let (first, others) = match model.parts.split_first() {
+        let (first, others) = match live.parts.split_first() {
             Some((first, others)) => (Some(first), others),
             None => (None, &[][..]),
         };
-        let mut parts = Vec::with_capacity(model.parts.len());
+        let mut parts = Vec::with_capacity(live.parts.len());
         for name in others {
             parts.push(model.store.lease(name).await?.checkpoints);
         }
-        let read = || model.store.rows(&model.set, &wanted, first);
+        let read = || model.store.rows(&live.set, &wanted, first);
         let mut page = match (read().await, first) {
             (Err(error), Some(first)) if error.fault() == Fault::Missing => {
                 let has_begun = !model.store.lease(first).await?.checkpoints.is_empty();
@@ -258,7 +253,7 @@ impl<'v, P: Projection, T: FromRows + Send + 'v> IntoFuture for Read<'v, P, T> {
 impl<P, T> fmt::Debug for Read<'_, P, T> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Read")
-            .field("set", &self.model.set)
+            .field("name", &self.model.name)
             .field("want", &self.want)
             .field("within", &self.within)
             .finish_non_exhaustive()

@@ -5,15 +5,13 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use super::contract::Projection;
-use super::enrich::Enrich;
 use super::fold;
 use super::level::Asynchronous;
-use super::sink::{self, ProjectionSink};
-use super::view::{Model, View};
-use crate::consistency::Progress;
+use super::model::Model;
+use super::sink;
+use super::upkeep::{Kept, Upkeep};
+use super::view::View;
 use crate::ports::{Clock, EventStore, RowStore, SystemClock};
-use crate::subscription::{Running, Subscription, SubscriptionOptions};
-use crate::types::{LeaseName, RowSet};
 
 /// How often it is asked how far a view is that another process keeps up, while somebody waits for it.
 const POLL_INTERVAL: Duration = Duration::from_millis(10);
@@ -95,50 +93,13 @@ impl ReadSide {
     ///
     /// # Panics
     /// Outside a tokio runtime.
-    pub fn run<P: Projection<Level: Asynchronous>>(&self, projection: P) -> Running {
-        self.subscription(projection).start()
+    pub fn run<P: Projection<Level: Asynchronous>>(&self, projection: P) -> Kept {
+        self.upkeep(projection).start()
     }
 
-    /// A projection as a subscription, for who wants other bounds.
-    pub fn subscription<P: Projection<Level: Asynchronous>>(&self, projection: P) -> Subscription {
-        self.subscribe(projection, None)
-    }
-
-    /// The same with facts of other services.
-    pub fn enriched<P: Projection<Level: Asynchronous>>(
-        &self,
-        projection: P,
-        enrich: impl Enrich,
-    ) -> Subscription {
-        self.subscribe(projection, Some(Arc::new(enrich)))
-    }
-
-    fn subscribe<P: Projection<Level: Asynchronous>>(
-        &self,
-        projection: P,
-        enrich: Option<Arc<dyn Enrich>>,
-    ) -> Subscription {
-        let model = self.model::<P>();
-        let sink = ProjectionSink {
-            projection,
-            store: Arc::clone(&self.store),
-            enrich,
-            set: model.set.clone(),
-            name: model.job.clone(),
-            filter: model.filter.clone(),
-        };
-        let options = SubscriptionOptions {
-            late_after: <P::Level as Asynchronous>::LATE_AFTER,
-            ..SubscriptionOptions::default()
-        };
-        let mut subscription = Subscription::new(sink, Arc::clone(&self.store))
-            .options(options)
-            .clock(Arc::clone(&self.clock))
-            .tell(model.progress.clone());
-        for log in &self.logs {
-            subscription = subscription.follow(Arc::clone(log));
-        }
-        subscription
+    /// How a projection is kept up, for who wants other bounds, or facts of other services.
+    pub fn upkeep<P: Projection<Level: Asynchronous>>(&self, projection: P) -> Upkeep<P> {
+        Upkeep::new(projection, self.model::<P>())
     }
 
     /// The views of a projection, to be read and waited for. It need not run in this process.
@@ -152,22 +113,15 @@ impl ReadSide {
         fold::check::<P>();
         let mut models = self.models.lock().unwrap_or_else(PoisonError::into_inner);
         let model = models.entry(P::NAME).or_insert_with(|| {
-            let names = RowSet::new(P::NAME).ok().zip(LeaseName::new(P::NAME).ok());
-            // A name that is neither does not compile.
-            let Some((set, job)) = names else { unreachable!("a projection's name was checked") };
-            let parts = P::PARTITIONS.max(1);
-            Arc::new(Model {
-                store: Arc::clone(&self.store),
-                logs: self.logs.clone(),
-                clock: Arc::clone(&self.clock),
-                poll_interval: self.poll_interval,
-                set,
-                parts: (0..parts).map(|part| job.part(part, parts)).collect(),
-                job,
-                filter: sink::filter::<P>(),
-                progress: Progress::new(parts as usize),
-                polls: tokio::sync::Mutex::default(),
-            })
+            Arc::new(Model::new(
+                P::NAME,
+                P::PARTITIONS.max(1),
+                Arc::clone(&self.store),
+                self.logs.clone(),
+                Arc::clone(&self.clock),
+                self.poll_interval,
+                sink::filter::<P>(),
+            ))
         });
         Arc::clone(model)
     }

@@ -18,7 +18,7 @@ const PAGE: usize = 1_000;
 
 /// A projection that is folded behind the log.
 pub(super) struct ProjectionSink<P> {
-    pub(super) projection: P,
+    pub(super) projection: Arc<P>,
     pub(super) store: Arc<dyn RowStore>,
     pub(super) enrich: Option<Arc<dyn Enrich>>,
     pub(super) set: RowSet,

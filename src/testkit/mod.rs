@@ -2,11 +2,14 @@
 //!
 //! - [`given`] some events, *when* a command runs, *then* these events follow, or that refusal: a test of
 //!   an aggregate, without a store.
+//! - [`project`] events *given*, *then* these views are there: a test of a projection, without a store; [`laws`] sees whether
+//!   it gives the same however its events are batched.
 //! - [`strategies`] generate commits, metadata and the histories that a user's own aggregate can reach,
 //!   for property tests with [`proptest`].
 //! - [`FaultyStore`] makes any store fail before a commit, after it, or late, by a seed; or at its n-th call.
-//! - [`conformance`] and [`event_store_conformance!`](crate::event_store_conformance) show what a store
-//!   of one's own still lacks; [`model`] compares it with a simple model, over random calls.
+//! - [`conformance`] with [`event_store_conformance!`](crate::event_store_conformance) and
+//!   [`row_store_conformance!`](crate::row_store_conformance) shows what a store of one's own still lacks; [`model`]
+//!   compares it with a simple model, over random calls.
 //! - [`ManualClock`] and [`SeededIds`] decide what time it is and which ids are drawn.
 //!
 //! The feature `testkit` switches them on. They are for dev-dependencies: they panic, as tests do.
@@ -21,13 +24,17 @@
 
 pub mod conformance;
 mod faults;
+mod laws;
 pub mod model;
+mod projecting;
 mod scenario;
 pub mod strategies;
 mod world;
 
 pub use async_trait::async_trait;
 pub use faults::{Faults, FaultyStore, Injected, Loss};
+pub use laws::{Broken, laws};
+pub use projecting::{Projected, project};
 pub use proptest;
 pub use scenario::{Given, When, given};
 pub use world::{ManualClock, SeededIds};

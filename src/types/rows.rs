@@ -125,10 +125,12 @@ impl RowValue {
     /// JSON that was made elsewhere.
     ///
     /// # Errors
-    /// What `serde_json` says of bytes that are not one JSON value.
+    /// What `serde_json` says of bytes that are not one JSON value in UTF-8.
     pub fn from_json(json: impl Into<Bytes>) -> Result<Self, serde_json::Error> {
         let json = json.into();
-        serde_json::from_slice::<IgnoredAny>(&json)?;
+        // What is ignored is not checked for its UTF-8.
+        let text = std::str::from_utf8(&json).map_err(serde::de::Error::custom)?;
+        serde_json::from_str::<IgnoredAny>(text)?;
         Ok(Self(json))
     }
 
@@ -229,5 +231,20 @@ impl RowPage {
     #[must_use]
     pub const fn new(rows: Vec<Row>, has_more: bool, checkpoints: Vec<super::Token>) -> Self {
         Self { rows, has_more, checkpoints }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_value_is_one_json_value_in_utf_8() {
+        for json in ["1", " {\"a\": [\"\\u0000\"]} ", "null"] {
+            assert_eq!(RowValue::from_json(json).unwrap().json(), json);
+        }
+        for bytes in [&b""[..], b"1 2", b"{", b"\"\xff\"", b"\xef\xbb\xbf1"] {
+            assert!(RowValue::from_json(bytes).is_err(), "{bytes:?}");
+        }
     }
 }

@@ -12,6 +12,7 @@
 mod aggregate;
 mod mutants;
 mod projection;
+mod rebuild;
 mod shop;
 mod sqlite;
 mod subscription;

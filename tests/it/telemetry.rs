@@ -3,11 +3,15 @@
 use std::collections::BTreeMap;
 use std::fmt::Write;
 use std::sync::{Arc, Mutex};
+use std::time::Duration;
 
 use freehold::backend::memory::MemoryStore;
 use freehold::backend::sqlite::SqliteStore;
 use freehold::testkit::{Faults, FaultyStore};
-use freehold::{Aggregate, Event, EventStore, Filter, Position, Repository, UnitOfWork};
+use freehold::{
+    Aggregate, Event, EventStore, Filter, LeaseName, Leases, Owner, Position, Repository,
+    UnitOfWork,
+};
 use metrics_util::debugging::{DebugValue, DebuggingRecorder};
 use tracing::span::{Attributes, Id};
 use tracing_subscriber::layer::{Context, SubscriberExt};
@@ -91,13 +95,18 @@ fn sqlite_says_how_long_commits_took() {
     let dir = tempfile::tempdir().unwrap();
     let path = dir.path().join("counted.db");
     let seen = counted(async {
-        three_commands_and_a_page(SqliteStore::open(path).await.unwrap()).await;
+        let store = SqliteStore::open(path).await.unwrap();
+        three_commands_and_a_page(store.clone()).await;
+        let (job, me) = (LeaseName::new("job").unwrap(), Owner::new(Uuid::nil()));
+        store.claim(&job, me, Duration::from_secs(1)).await.unwrap();
     });
     // The writer counts on its own thread; what callers see is counted on theirs.
     let Some(DebugValue::Histogram(took)) = seen.get("freehold_commit_seconds sqlite") else {
         panic!("{seen:?}");
     };
-    assert!(took.len() >= 3 && took.iter().all(|seconds| seconds.into_inner() > 0.0));
+    // One of the commands met a conflict, and a lease is no commit.
+    assert_eq!(took.len(), 4);
+    assert!(took.iter().all(|seconds| seconds.into_inner() > 0.0));
 }
 
 #[test]

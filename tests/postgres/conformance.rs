@@ -4,8 +4,8 @@ use std::sync::Arc;
 
 use freehold::backend::postgres::{PostgresOptions, PostgresStore};
 use freehold::testkit::async_trait;
-use freehold::testkit::conformance::Harness;
-use freehold::{EventStore, event_store_conformance};
+use freehold::testkit::conformance::{Harness, RowHarness};
+use freehold::{EventStore, RowStore, event_store_conformance, row_store_conformance};
 
 use crate::server::{Schemas, pool};
 
@@ -18,23 +18,38 @@ impl Database {
     fn new(options: PostgresOptions) -> Self {
         Self { schemas: Schemas::new(), options }
     }
-}
 
-#[async_trait]
-impl Harness for Database {
-    async fn open(&self, log: &str) -> Arc<dyn EventStore> {
+    /// Groups of one commit, one at a time.
+    fn without_groups() -> Self {
+        Self::new(PostgresOptions {
+            groups_max: 1,
+            group_commits_max: 1,
+            queue_commits_max: 2,
+            ..PostgresOptions::default()
+        })
+    }
+
+    async fn store(&self, log: &str) -> Arc<PostgresStore> {
         let options = PostgresOptions { schema: self.schemas.name(log), ..self.options.clone() };
         Arc::new(PostgresStore::open_with(pool(5).await, options).await.unwrap())
     }
 }
 
+#[async_trait]
+impl Harness for Database {
+    async fn open(&self, log: &str) -> Arc<dyn EventStore> {
+        self.store(log).await
+    }
+}
+
+#[async_trait]
+impl RowHarness for Database {
+    async fn open(&self, log: &str) -> Arc<dyn RowStore> {
+        self.store(log).await
+    }
+}
+
 event_store_conformance!(database, Database::new(PostgresOptions::default()));
-event_store_conformance!(
-    database_without_groups,
-    Database::new(PostgresOptions {
-        groups_max: 1,
-        group_commits_max: 1,
-        queue_commits_max: 2,
-        ..PostgresOptions::default()
-    })
-);
+event_store_conformance!(database_without_groups, Database::without_groups());
+row_store_conformance!(database_rows, Database::new(PostgresOptions::default()));
+row_store_conformance!(database_rows_without_groups, Database::without_groups());

@@ -3,7 +3,7 @@
 use std::error::Error;
 
 use freehold::backend::postgres::sqlx::postgres::PgPoolOptions;
-use freehold::backend::postgres::sqlx::{Connection, Executor, PgConnection, raw_sql};
+use freehold::backend::postgres::sqlx::{Connection, Executor, PgConnection};
 use freehold::backend::postgres::{PostgresStore, Standby};
 use freehold::{EventStore, Fault, Filter, Position, Store};
 

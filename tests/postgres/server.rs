@@ -1,11 +1,16 @@
 //! The server, and schemas on it that go away.
 
 use std::sync::Mutex;
+use std::time::Duration;
 
 use freehold::backend::postgres::sqlx::postgres::PgPoolOptions;
 use freehold::backend::postgres::sqlx::{AssertSqlSafe, PgPool, query};
 use freehold::backend::postgres::{PostgresOptions, PostgresStore, SchemaName};
-use freehold::{Commit, EventId, EventName, ExpectedVersion, NewEvent, StreamId};
+use freehold::{
+    Advance, Claim, Commit, EventId, EventName, ExpectedVersion, Lease, LeaseName, Leases,
+    NewEvent, Owner, Position, Row, RowKey, RowSet, RowStore, RowValue, RowWrite, RowsWanted,
+    Store, StreamId,
+};
 use uuid::Uuid;
 
 /// Where the server is.
@@ -87,4 +92,48 @@ pub(crate) fn event(n: u128) -> NewEvent {
 /// One event for one stream, whatever its version.
 pub(crate) fn one(n: u128, to: &str) -> Commit {
     Commit::new().append(&stream(to), ExpectedVersion::Any, [event(n)])
+}
+
+/// The set of rows that the tests write.
+pub(crate) fn shown() -> RowSet {
+    RowSet::new("shown").unwrap()
+}
+
+pub(crate) fn key(key: &str) -> RowKey {
+    RowKey::new(key).unwrap()
+}
+
+pub(crate) fn put(to: &str, json: &str) -> RowWrite {
+    RowWrite::put(&shown(), &key(to), RowValue::from_json(json.to_owned()).unwrap())
+}
+
+/// The JSON of all rows of the set, with their keys.
+pub(crate) async fn all_rows(store: &PostgresStore) -> Vec<(String, String)> {
+    let all = RowsWanted::Page { prefix: "".into(), after: None, limit: usize::MAX };
+    let page = store.rows(&shown(), &all, None).await.unwrap();
+    let text =
+        |row: Row| (row.key.to_string(), String::from_utf8(row.value.json().to_vec()).unwrap());
+    page.rows.into_iter().map(text).collect()
+}
+
+/// One who wants to do the job of [`job`].
+pub(crate) fn owner(n: u128) -> Owner {
+    Owner::new(Uuid::from_u128(n))
+}
+
+pub(crate) fn job() -> LeaseName {
+    LeaseName::new("shown").unwrap()
+}
+
+/// Claims the job for a time, and must get it.
+pub(crate) async fn granted(store: &PostgresStore, to: Owner, time: Duration) -> Lease {
+    match store.claim(&job(), to, time).await.unwrap() {
+        Claim::Granted(lease) => lease,
+        held => panic!("{held:?}"),
+    }
+}
+
+/// The checkpoint of the job in the store's own log moves.
+pub(crate) fn advance(store: &PostgresStore, lease: &Lease, from: u64, to: u64) -> Advance {
+    Advance::new(lease.clone(), store.identity(), Position::new(from), Position::new(to))
 }

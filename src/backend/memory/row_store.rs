@@ -14,6 +14,11 @@ impl RowStore for MemoryStore {
         Ok(())
     }
 
+    async fn remove(&self, set: &RowSet) -> Result<(), BackendError> {
+        self.log().rows.remove(set);
+        Ok(())
+    }
+
     async fn rows(
         &self,
         set: &RowSet,

@@ -44,6 +44,10 @@ impl Rows {
         self.sets.entry(set.clone()).or_default();
     }
 
+    pub(super) fn remove(&mut self, set: &RowSet) {
+        self.sets.remove(set);
+    }
+
     /// Whether an advance may happen.
     pub(super) fn look(&self, advance: &Advance) -> Result<Found, Fenced> {
         let granted = self.leases.get(advance.lease.name());
@@ -76,7 +80,7 @@ impl Rows {
                 None => drop(set.remove(&row.key)),
             }
         }
-        if let Some(advance) = parts.advance.take()
+        if let Some(advance) = parts.advance.take().filter(|advance| advance.to > advance.from)
             && let Some(granted) = self.leases.get_mut(advance.lease.name())
         {
             granted.checkpoints.insert(advance.log, advance.to);
@@ -124,13 +128,13 @@ impl Rows {
             return Claim::Held { by, expires_in: until - now };
         }
         granted.epoch = Epoch::new(granted.epoch.get() + 1);
-        granted.holder = Some((owner, now + time));
+        granted.holder = Some((owner, later(now, time)));
         Claim::Granted(Lease::new(name.clone(), granted.epoch))
     }
 
     pub(super) fn renew(&mut self, lease: &Lease, time: Duration) -> bool {
         let Some((_, until)) = self.holder(lease) else { return false };
-        *until = Instant::now() + time;
+        *until = later(Instant::now(), time);
         true
     }
 
@@ -154,4 +158,11 @@ impl Rows {
         let checkpoints = granted.checkpoints.iter().map(|(log, at)| Token::new(*log, *at));
         LeaseState::new(holder.map(|(by, _)| by), granted.epoch, checkpoints.collect())
     }
+}
+
+/// As far from now as the clock can tell.
+fn later(now: Instant, time: Duration) -> Instant {
+    /// A hundred years.
+    const TIME_MAX: Duration = Duration::from_hours(100 * 365 * 24);
+    now + time.min(TIME_MAX)
 }

@@ -9,16 +9,18 @@ use sqlx::postgres::{PgConnection, PgRow};
 
 use super::arrays::Arrays;
 use super::row;
+use super::rows::{self, goes_apart};
 use super::schema::Sql;
 use super::value::{Moment, Uuid};
 use crate::ports::Clock;
 use crate::types::{
-    Commit, Committed, Conflict, EventId, ExpectedVersion, InvalidCommit, Limits, LogId, PartKind,
-    Parts, Position, StreamId, StreamVersion, Token,
+    Advance, Commit, Committed, Conflict, Epoch, EventId, Fenced, InvalidCommit, Limits, LogId,
+    PartKind, Parts, Position, StreamVersion, Token,
 };
 
 /// Everything that a commit can hold is kept.
-const KEPT: &[PartKind] = &[PartKind::Appends, PartKind::Checks, PartKind::Inbox];
+const KEPT: &[PartKind] =
+    &[PartKind::Appends, PartKind::Checks, PartKind::Inbox, PartKind::Rows, PartKind::Advance];
 
 /// What a commit must know of the log that it goes to.
 #[derive(Clone, Debug)]
@@ -33,8 +35,20 @@ pub(super) struct Log {
 #[derive(Debug)]
 pub(super) enum Verdict {
     Written(Committed),
-    /// Nothing was written: a guard did not hold, or the commit, or a part of it, is recorded already.
-    Refused(Option<Conflict>),
+    /// Nothing was written.
+    Refused(Refusal),
+}
+
+/// Why nothing of a commit was written.
+#[derive(Debug)]
+pub(super) enum Refusal {
+    /// A guard did not hold; or the commit, or a part of it, is recorded already.
+    Recorded(Option<Conflict>),
+    /// The lease is not the writer's, or the checkpoint is elsewhere.
+    Fenced(Fenced),
+    /// The checkpoint is where it was to go: this commit happened before, or it is fenced. The token is of the head, for a
+    /// commit without events.
+    Moved(Fenced, Option<Token>),
 }
 
 impl Log {
@@ -44,7 +58,7 @@ impl Log {
     }
 
     /// Writes each commit of a group, whole or not at all. No stream that one of them writes may be in another; an
-    /// event id or an inbox key that is in two of them fails the statement.
+    /// event id or an inbox key that is in two of them fails the statement. A commit that goes apart is a group of one.
     pub(super) async fn write(
         &self,
         conn: &mut PgConnection,
@@ -52,7 +66,9 @@ impl Log {
         how: How,
     ) -> sqlx::Result<Vec<Verdict>> {
         let Arrays { guards: g, events: e, keys: i, places } = Arrays::of(group)?;
-        let row = sqlx::query(self.sql.commit.clone())
+        let apart = group.first().filter(|parts| goes_apart(parts));
+        let sql = if apart.is_some() { &self.sql.commit_rows } else { &self.sql.commit };
+        let mut statement = sqlx::query(sql.clone())
             .bind(g.commit)
             .bind(g.category)
             .bind(g.stream)
@@ -69,13 +85,47 @@ impl Log {
             .bind(i.consumer)
             .bind(i.message)
             .bind(Moment(self.clock.now()))
-            .bind(how.lock_timeout.map(|time| time.as_millis().max(1).to_string()))
+            .bind(how.lock_timeout.map(milliseconds))
             .bind(how.is_careful)
-            .bind(group.iter().any(|parts| parts.appends.is_empty()))
-            .fetch_one(conn)
-            .await?;
-        Written::of(&row)?.verdicts(self.id, group, &places)
+            .bind(group.iter().any(|parts| parts.appends.is_empty()));
+        if let Some(parts) = apart {
+            statement = rows::bind(statement, parts)?;
+        }
+        let row = statement.fetch_one(conn).await?;
+        let written = Written::of(&row)?;
+        if let Some(advance) = apart.and_then(|parts| parts.advance.as_ref())
+            && let Some(refusal) = self.fence(advance, &row, written.head)?
+        {
+            return Ok(vec![Verdict::Refused(refusal)]);
+        }
+        written.verdicts(self.id, group, &places)
     }
+
+    /// Why an advance may not happen, if it may not.
+    fn fence(
+        &self,
+        advance: &Advance,
+        row: &PgRow,
+        head: Option<i64>,
+    ) -> sqlx::Result<Option<Refusal>> {
+        let epoch = row::epoch(row.try_get(5)?)?;
+        let checkpoint = row::position(row.try_get(6)?)?;
+        let is_held = epoch > Epoch::NONE && epoch == advance.lease.epoch();
+        if is_held && checkpoint == advance.from {
+            return Ok(None);
+        }
+        let fenced = Fenced::new(advance, epoch, checkpoint);
+        if !is_held || checkpoint != advance.to {
+            return Ok(Some(Refusal::Fenced(fenced)));
+        }
+        let head = head.map(row::position).transpose()?;
+        Ok(Some(Refusal::Moved(fenced, head.map(|head| Token::new(self.id, head)))))
+    }
+}
+
+/// A time as PostgreSQL's settings have it; 0 would be none.
+pub(super) fn milliseconds(time: Duration) -> String {
+    time.as_millis().max(1).to_string()
 }
 
 /// How a group is written.
@@ -113,35 +163,40 @@ impl Written {
         mut self,
         log: LogId,
         group: &[&Parts],
-        places: &[usize],
+        mut places: &[usize],
     ) -> sqlx::Result<Vec<Verdict>> {
-        let mut places = places.iter();
-        let verdict = |(no, parts): (i32, &&Parts)| {
-            let guards: Vec<_> = parts.guards().zip(places.by_ref()).collect();
-            if self.refused.contains(&no) {
-                return Ok(Verdict::Refused(self.conflict(guards)?));
-            }
-            let mut versions = Vec::with_capacity(parts.appends.len());
-            for (append, (_, place)) in parts.appends.iter().zip(guards) {
-                let after = self.version(*place)?.plus(append.events.len() as u64);
-                versions.push((append.stream.clone(), after));
-            }
-            let positions = self.take(parts.events().count())?;
-            let token = match &positions {
-                Some(positions) => *positions.end(),
-                None => row::position(self.head.ok_or(sqlx::Error::RowNotFound)?)?,
-            };
-            Ok(Verdict::Written(Committed::new(versions, positions, Token::new(log, token))))
+        let mut verdicts = Vec::with_capacity(group.len());
+        for (no, parts) in (0_i32..).zip(group) {
+            let guards = parts.appends.len() + parts.checks.len();
+            let (here, left) = places.split_at_checked(guards).ok_or(sqlx::Error::RowNotFound)?;
+            places = left;
+            verdicts.push(if self.refused.contains(&no) {
+                Verdict::Refused(Refusal::Recorded(self.conflict(parts, here)?))
+            } else {
+                Verdict::Written(self.written(log, parts, here)?)
+            });
+        }
+        Ok(verdicts)
+    }
+
+    /// Where a commit landed. For the commits in their order.
+    fn written(&mut self, log: LogId, parts: &Parts, places: &[usize]) -> sqlx::Result<Committed> {
+        let mut versions = Vec::with_capacity(parts.appends.len());
+        for (append, place) in parts.appends.iter().zip(places) {
+            let after = self.version(*place)?.plus(append.events.len() as u64);
+            versions.push((append.stream.clone(), after));
+        }
+        let positions = self.take(parts.events().count())?;
+        let token = match &positions {
+            Some(positions) => *positions.end(),
+            None => row::position(self.head.ok_or(sqlx::Error::RowNotFound)?)?,
         };
-        (0_i32..).zip(group).map(verdict).collect()
+        Ok(Committed::new(versions, positions, Token::new(log, token)))
     }
 
     /// The first guard that does not hold; `None` if all of them do.
-    fn conflict(
-        &self,
-        guards: Vec<((&StreamId, ExpectedVersion), &usize)>,
-    ) -> sqlx::Result<Option<Conflict>> {
-        for ((stream, expected), place) in guards {
+    fn conflict(&self, parts: &Parts, places: &[usize]) -> sqlx::Result<Option<Conflict>> {
+        for ((stream, expected), place) in parts.guards().zip(places) {
             let actual = self.version(*place)?;
             let newest = self.newest.get(*place).copied().flatten();
             if !expected.admits(actual, newest.map(|id| EventId::new(id.0))) {

@@ -13,7 +13,6 @@ pub(super) struct Arrays<'p> {
     pub(super) places: Vec<usize>,
 }
 
-#[derive(Default)]
 pub(super) struct Guards<'p> {
     pub(super) commit: Vec<i32>,
     pub(super) category: Vec<&'p str>,
@@ -23,7 +22,6 @@ pub(super) struct Guards<'p> {
     pub(super) newest: Vec<Option<Uuid>>,
 }
 
-#[derive(Default)]
 pub(super) struct Events<'p> {
     pub(super) guard: Vec<i32>,
     pub(super) nth: Vec<i32>,
@@ -46,7 +44,8 @@ type Guard<'p> = (i32, &'p StreamId, ExpectedVersion);
 impl<'p> Arrays<'p> {
     pub(super) fn of(group: &[&'p Parts]) -> sqlx::Result<Self> {
         let (guards, places) = Guards::of(group);
-        let (mut events, mut keys) = (Events::default(), Keys::default());
+        let all = group.iter().map(|parts| parts.events().count()).sum();
+        let (mut events, mut keys) = (Events::with_room(all), Keys::default());
         let mut left = places.iter();
         for (no, parts) in (0_i32..).zip(group) {
             for (append, place) in parts.appends.iter().zip(left.by_ref()) {
@@ -68,15 +67,27 @@ impl<'p> Arrays<'p> {
 }
 
 impl<'p> Guards<'p> {
+    fn with_room(guards: usize) -> Self {
+        Self {
+            commit: Vec::with_capacity(guards),
+            category: Vec::with_capacity(guards),
+            stream: Vec::with_capacity(guards),
+            kind: Vec::with_capacity(guards),
+            version: Vec::with_capacity(guards),
+            newest: Vec::with_capacity(guards),
+        }
+    }
+
     /// All of a group in the order of their streams, in which they are locked; and where each of them stands.
     fn of(group: &[&'p Parts]) -> (Self, Vec<usize>) {
         let guards = |(no, parts): (i32, &&'p Parts)| {
             parts.guards().map(move |(stream, expected)| (no, stream, expected))
         };
-        let mut order: Vec<(usize, Guard<'p>)> =
-            (0_i32..).zip(group).flat_map(guards).enumerate().collect();
+        let all = group.iter().map(|parts| parts.appends.len() + parts.checks.len()).sum();
+        let mut order: Vec<(usize, Guard<'p>)> = Vec::with_capacity(all);
+        order.extend((0_i32..).zip(group).flat_map(guards).enumerate());
         order.sort_unstable_by_key(|(_, (_, stream, _))| (stream.category(), stream.id()));
-        let (mut sorted, mut places) = (Self::default(), vec![0; order.len()]);
+        let (mut sorted, mut places) = (Self::with_room(all), vec![0; all]);
         for (place, (at, guard)) in order.into_iter().enumerate() {
             if let Some(found) = places.get_mut(at) {
                 *found = place;
@@ -104,6 +115,17 @@ impl<'p> Guards<'p> {
 }
 
 impl<'p> Events<'p> {
+    fn with_room(events: usize) -> Self {
+        Self {
+            guard: Vec::with_capacity(events),
+            nth: Vec::with_capacity(events),
+            id: Vec::with_capacity(events),
+            name: Vec::with_capacity(events),
+            data: Vec::with_capacity(events),
+            metadata: Vec::with_capacity(events),
+        }
+    }
+
     fn take(&mut self, guard: i32, nth: i32, event: &'p NewEvent) -> sqlx::Result<()> {
         let metadata = event.metadata();
         let json = (!metadata.is_empty()).then(|| serde_json::to_string(metadata)).transpose();

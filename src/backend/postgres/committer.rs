@@ -3,14 +3,15 @@
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
+use sqlx::Postgres;
 use sqlx::pool::PoolConnection;
 use sqlx::postgres::PgPool;
-use sqlx::{Executor, Postgres, Row};
 use tokio::sync::watch;
 use tokio::time::sleep;
 
 use super::append::{How, Log, Verdict};
-use super::error::{BACKEND, Fate, backend, fate_of, fate_without_connection, is_of_one, is_taken};
+use super::connection::outside;
+use super::error::{BACKEND, Fate, backend, fate_of, is_of_one, is_taken};
 use super::group::{Answer, Job};
 use crate::ports::{BackendError, CommitError, telemetry};
 use crate::types::{Parts, Position};
@@ -103,7 +104,7 @@ impl Committer {
         let mut is_careful = unknown.is_some();
         loop {
             let (fate, error) = match self.once(group, is_careful).await {
-                Ok(answers) => return Ok(answers),
+                Ok(answers) => return Ok(honest(group, answers, unknown)),
                 Err(failure) => failure,
             };
             if !std::mem::replace(&mut is_careful, true) && is_taken(&error) {
@@ -143,7 +144,7 @@ impl Committer {
         let spare = self.spares().pop();
         let mut conn = match spare {
             Some(conn) => conn,
-            None => self.connect().await?,
+            None => outside(&self.pool).await?,
         };
         let how = How { lock_timeout: Some(self.lock_timeout), is_careful };
         let verdicts = self.log.write(&mut conn, group, how).await.map_err(failed)?;
@@ -152,31 +153,14 @@ impl Committer {
             answers.push(match verdict {
                 Verdict::Written(committed) => Ok(committed),
                 // If looking fails, others of the group are written, and nobody has told them.
-                Verdict::Refused(conflict) => {
-                    let explained = self.log.explain(&mut conn, parts, conflict).await;
+                Verdict::Refused(refusal) => {
+                    let explained = self.log.explain(&mut conn, parts, refusal).await;
                     explained.map_err(|error| (Fate::Unknown, error))?
                 }
             });
         }
         self.keep(conn);
         Ok(answers)
-    }
-
-    /// A connection of the pool that is not within a transaction. The driver can leave one in it that the user began:
-    /// commits over it would be acknowledged, and lost with it.
-    async fn connect(&self) -> Result<PoolConnection<Postgres>, (Fate, sqlx::Error)> {
-        // A statement that is a transaction of its own began when the transaction did.
-        const IS_OUTSIDE: &str = "SELECT transaction_timestamp() = statement_timestamp()";
-        loop {
-            let conn = self.pool.acquire().await;
-            let mut conn = conn.map_err(|error| (fate_without_connection(&error), error))?;
-            let looked = conn.fetch_one(sqlx::raw_sql(IS_OUTSIDE)).await;
-            // Nothing of the group was sent yet.
-            if looked.and_then(|row| row.try_get(0)).map_err(|error| (Fate::Again, error))? {
-                return Ok(conn);
-            }
-            conn.close_on_drop();
-        }
     }
 
     /// Keeps a connection for the next group, which need not ask whether it is alive, unless others wait for one.
@@ -229,6 +213,27 @@ impl Committer {
             tracing::debug!(commits, events, "committed a group");
         }
     }
+}
+
+/// The answers to a group of which it was `unknown` whether it happened. Rows that were written leave nothing to know them
+/// by; if the repetition is refused, they may be there all the same.
+fn honest(
+    group: &[&Parts],
+    mut answers: Vec<Answer>,
+    unknown: Option<BackendError>,
+) -> Vec<Answer> {
+    let Some(unknown) = unknown else { return answers };
+    for (parts, answer) in group.iter().zip(&mut answers) {
+        let may_be_there = match answer {
+            Err(CommitError::Fenced(_)) => true,
+            Err(CommitError::Conflict(_)) => parts.appends.is_empty() && !parts.rows.is_empty(),
+            _ => false,
+        };
+        if may_be_there {
+            *answer = Err(CommitError::Unknown(unknown.clone()));
+        }
+    }
+    answers
 }
 
 /// Answers each with the error.

@@ -8,12 +8,12 @@ use std::collections::HashMap;
 use sqlx::Row;
 use sqlx::postgres::PgConnection;
 
-use super::append::Log;
+use super::append::{Log, Refusal};
 use super::error::backend;
 use super::row::{self, Decoder};
 use super::value::Uuid;
 use crate::ports::CommitError;
-use crate::types::{Committed, Conflict, EventId, InboxKey, Parts, RecordedEvent, Token};
+use crate::types::{Committed, EventId, InboxKey, Parts, RecordedEvent, Token};
 
 /// What is recorded of a commit.
 #[derive(Debug)]
@@ -22,39 +22,59 @@ enum Recorded {
     Nothing,
     /// All of it: this is the answer that it was given.
     All(Committed),
-    /// This event, but as something else, or without its neighbours, or without the message.
+    /// This event, but as something else, or without its neighbours, or without the message or the advance.
     Otherwise(EventId),
 }
 
 impl Log {
-    /// Says why a commit was refused: as a repetition, or by a conflict.
+    /// Says why a commit was refused: as a repetition, by a conflict, or by a fence.
     pub(super) async fn explain(
         &self,
         conn: &mut PgConnection,
         parts: &Parts,
-        conflict: Option<Conflict>,
+        refusal: Refusal,
     ) -> sqlx::Result<Result<Committed, CommitError>> {
-        Ok(match self.recorded_of(conn, parts).await? {
-            Recorded::All(first) => Ok(first),
-            Recorded::Otherwise(id) => Err(CommitError::IdReused(id)),
-            // Without a conflict, what was there is gone, which nobody but an operator can do.
-            Recorded::Nothing => Err(conflict.map_or_else(
-                || backend("commit", sqlx::Error::RowNotFound).into(),
-                CommitError::Conflict,
-            )),
-        })
-    }
-
-    /// What is recorded of a commit that was refused.
-    async fn recorded_of(&self, conn: &mut PgConnection, parts: &Parts) -> sqlx::Result<Recorded> {
         if let Some(key) = &parts.inbox
             && let Some(first) = self.handled(conn, key).await?
         {
-            return Ok(Recorded::All(first.as_duplicate()));
+            return Ok(Ok(first.as_duplicate()));
         }
+        let (is_bare, otherwise) = match refusal {
+            Refusal::Fenced(fenced) => return Ok(Err(fenced.into())),
+            // Another commit has moved the checkpoint just so.
+            Refusal::Moved(fenced, _) if parts.inbox.is_some() => return Ok(Err(fenced.into())),
+            // A commit without events leaves nothing but the checkpoint.
+            Refusal::Moved(_, Some(head)) if parts.appends.is_empty() => {
+                return Ok(Ok(Committed::new(Vec::new(), None, head).as_duplicate()));
+            }
+            Refusal::Moved(fenced, _) => (true, CommitError::from(fenced)),
+            // Without a conflict, what was there is gone, which nobody but an operator can do.
+            Refusal::Recorded(conflict) => (
+                parts.inbox.is_none() && parts.advance.is_none(),
+                conflict.map_or_else(
+                    || backend("commit", sqlx::Error::RowNotFound).into(),
+                    CommitError::Conflict,
+                ),
+            ),
+        };
+        Ok(match self.recorded_of(conn, parts, is_bare).await? {
+            Recorded::All(first) => Ok(first),
+            Recorded::Otherwise(id) => Err(CommitError::IdReused(id)),
+            Recorded::Nothing => Err(otherwise),
+        })
+    }
+
+    /// What is recorded of the events of a commit that was refused. One that is not `is_bare` has something new beside them,
+    /// which would be lost if it passed for an old commit without it.
+    async fn recorded_of(
+        &self,
+        conn: &mut PgConnection,
+        parts: &Parts,
+        is_bare: bool,
+    ) -> sqlx::Result<Recorded> {
         let ids: Vec<EventId> = parts.events().map(|(_, event)| event.id()).collect();
         let found = self.recorded(conn, &ids).await?;
-        let (mut first_found, mut missing) = (None, parts.inbox.is_some());
+        let (mut first_found, mut missing) = (None, !is_bare);
         for (stream, event) in parts.events() {
             match found.get(&event.id()) {
                 None => missing = true,

@@ -195,6 +195,6 @@ impl Shared {
 }
 
 /// The limit of a query that shows whether more follows.
-fn one_more(limit: usize) -> i64 {
+pub(super) fn one_more(limit: usize) -> i64 {
     i64::try_from(limit).unwrap_or(i64::MAX).saturating_add(1)
 }

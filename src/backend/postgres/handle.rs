@@ -57,6 +57,7 @@ pub(super) struct Shared {
     /// The newest position that this store has made; touched to make waiters look again.
     pub(super) heads: Arc<watch::Sender<Position>>,
     pub(super) poll_interval: Duration,
+    pub(super) lock_timeout: Duration,
     /// Where others tell of their commits, until somebody listens.
     unheard: Mutex<Option<Arc<str>>>,
     /// Dropped with the store: then nobody listens any more.
@@ -120,6 +121,7 @@ impl PostgresStore {
             feed: Feed::default(),
             heads,
             poll_interval: options.poll_interval.max(Duration::from_millis(1)),
+            lock_timeout: options.lock_timeout,
             unheard: Mutex::new(channel),
             alive: watch::Sender::new(()),
             queue,
@@ -208,7 +210,7 @@ impl PostgresStore {
         let how = How { lock_timeout: None, is_careful: true };
         Ok(match log.write(&mut *conn, &[parts], how).await?.pop() {
             Some(Verdict::Written(committed)) => Ok(committed),
-            Some(Verdict::Refused(conflict)) => log.explain(conn, parts, conflict).await?,
+            Some(Verdict::Refused(refusal)) => log.explain(conn, parts, refusal).await?,
             None => Err(backend("commit_in", sqlx::Error::RowNotFound).into()),
         })
     }

@@ -1,8 +1,8 @@
 //! A durable store in a schema of a PostgreSQL database, over the user's own `sqlx` pool.
 //!
 //! [`PostgresStore::open`] migrates the schema (`schema`). Commits wait in a bounded queue; those that wait and touch
-//! different streams become one statement, which is one transaction (`group`, `committer`, `arrays`, `append`), and each is answered by
-//! itself. What was refused is looked at again, to tell a repetition from a conflict (`duplicate`).
+//! different streams become one statement, which is one transaction (`group`, `under_way`, `committer`, `arrays`,
+//! `append`), and each is answered by itself. A commit with rows or an advance is a statement of its own (`rows`). What was refused is looked at again, to tell a repetition from a conflict (`duplicate`).
 //!
 //! The feed is exact (`feed`): a position below one that can be seen may still be on its way, so a reader goes only as
 //! far as positions follow each other, and beyond a gap when those are gone who could fill it. It knows them by an
@@ -19,17 +19,22 @@
 mod append;
 mod arrays;
 mod committer;
+mod connection;
 mod duplicate;
 mod error;
 mod event_store;
 mod feed;
 mod group;
 mod handle;
+mod leases;
 mod options;
 mod row;
+mod row_store;
+mod rows;
 mod schema;
 mod staged;
 mod store;
+mod under_way;
 mod value;
 mod wake;
 

@@ -27,7 +27,8 @@ pub struct PostgresOptions {
     pub schema: SchemaName,
     /// How large a commit and a page may be.
     pub limits: Limits,
-    /// The most groups of commits under way at a time, each on a connection of the pool; 0 counts as 1. 2 by default.
+    /// The most groups of commits under way at a time, and again the most commits with rows or an advance, each on a connection
+    /// of the pool; 0 counts as 1. 2 by default.
     pub groups_max: usize,
     /// The most commits in one group; 0 counts as 1. 256 by default.
     pub group_commits_max: usize,

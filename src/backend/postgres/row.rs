@@ -5,7 +5,8 @@ use sqlx::postgres::PgRow;
 
 use super::value::{Moment, Uuid};
 use crate::types::{
-    EventId, NewEvent, Position, RecordedEvent, Recording, Sharing, StreamId, StreamVersion,
+    Epoch, EventId, LogId, NewEvent, Position, RecordedEvent, Recording, Row, RowKey, RowValue,
+    Sharing, StreamId, StreamVersion, Token,
 };
 
 /// The columns that [`Decoder::event_of`] reads.
@@ -57,6 +58,21 @@ pub(super) fn version(n: i64) -> sqlx::Result<StreamVersion> {
 
 pub(super) fn position(n: i64) -> sqlx::Result<Position> {
     u64::try_from(n).map(Position::new).map_err(corrupt)
+}
+
+pub(super) fn epoch(n: i64) -> sqlx::Result<Epoch> {
+    u64::try_from(n).map(Epoch::new).map_err(corrupt)
+}
+
+/// A checkpoint in a log.
+pub(super) fn token(log: Uuid, at: i64) -> sqlx::Result<Token> {
+    Ok(Token::new(LogId::new(log.0), position(at)?))
+}
+
+/// A row of a set.
+pub(super) fn row(key: &str, value: String) -> sqlx::Result<Row> {
+    let key = RowKey::new(key).map_err(corrupt)?;
+    Ok(Row { key, value: RowValue::stored(value.into()) })
 }
 
 /// PostgreSQL's integers are signed; what lies beyond the largest lies beyond every row.

@@ -6,14 +6,16 @@ use sqlx::postgres::PgConnection;
 use sqlx::{AssertSqlSafe, Connection, Executor, Row, SqlSafeStr, SqlStr};
 
 use super::error::{BACKEND, NewerSchema, Standby, backend};
-use super::options::PostgresOptions;
+use super::options::{PostgresOptions, SchemaName};
 use super::row::{COLUMNS, COLUMNS_OF_STREAM};
+use super::rows;
 use super::value::{Moment, Uuid};
 use crate::ports::{BackendError, Fault};
-use crate::types::LogId;
+use crate::types::{LogId, RowSet};
 
 /// The steps from an empty schema to today's. They are only ever added to.
-const MIGRATIONS: &[&str] = &[include_str!("schema/001_events.sql")];
+const MIGRATIONS: &[&str] =
+    &[include_str!("schema/001_events.sql"), include_str!("schema/002_rows.sql")];
 
 /// The class of the advisory locks of all logs. Nothing else should use it.
 const LOCK_CLASS: i32 = 1_718_773_092;
@@ -21,8 +23,10 @@ const LOCK_CLASS: i32 = 1_718_773_092;
 /// The statements, with the name of the schema in them.
 #[derive(Clone, Debug)]
 pub(super) struct Sql {
+    schema: SchemaName,
     pub(super) log: SqlStr,
     pub(super) commit: SqlStr,
+    pub(super) commit_rows: SqlStr,
     pub(super) horizon: SqlStr,
     pub(super) head_upto: SqlStr,
     pub(super) forward: SqlStr,
@@ -32,16 +36,28 @@ pub(super) struct Sql {
     pub(super) run: SqlStr,
     pub(super) events: SqlStr,
     pub(super) inbox: SqlStr,
+    pub(super) claim: SqlStr,
+    pub(super) renew: SqlStr,
+    pub(super) release: SqlStr,
+    pub(super) lease: SqlStr,
+    pub(super) prepare: SqlStr,
 }
 
 impl Sql {
     pub(super) fn new(options: &PostgresOptions) -> Self {
-        let sql = |text: &str| within(options, text);
+        let sql = |text: &str| within(&options.schema, text);
         let of_stream = "SELECT {columns of stream} FROM {schema}.events WHERE category = $1 AND stream = $2 AND";
+        // The limit is set before the row is found, and found before it is waited for.
+        let of_lease = "FROM (SELECT set_config('lock_timeout', $1, true)) AS limited
+                WHERE l.name = $2 AND l.epoch = $3 AND l.owner IS NOT NULL";
         Self {
+            schema: options.schema.clone(),
             log: sql("SELECT id FROM {schema}.log"),
             commit: sql("SELECT * FROM {schema}.commit(
                 $1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19)"),
+            commit_rows: sql("SELECT * FROM {schema}.commit_rows(
+                $1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19,
+                $20, $21, $22, $23, $24, $25, $26, $27, $28)"),
             horizon: sql("SELECT seen, holders FROM {schema}.horizon()"),
             head_upto: sql("SELECT max(position) FROM {schema}.events WHERE position <= $1"),
             forward: sql(&format!("{of_stream} version > $3 ORDER BY version LIMIT $4")),
@@ -64,14 +80,28 @@ impl Sql {
             inbox: sql("SELECT first_position, last_position, token_position, categories, streams,
                     versions
                 FROM {schema}.inbox WHERE consumer = $1 AND message = $2"),
+            claim: sql("SELECT granted, holder, micros FROM {schema}.claim($1, $2, $3, $4)"),
+            renew: sql(&format!("UPDATE {{schema}}.leases AS l
+                SET expires_at = clock_timestamp() + $4 * interval '1 microsecond' {of_lease}")),
+            release: sql(&format!("UPDATE {{schema}}.leases AS l SET owner = NULL {of_lease}")),
+            lease: sql("SELECT l.epoch, CASE WHEN l.expires_at > clock_timestamp() THEN l.owner END,
+                    ARRAY(SELECT c.log FROM {schema}.checkpoints AS c WHERE c.lease = l.name ORDER BY c.log),
+                    ARRAY(SELECT c.position FROM {schema}.checkpoints AS c WHERE c.lease = l.name ORDER BY c.log)
+                FROM {schema}.leases AS l WHERE l.name = $1"),
+            prepare: sql("SELECT {schema}.prepare($1)"),
         }
+    }
+
+    /// A statement on the rows of a set, which is a table of its own. A set's name needs no quotes either.
+    pub(super) fn of_set(&self, set: &RowSet, text: &str) -> SqlStr {
+        within(&self.schema, &text.replace("{view}", &format!("{{schema}}.{}", rows::view(set))))
     }
 }
 
 /// A statement of ours, with the name of the schema in it. The name needs no quotes, so nothing else can get in.
-fn within(options: &PostgresOptions, text: &str) -> SqlStr {
+fn within(schema: &SchemaName, text: &str) -> SqlStr {
     let text = text
-        .replace("{schema}", options.schema.as_str())
+        .replace("{schema}", schema.as_str())
         .replace("{columns}", COLUMNS)
         .replace("{columns of stream}", COLUMNS_OF_STREAM)
         .replace("{class}", &LOCK_CLASS.to_string());
@@ -111,7 +141,7 @@ async fn upgrade(conn: &mut PgConnection, options: &PostgresOptions) -> Result<(
     let lock = lock.bind(LOCK_CLASS + 1).bind(options.schema.as_str());
     lock.execute(&mut *conn).await.map_err(failed)?;
     let found = check(version(conn, options).await.map_err(failed)?)?;
-    let run = |text: &str| within(options, text);
+    let run = |text: &str| within(&options.schema, text);
     if found == 0 {
         let begin = "CREATE SCHEMA IF NOT EXISTS {schema};
             CREATE TABLE {schema}.migrations (version bigint PRIMARY KEY, migrated_at timestamptz NOT NULL)";
@@ -146,7 +176,8 @@ async fn version(conn: &mut PgConnection, options: &PostgresOptions) -> sqlx::Re
     if !there.fetch_one(&mut *conn).await?.try_get::<bool, _>(0)? {
         return Ok(0);
     }
-    let newest = within(options, "SELECT coalesce(max(version), 0) FROM {schema}.migrations");
+    let newest =
+        within(&options.schema, "SELECT coalesce(max(version), 0) FROM {schema}.migrations");
     sqlx::query(newest).fetch_one(conn).await?.try_get(0)
 }
 

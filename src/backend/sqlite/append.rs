@@ -5,17 +5,19 @@ use std::sync::Arc;
 
 use rusqlite::{Connection, params};
 
-use super::rows::Rows;
+use super::insert::Insert;
+use super::rows::{self, Found};
 use super::streams::{self, Ends, Place};
 use super::{duplicate, error, row};
-use crate::ports::{Clock, CommitError};
+use crate::ports::{BackendError, Clock, CommitError, Fault};
 use crate::types::{
-    Commit, Committed, Conflict, ExpectedVersion::After, InboxKey, InvalidCommit, Limits, LogId,
-    PartKind, Parts, Position, StreamVersion, Token,
+    Advance, Commit, Committed, Conflict, ExpectedVersion::After, InboxKey, InvalidCommit, Limits,
+    LogId, PartKind, Parts, Position, StreamVersion, Token,
 };
 
 /// Everything that a commit can hold is kept.
-const KEPT: &[PartKind] = &[PartKind::Appends, PartKind::Checks, PartKind::Inbox];
+const KEPT: &[PartKind] =
+    &[PartKind::Appends, PartKind::Checks, PartKind::Inbox, PartKind::Rows, PartKind::Advance];
 
 /// What a commit must know of the log that it goes to.
 #[derive(Clone, Debug)]
@@ -25,7 +27,7 @@ pub(super) struct Log {
     pub(super) clock: Arc<dyn Clock>,
 }
 
-/// Why the rows of a commit were not written.
+/// Why the events of a commit were not written.
 enum Stop {
     /// An event of the commit is recorded already. Nothing of the commit is there.
     Recorded(rusqlite::Error),
@@ -47,8 +49,8 @@ impl Log {
     /// Writes all of a commit into the open transaction.
     ///
     /// A repetition is answered as the commit was, and writes nothing; a refused commit has written nothing
-    /// either. After [`CommitError::Backend`] a part of it may be there: the transaction, or a savepoint that
-    /// was opened before, must be rolled back.
+    /// either, and so has one that found a set [`Fault::Missing`]. After any other [`CommitError::Backend`] a part
+    /// of it may be there: the transaction, or a savepoint that was opened before, must be rolled back.
     pub(super) fn append(
         &self,
         conn: &Connection,
@@ -59,21 +61,50 @@ impl Log {
         {
             return Ok(first.as_duplicate());
         }
+        if let Some(advance) = &parts.advance
+            && let Some(first) = self.look(conn, parts, advance)?
+        {
+            return Ok(first);
+        }
+        // A new inbox key, or an advance, would be lost if its commit passed for an old one without it.
+        let is_bare = parts.inbox.is_none() && parts.advance.is_none();
+        let repeated = || duplicate::of_events(conn, self.id, parts, is_bare);
         let before = match guard(conn, parts).map_err(failed)? {
             Ok(before) => before,
             // A repetition often meets the very versions that its first time made.
-            Err(conflict) => {
-                let repeated = duplicate::of_events(conn, self.id, parts)?;
-                return repeated.ok_or(CommitError::Conflict(conflict));
-            }
+            Err(conflict) => return repeated()?.ok_or(CommitError::Conflict(conflict)),
         };
+        if let Err(why) = rows::are_prepared(conn, parts).map_err(failed)? {
+            let missing = BackendError::new(error::BACKEND, "commit", Fault::Missing, why);
+            return repeated()?.ok_or(CommitError::Backend(missing));
+        }
         match self.insert(conn, parts, &before) {
             Ok(committed) => Ok(committed),
             Err(Stop::Sqlite(error)) => Err(failed(error)),
             // Fresh events pay for no look-up: only now, with the commit's own rows undone, see which
             // events are there.
-            Err(Stop::Recorded(error)) => {
-                duplicate::of_events(conn, self.id, parts)?.ok_or_else(|| failed(error))
+            Err(Stop::Recorded(error)) => repeated()?.ok_or_else(|| failed(error)),
+        }
+    }
+
+    /// Whether the commit's checkpoint can move. If it was moved just so before, this is the answer.
+    fn look(
+        &self,
+        conn: &Connection,
+        parts: &Parts,
+        advance: &Advance,
+    ) -> Result<Option<Committed>, CommitError> {
+        match rows::look(conn, advance).map_err(failed)?? {
+            Found::Open => Ok(None),
+            // Another commit has moved it: this one handles a message that is new.
+            Found::Repeated(fenced) if parts.inbox.is_some() => Err(fenced.into()),
+            Found::Repeated(_) if parts.appends.is_empty() => {
+                let token = Token::new(self.id, head(conn).map_err(failed)?);
+                Ok(Some(Committed::new(Vec::new(), None, token).as_duplicate()))
+            }
+            Found::Repeated(fenced) => {
+                let repeated = duplicate::of_events(conn, self.id, parts, true)?;
+                repeated.map(Some).ok_or_else(|| fenced.into())
             }
         }
     }
@@ -84,13 +115,13 @@ impl Log {
         parts: &Parts,
         before: &[Option<Place>],
     ) -> Result<Committed, Stop> {
-        let mut rows = Rows::new(conn, self.clock.now())?;
+        let mut events = Insert::new(conn, self.clock.now())?;
         let mut after = Vec::with_capacity(parts.appends.len());
         for (append, newest) in parts.appends.iter().zip(before) {
-            match rows.insert(append, *newest) {
+            match events.insert(append, *newest) {
                 Ok(newest) => after.push((append.stream.clone(), newest)),
                 Err(error) if error::is_constraint(&error) => {
-                    rows.undo()?;
+                    events.undo()?;
                     return Err(Stop::Recorded(error));
                 }
                 Err(error) => return Err(error.into()),
@@ -102,7 +133,7 @@ impl Log {
             ends.advance(stream, *newest, append.events.len())?;
         }
         let positions =
-            rows.first().zip(after.last()).map(|(first, (_, last))| first..=last.position);
+            events.first().zip(after.last()).map(|(first, (_, last))| first..=last.position);
         let head = match &positions {
             Some(positions) => *positions.end(),
             None => head(conn)?,
@@ -110,6 +141,7 @@ impl Log {
         if let Some(key) = &parts.inbox {
             insert_inbox(conn, key, positions.as_ref(), head)?;
         }
+        rows::write(conn, parts)?;
         let versions = after.into_iter().map(|(stream, newest)| (stream, newest.version)).collect();
         Ok(Committed::new(versions, positions, Token::new(self.id, head)))
     }

@@ -41,15 +41,16 @@ pub(super) fn of_inbox(
 /// The answer to the commit that recorded all of these events; `None` if none of them is recorded.
 ///
 /// # Errors
-/// [`CommitError::IdReused`] if some of them are recorded, or as something else, or if the commit
-/// handles a message that the one which recorded them did not.
+/// [`CommitError::IdReused`] if some of them are recorded, or as something else, or if something stands beside
+/// them (`is_bare` is false) that the commit which recorded them did not do: it would be lost.
 pub(super) fn of_events(
     conn: &Connection,
     log: LogId,
     parts: &Parts,
+    is_bare: bool,
 ) -> Result<Option<Committed>, CommitError> {
     let found = lookup(conn, parts).map_err(|why| error::backend("commit", why))?;
-    let (mut first_found, mut missing) = (None, parts.inbox.is_some());
+    let (mut first_found, mut missing) = (None, !is_bare);
     for (stream, event, recorded) in &found {
         match recorded {
             None => missing = true,

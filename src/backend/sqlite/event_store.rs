@@ -31,14 +31,8 @@ impl EventStore for SqliteStore {
         limit: usize,
     ) -> Result<StreamPage, BackendError> {
         let (stream, limit) = (stream.clone(), self.shared.log.limits.page(limit));
-        let read = move |conn: &Connection| {
-            // One transaction for all statements: each would begin and end one of its own.
-            conn.prepare_cached("BEGIN")?.execute([])?;
-            let page = read_stream(conn, &stream, from, limit)?;
-            conn.prepare_cached("COMMIT")?.execute([])?;
-            Ok(page)
-        };
-        self.shared.readers.read("read a stream", read).await
+        let read = move |conn: &Connection| read_stream(conn, &stream, from, limit);
+        self.shared.readers.read_at_once("read a stream", read).await
     }
 
     async fn read_all(

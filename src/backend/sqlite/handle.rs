@@ -239,13 +239,24 @@ impl SqliteStore {
         }
     }
 
-    /// Hands a job to the writer, and waits for its answer.
+    /// Hands a commit to the writer, and waits for its answer.
     pub(super) async fn enqueue<A>(
         &self,
         operation: &'static str,
         job: impl FnOnce(oneshot::Sender<A>) -> Box<dyn Job>,
     ) -> Result<A, CommitError> {
         let began = Instant::now();
+        let answer = self.hand_in(operation, job).await?;
+        telemetry::committed(BACKEND, began.elapsed());
+        Ok(answer)
+    }
+
+    /// Hands any job to the writer, and waits for its answer.
+    pub(super) async fn hand_in<A>(
+        &self,
+        operation: &'static str,
+        job: impl FnOnce(oneshot::Sender<A>) -> Box<dyn Job>,
+    ) -> Result<A, CommitError> {
         let (caller, answer) = oneshot::channel();
         // The order is that of the first polls, so no poll may be cut short by tokio's budget.
         let enter = unconstrained(async {
@@ -255,9 +266,7 @@ impl SqliteStore {
         let queued = enter.await;
         queued.map_err(|_| CommitError::Backend(closed(operation)))?;
         // Without an answer, the writer may have died before or after the commit.
-        let answer = answer.await.map_err(|_| CommitError::Unknown(closed(operation)))?;
-        telemetry::committed(BACKEND, began.elapsed());
-        Ok(answer)
+        answer.await.map_err(|_| CommitError::Unknown(closed(operation)))
     }
 }
 

@@ -3,27 +3,32 @@
 //! [`SqliteStore::open`] migrates the file (`schema`) and starts one thread that owns the only
 //! connection that writes (`writer`). Commits wait in a bounded queue; the thread puts all that wait
 //! into one transaction, so that they share one sync of the disk (`batch`), and answers each only
-//! after that. What one commit does inside the transaction is in `append`, its rows in `rows`, and how
-//! a stream is found again in `streams`. A repetition is recognised in `duplicate`, and only when
-//! something has failed, so that fresh commits pay nothing for it.
+//! after that. What one commit does inside the transaction is in `append`, its events in `insert`, its rows and
+//! its checkpoint in `rows`, and how a stream is found again in `streams`. A repetition is recognised in
+//! `duplicate`, and only when something has failed, so that fresh commits pay nothing for it. What is no commit
+//! and is written nevertheless, as a lease is (`leases`), takes its turn in the same queue (`ask`).
 //! Readers have connections of their own (`readers`) and never wait for the writer.
 //!
 //! A service with tables of its own writes them in the same transaction: with [`SqliteStore::transact`],
 //! on the writer's thread and within its group commit, or with [`SqliteStore::commit_in`], in a
-//! transaction of a connection of its own.
+//! transaction of a connection of its own. A projection into such tables moves its checkpoint with them.
 //!
 //! `docs/sqlite.md` says what is durable when, which errors there are, and what to do about them.
 
 mod append;
+mod ask;
 mod batch;
 mod duplicate;
 mod error;
 mod event_store;
 mod handle;
+mod insert;
 mod job;
+mod leases;
 mod options;
 mod readers;
 mod row;
+mod row_store;
 mod rows;
 mod savepoint;
 mod schema;

@@ -49,6 +49,22 @@ impl Readers {
         reading.await.map_err(|_| closed(operation))?
     }
 
+    /// The same for several statements: they see the file as it was at one moment, and do not each begin and end a
+    /// transaction of their own.
+    pub(super) async fn read_at_once<T: Send + 'static>(
+        self: &Arc<Self>,
+        operation: &'static str,
+        read: impl FnOnce(&Connection) -> rusqlite::Result<T> + Send + 'static,
+    ) -> Result<T, BackendError> {
+        let read = move |conn: &Connection| {
+            conn.prepare_cached("BEGIN")?.execute([])?;
+            let result = read(conn)?;
+            conn.prepare_cached("COMMIT")?.execute([])?;
+            Ok(result)
+        };
+        self.read(operation, read).await
+    }
+
     fn take(&self) -> rusqlite::Result<Connection> {
         let idle = self.idle().pop();
         idle.map_or_else(|| self.open(), Ok)

@@ -8,7 +8,7 @@ use rusqlite::types::{Type, ValueRef};
 use uuid::Uuid;
 
 use crate::types::{
-    EventId, NewEvent, Position, RecordedEvent, Recording, Sharing, StreamId, StreamVersion,
+    Epoch, EventId, NewEvent, Position, RecordedEvent, Recording, Sharing, StreamId, StreamVersion,
 };
 
 /// The columns that [`Decoder::event_of`] reads.
@@ -91,6 +91,13 @@ pub(super) fn uuid(row: &Row<'_>, column: usize) -> rusqlite::Result<Uuid> {
     Uuid::from_slice(bytes).map_err(|why| corrupt(column, why))
 }
 
+pub(super) fn uuid_or_null(row: &Row<'_>, column: usize) -> rusqlite::Result<Option<Uuid>> {
+    match row.get_ref(column)? {
+        ValueRef::Null => Ok(None),
+        _ => uuid(row, column).map(Some),
+    }
+}
+
 pub(super) fn version(row: &Row<'_>, column: usize) -> rusqlite::Result<StreamVersion> {
     Ok(StreamVersion::new(unsigned(row, column)?))
 }
@@ -99,16 +106,23 @@ pub(super) fn position(row: &Row<'_>, column: usize) -> rusqlite::Result<Positio
     Ok(Position::new(unsigned(row, column)?))
 }
 
+pub(super) fn epoch(row: &Row<'_>, column: usize) -> rusqlite::Result<Epoch> {
+    Ok(Epoch::new(unsigned(row, column)?))
+}
+
 /// SQLite's integers are signed; what lies beyond the largest lies beyond every row.
 pub(super) fn signed(n: u64) -> i64 {
     i64::try_from(n).unwrap_or(i64::MAX)
 }
 
-fn unsigned(row: &Row<'_>, column: usize) -> rusqlite::Result<u64> {
+pub(super) fn unsigned(row: &Row<'_>, column: usize) -> rusqlite::Result<u64> {
     let n: i64 = row.get(column)?;
     u64::try_from(n).map_err(|_| rusqlite::Error::IntegralValueOutOfRange(column, n))
 }
 
-fn corrupt(column: usize, why: impl Into<Box<dyn Error + Send + Sync>>) -> rusqlite::Error {
+pub(super) fn corrupt(
+    column: usize,
+    why: impl Into<Box<dyn Error + Send + Sync>>,
+) -> rusqlite::Error {
     rusqlite::Error::FromSqlConversionFailure(column, Type::Null, why.into())
 }

@@ -1,87 +1,150 @@
-//! The rows of the events of one commit.
+//! What a commit does beside its events: rows of sets, and a checkpoint that moves on.
+//!
+//! A set is a table of its own, so that a person can query it, and make an index on what its values hold.
 
-use chrono::{DateTime, Utc};
-use rusqlite::{CachedStatement, Connection, params};
+use rusqlite::types::{ToSqlOutput, ValueRef};
+use rusqlite::{Connection, OptionalExtension, params};
 
-use super::row;
-use super::streams::Place;
-use crate::types::{Append, Metadata, Position, StreamVersion};
+use super::{row, schema};
+use crate::types::{
+    Advance, Epoch, Fenced, LeaseName, LogId, Parts, Position, RowSet, RowValue, RowWrite, Token,
+};
 
-/// Inserts the events of one commit, and can take them back while nothing points to them yet.
-pub(super) struct Rows<'c> {
-    conn: &'c Connection,
-    insert: CachedStatement<'c>,
-    recorded_at: i64,
-    /// The metadata of the last event, as JSON. Most commits have one for all.
-    metadata: (Metadata, Option<String>),
-    first: Option<Position>,
+/// What an advance finds.
+pub(super) enum Found {
+    /// The checkpoint is where it is expected.
+    Open,
+    /// It was moved just so before; or another commit has moved it there, which is then the error.
+    Repeated(Fenced),
 }
 
-impl<'c> Rows<'c> {
-    pub(super) fn new(conn: &'c Connection, now: DateTime<Utc>) -> rusqlite::Result<Self> {
-        let insert = conn.prepare_cached(
-            "INSERT INTO freehold_events
-                 (event_id, category, stream, version, previous, name, data, metadata, recorded_at)
-             VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9)",
-        )?;
-        let recorded_at = now.timestamp_micros();
-        Ok(Self { conn, insert, recorded_at, metadata: (Metadata::new(), None), first: None })
-    }
+/// A set that nobody has prepared.
+#[derive(Debug, thiserror::Error)]
+#[error("the set of rows `{0}` was not prepared")]
+pub(super) struct Unprepared(pub(super) RowSet);
 
-    /// The position of the first event.
-    pub(super) const fn first(&self) -> Option<Position> {
-        self.first
-    }
+/// Makes sure that a set is there. A table of that name which cannot hold a set is an error.
+pub(super) fn prepare(conn: &Connection, set: &RowSet) -> rusqlite::Result<()> {
+    let table = table(set);
+    conn.execute_batch(&format!(
+        "CREATE TABLE IF NOT EXISTS {table} (
+             key   TEXT NOT NULL PRIMARY KEY,
+             value TEXT NOT NULL                -- JSON
+         ) STRICT, WITHOUT ROWID"
+    ))?;
+    conn.prepare_cached(&upsert(set)).map(drop)
+}
 
-    /// Inserts the events of one stream after its `newest`, and says which is the newest then.
-    pub(super) fn insert(
-        &mut self,
-        append: &Append,
-        newest: Option<Place>,
-    ) -> rusqlite::Result<Place> {
-        let mut newest = newest;
-        for event in &append.events {
-            self.encode(event.metadata())?;
-            let version = newest.map_or(StreamVersion::NONE, |newest| newest.version).plus(1);
-            self.insert.execute(params![
-                event.id().as_uuid().as_bytes().as_slice(),
-                append.stream.category(),
-                append.stream.id(),
-                row::signed(version.get()),
-                newest.map(|newest| row::signed(newest.position.get())),
-                event.name().as_str(),
-                &**event.data(),
-                self.metadata.1,
-                self.recorded_at,
-            ])?;
-            let position = u64::try_from(self.conn.last_insert_rowid()).unwrap_or_default();
-            let position = Position::new(position);
-            self.first.get_or_insert(position);
-            newest = Some(Place { version, position });
+/// Removes a set, if it is there.
+pub(super) fn remove(conn: &Connection, set: &RowSet) -> rusqlite::Result<()> {
+    conn.execute_batch(&format!("DROP TABLE IF EXISTS {}", table(set)))
+}
+
+/// Whether a set is there.
+///
+/// # Errors
+/// As [`prepare`], if what is there cannot hold a set.
+pub(super) fn is_prepared(conn: &Connection, set: &RowSet) -> rusqlite::Result<bool> {
+    let is_there = schema::has_table(conn, &table(set))?;
+    if is_there {
+        conn.prepare_cached(&upsert(set))?;
+    }
+    Ok(is_there)
+}
+
+/// Whether all sets that a commit writes are there.
+pub(super) fn are_prepared(
+    conn: &Connection,
+    parts: &Parts,
+) -> rusqlite::Result<Result<(), Unprepared>> {
+    for (set, _) in by_set(&parts.rows) {
+        if !schema::has_table(conn, &table(set))? {
+            return Ok(Err(Unprepared(set.clone())));
         }
-        // An append without events is no valid commit.
-        newest.ok_or(rusqlite::Error::QueryReturnedNoRows)
     }
+    Ok(Ok(()))
+}
 
-    /// Takes the events back, and their positions with them.
-    pub(super) fn undo(self) -> rusqlite::Result<()> {
-        let Some(first) = self.first else { return Ok(()) };
-        let first = row::signed(first.get());
+/// Whether an advance may happen.
+pub(super) fn look(
+    conn: &Connection,
+    advance: &Advance,
+) -> rusqlite::Result<Result<Found, Fenced>> {
+    let mut select = conn.prepare_cached(
+        "SELECT epoch, coalesce((SELECT position FROM freehold_checkpoints
+                                 WHERE lease = freehold_leases.name AND log = ?2), 0)
+         FROM freehold_leases WHERE name = ?1",
+    )?;
+    let log = advance.log.as_uuid();
+    let key = params![advance.lease.name().as_str(), log.as_bytes().as_slice()];
+    let granted = select
+        .query_row(key, |found| Ok((row::epoch(found, 0)?, row::position(found, 1)?)))
+        .optional()?;
+    let (epoch, checkpoint) = granted.unwrap_or((Epoch::NONE, Position::START));
+    let fenced = Fenced::new(advance, epoch, checkpoint);
+    let is_held = granted.is_some() && epoch == advance.lease.epoch();
+    Ok(match checkpoint {
+        at if is_held && at == advance.from => Ok(Found::Open),
+        at if is_held && at == advance.to => Ok(Found::Repeated(fenced)),
+        _ => Err(fenced),
+    })
+}
+
+/// Writes what was looked at.
+pub(super) fn write(conn: &Connection, parts: &Parts) -> rusqlite::Result<()> {
+    for (set, rows) in by_set(&parts.rows) {
+        let mut upsert = conn.prepare_cached(&upsert(set))?;
         let mut delete =
-            self.conn.prepare_cached("DELETE FROM freehold_events WHERE position >= ?1")?;
-        delete.execute([first])?;
-        let mut give_back = self
-            .conn
-            .prepare_cached("UPDATE sqlite_sequence SET seq = ?1 WHERE name = 'freehold_events'")?;
-        give_back.execute([first - 1]).map(drop)
-    }
-
-    fn encode(&mut self, metadata: &Metadata) -> rusqlite::Result<()> {
-        if *metadata != self.metadata.0 {
-            let json = (!metadata.is_empty()).then(|| serde_json::to_string(metadata)).transpose();
-            let json = json.map_err(|why| rusqlite::Error::ToSqlConversionFailure(why.into()))?;
-            self.metadata = (metadata.clone(), json);
+            conn.prepare_cached(&format!("DELETE FROM {} WHERE key = ?1", table(set)))?;
+        for row in rows {
+            match &row.value {
+                Some(value) => upsert.execute(params![row.key.as_str(), text(value)])?,
+                None => delete.execute([row.key.as_str()])?,
+            };
         }
-        Ok(())
     }
+    let moves = parts.advance.as_ref().filter(|advance| advance.to > advance.from);
+    let Some(Advance { lease, log, to, .. }) = moves else { return Ok(()) };
+    let mut upsert = conn.prepare_cached(
+        "INSERT INTO freehold_checkpoints (lease, log, position) VALUES (?1, ?2, ?3)
+         ON CONFLICT (lease, log) DO UPDATE SET position = ?3",
+    )?;
+    let log = log.as_uuid();
+    let position = row::signed(to.get());
+    upsert.execute(params![lease.name().as_str(), log.as_bytes().as_slice(), position]).map(drop)
+}
+
+/// The checkpoints of a lease, in the order of the logs' ids.
+pub(super) fn checkpoints(conn: &Connection, lease: &LeaseName) -> rusqlite::Result<Vec<Token>> {
+    let mut select = conn.prepare_cached(
+        "SELECT log, position FROM freehold_checkpoints WHERE lease = ?1 ORDER BY log",
+    )?;
+    let checkpoints = select.query_map([lease.as_str()], |found| {
+        Ok(Token::new(LogId::new(row::uuid(found, 0)?), row::position(found, 1)?))
+    })?;
+    checkpoints.collect()
+}
+
+/// The table of a set. The letters of a set's name need no quotes, and what stands before it makes it no keyword.
+pub(super) fn table(set: &RowSet) -> String {
+    format!("view_{set}")
+}
+
+fn upsert(set: &RowSet) -> String {
+    let table = table(set);
+    format!(
+        "INSERT INTO {table} (key, value) VALUES (?1, ?2)
+         ON CONFLICT (key) DO UPDATE SET value = ?2"
+    )
+}
+
+/// Rows that stand together and are of one set: its statements are looked up once.
+fn by_set(rows: &[RowWrite]) -> impl Iterator<Item = (&RowSet, &[RowWrite])> {
+    let runs = rows.chunk_by(|row, next| row.set == next.set);
+    runs.filter_map(|run| Some((&run.first()?.set, run)))
+}
+
+/// As text, so that SQL can look into it, and byte for byte, which a `str` would have to be checked for.
+fn text(value: &RowValue) -> ToSqlOutput<'_> {
+    ToSqlOutput::Borrowed(ValueRef::Text(value.json()))
 }

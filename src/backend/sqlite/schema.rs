@@ -10,7 +10,8 @@ use crate::ports::{BackendError, Fault};
 use crate::types::LogId;
 
 /// The steps from an empty file to today's schema. They are only ever added to.
-const MIGRATIONS: &[&str] = &[include_str!("schema/001_events.sql")];
+const MIGRATIONS: &[&str] =
+    &[include_str!("schema/001_events.sql"), include_str!("schema/002_rows.sql")];
 
 /// Brings the file to today's schema, and says which log it holds.
 ///
@@ -86,7 +87,7 @@ fn version(conn: &Connection) -> rusqlite::Result<i64> {
     conn.query_row("SELECT coalesce(max(version), 0) FROM freehold_schema", [], |row| row.get(0))
 }
 
-fn has_table(conn: &Connection, name: &str) -> rusqlite::Result<bool> {
+pub(super) fn has_table(conn: &Connection, name: &str) -> rusqlite::Result<bool> {
     let mut select =
         conn.prepare_cached("SELECT 1 FROM sqlite_schema WHERE type = 'table' AND name = ?1")?;
     select.exists([name])

@@ -40,7 +40,7 @@ impl<R> TransactError<R> {
     /// Whether the same call may succeed later, with nobody having mended anything.
     ///
     /// After [`CommitError::Unknown`] the work's own statements may have happened: they happen once more
-    /// unless its commit has events or an inbox key by which the repetition is recognised.
+    /// unless its commit has events, an inbox key or an advance by which the repetition is recognised.
     #[must_use]
     pub const fn is_transient(&self) -> bool {
         match self {

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use async_trait::async_trait;
 
-use crate::ports::EventStore;
+use crate::ports::{EventStore, RowStore};
 
 /// Opens the logs that the suite writes to.
 ///
@@ -40,4 +40,37 @@ pub trait Harness: Send + Sync + 'static {
     /// # Panics
     /// If the log cannot be opened: the test fails with the message.
     async fn open(&self, log: &str) -> Arc<dyn EventStore>;
+}
+
+/// Opens the logs that the suite of [`RowStore`] writes to, under the rules of [`Harness`].
+///
+/// ```
+/// use std::collections::HashMap;
+/// use std::sync::{Arc, Mutex};
+///
+/// use freehold::RowStore;
+/// use freehold::backend::memory::MemoryStore;
+/// use freehold::testkit::async_trait;
+/// use freehold::testkit::conformance::RowHarness;
+///
+/// /// Logs that live as long as the harness.
+/// #[derive(Default)]
+/// struct InMemory(Mutex<HashMap<String, MemoryStore>>);
+///
+/// #[async_trait]
+/// impl RowHarness for InMemory {
+///     async fn open(&self, log: &str) -> Arc<dyn RowStore> {
+///         let mut logs = self.0.lock().unwrap();
+///         Arc::new(logs.entry(log.to_owned()).or_default().clone())
+///     }
+/// }
+/// ```
+#[async_trait]
+pub trait RowHarness: Send + Sync + 'static {
+    /// A handle to the log called `log`, which is made if it is not there. While another handle is in
+    /// use, the new one shares its log; when no other is left, opening is what a restart would be.
+    ///
+    /// # Panics
+    /// If the log cannot be opened: the test fails with the message.
+    async fn open(&self, log: &str) -> Arc<dyn RowStore>;
 }

@@ -9,7 +9,7 @@ use tokio::time::timeout;
 use uuid::Uuid;
 
 use super::Harness;
-use crate::ports::{CommitError, EventStore};
+use crate::ports::{CommitError, EventStore, Store};
 use crate::types::{
     Advance, Commit, Committed, DedupKey, Epoch, EventId, EventName, ExpectedVersion, Filter,
     InboxKey, InvalidCommit, Lease, LeaseName, LogId, NewEvent, PartKind, Position, ReadFrom,
@@ -118,6 +118,20 @@ pub(super) fn advance(lease: &Lease, from: u64, to: u64) -> Advance {
     Advance::new(lease.clone(), followed(), Position::new(from), Position::new(to))
 }
 
+/// Whether a store keeps parts of this kind.
+pub(super) async fn keeps(store: &dyn Store, kind: PartKind) -> bool {
+    let unique = Uuid::now_v7().to_string();
+    let probe = match kind {
+        PartKind::Appends => append(&stream(&unique), ExpectedVersion::Any, &[&unique]),
+        PartKind::Checks => Commit::new().check(&stream(&unique), ExpectedVersion::Any),
+        PartKind::Inbox => Commit::new().inbox(inbox(&unique)),
+        PartKind::Rows => Commit::new().rows([row("unprepared", &unique, "1")]),
+        PartKind::Advance => Commit::new().advance(advance(&never_granted(), 0, 1)),
+    };
+    let answer = within("a commit", store.commit(probe)).await;
+    !matches!(answer, Err(CommitError::Invalid(InvalidCommit::Unsupported(_))))
+}
+
 /// What `append`ing would leave in an empty stream.
 pub(super) fn versions(count: usize) -> Vec<StreamVersion> {
     (1..=count as u64).map(StreamVersion::new).collect()
@@ -187,18 +201,7 @@ impl Log {
 
     /// Whether the store keeps parts of this kind. If not, it must say so, which S8 sees to.
     pub(super) async fn keeps(&self, kind: PartKind) -> bool {
-        let unique = Uuid::now_v7().to_string();
-        let probe = match kind {
-            PartKind::Appends => append(&stream(&unique), ExpectedVersion::Any, &[&unique]),
-            PartKind::Checks => Commit::new().check(&stream(&unique), ExpectedVersion::Any),
-            PartKind::Inbox => Commit::new().inbox(inbox(&unique)),
-            PartKind::Rows => Commit::new().rows([row("unprepared", &unique, "1")]),
-            PartKind::Advance => Commit::new().advance(advance(&never_granted(), 0, 1)),
-        };
-        !matches!(
-            self.answer(probe).await,
-            Err(CommitError::Invalid(InvalidCommit::Unsupported(_)))
-        )
+        keeps(&*self.0, kind).await
     }
 
     /// A whole stream, page by page.

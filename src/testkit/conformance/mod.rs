@@ -2,11 +2,16 @@
 //!
 //! Implement [`Harness`] for your store and call
 //! [`event_store_conformance!`](crate::event_store_conformance): it makes one test of each function here
-//! that is named after a clause of [`Store`](crate::Store) (`s01_…` to `s12_…`) or
+//! that is named after a clause of [`Store`](crate::Store) (`s01_…` to `s13_…`) or
 //! [`EventStore`](crate::EventStore) (`e01_…` to `e10_…`), and one that compares the store with the
 //! [model](crate::testkit::model). A function returns if the store keeps the promise, and panics with
 //! what it saw if not. A store that refuses checks or inbox keys as unsupported passes the clauses about
 //! them.
+//!
+//! For a store that keeps rows and leases, implement [`RowHarness`] and call
+//! [`row_store_conformance!`](crate::row_store_conformance) as well: it does the same for the clauses of
+//! [`Leases`](crate::Leases) (`l01_…` to `l08_…`) and [`RowStore`](crate::RowStore) (`r01_…` to `r06_…`). Where a clause
+//! tells of events and inbox keys beside rows, a store that refuses them as unsupported passes without.
 //!
 //! Set `FREEHOLD_HEAVY=1` for many more rounds and writers where tasks race.
 //!
@@ -21,7 +26,16 @@ mod event_store_pages;
 mod event_store_streams;
 mod harness;
 mod kit;
+mod leases_checkpoints;
+mod leases_fence;
+mod leases_grants;
+mod leases_time;
 mod others;
+mod row_kit;
+mod rows_faithful;
+mod rows_found;
+mod rows_sets;
+mod rows_whole;
 mod store_answers;
 mod store_atomic;
 mod store_durable;
@@ -38,9 +52,17 @@ pub use event_store_follow::*;
 pub use event_store_outcomes::*;
 pub use event_store_pages::*;
 pub use event_store_streams::*;
-pub use harness::Harness;
+pub use harness::{Harness, RowHarness};
 pub(super) use kit::within;
+pub use leases_checkpoints::*;
+pub use leases_fence::*;
+pub use leases_grants::*;
+pub use leases_time::*;
 pub use others::*;
+pub use rows_faithful::*;
+pub use rows_found::*;
+pub use rows_sets::*;
+pub use rows_whole::*;
 pub use store_answers::*;
 pub use store_atomic::*;
 pub use store_durable::*;

@@ -37,7 +37,51 @@ use super::kit::rounds;
 #[macro_export]
 macro_rules! event_store_conformance {
     ($name:ident, $harness:expr $(,)?) => {
-        $crate::__event_store_clauses! { [$crate::__event_store_suite] { $name, $harness } }
+        $crate::__event_store_clauses! {
+            [$crate::__conformance_suite] {
+                $name, $harness;
+                #[test]
+                fn the_store_agrees_with_the_model() {
+                    $crate::testkit::__private::run("the model", || async {
+                        let harness = $harness;
+                        $crate::testkit::model::agrees(&harness, 24).await;
+                    });
+                }
+            }
+        }
+    };
+}
+
+/// Makes a module of tests of the conformance suite for [`RowStore`](crate::RowStore), and so for
+/// [`Leases`](crate::Leases): one for each function of [`testkit::conformance`](crate::testkit::conformance) that is
+/// named after a clause of them.
+///
+/// The arguments are as with [`event_store_conformance!`](crate::event_store_conformance), but the harness is a
+/// [`RowHarness`](crate::testkit::conformance::RowHarness). A store that keeps events as well calls both macros.
+///
+/// ```
+/// # use std::{collections::HashMap, sync::{Arc, Mutex}};
+/// use freehold::RowStore;
+/// use freehold::backend::memory::MemoryStore;
+/// use freehold::testkit::{async_trait, conformance::RowHarness};
+///
+/// #[derive(Default)]
+/// struct InMemory(Mutex<HashMap<String, MemoryStore>>);
+///
+/// #[async_trait]
+/// impl RowHarness for InMemory {
+///     async fn open(&self, log: &str) -> Arc<dyn RowStore> {
+///         Arc::new(self.0.lock().unwrap().entry(log.to_owned()).or_default().clone())
+///     }
+/// }
+///
+/// freehold::row_store_conformance!(rows_in_memory, InMemory::default());
+/// # fn main() {}
+/// ```
+#[macro_export]
+macro_rules! row_store_conformance {
+    ($name:ident, $harness:expr $(,)?) => {
+        $crate::__row_store_clauses! { [$crate::__conformance_suite] { $name, $harness; } }
     };
 }
 
@@ -106,10 +150,70 @@ macro_rules! __event_store_clauses {
     };
 }
 
+/// The same for the clauses of leases and rows.
 #[doc(hidden)]
 #[macro_export]
-macro_rules! __event_store_suite {
-    ({ $name:ident, $harness:expr } $($clause:ident)*) => {
+macro_rules! __row_store_clauses {
+    ([$($then:tt)*] $with:tt) => {
+        $($then)* ! {
+            $with
+            l01_a_held_lease_is_granted_to_nobody_else
+            l01_a_held_lease_is_held_after_reopening
+            l01_of_racing_claimants_one_is_granted
+            l02_every_grant_has_a_greater_epoch
+            l02_racing_grants_to_one_owner_are_counted_each
+            l02_a_lease_goes_from_hand_to_hand
+            l03_a_lease_that_is_not_renewed_is_granted_to_another
+            l03_an_expired_lease_has_no_holder
+            l03_of_racing_claimants_of_an_expired_lease_one_is_granted
+            l04_a_renewed_lease_lasts_from_then_on
+            l04_only_the_newest_epoch_can_be_renewed
+            l04_an_expired_lease_that_nobody_has_claimed_can_be_renewed
+            l04_of_a_renewal_and_a_claim_one_succeeds
+            l05_a_released_lease_is_granted_at_once
+            l05_a_release_under_an_older_epoch_changes_nothing
+            l06_a_commit_under_another_epoch_is_refused
+            l06_a_commit_from_elsewhere_is_refused
+            l06_an_expired_lease_moves_its_checkpoint_until_it_is_granted
+            l06_of_racing_advances_one_happens
+            l06_nothing_is_written_under_the_epoch_before
+            l07_an_advance_moves_its_checkpoint_and_no_other
+            l07_checkpoints_are_there_after_reopening
+            l07_a_checkpoint_moves_forward_only
+            l07_an_advance_that_goes_nowhere_only_guards
+            l08_a_repeated_advance_changes_nothing
+            l08_racing_repeats_happen_once
+            l08_what_was_not_committed_with_the_advance_is_refused
+            l08_a_dropped_commit_happens_once_when_repeated
+            r01_a_row_holds_what_was_put_byte_for_byte
+            r01_a_deleted_row_is_gone
+            r01_sets_and_keys_are_told_apart
+            r01_rows_are_there_after_reopening
+            r02_a_commit_with_rows_is_whole_or_absent
+            r02_readers_never_see_half_a_commit_of_rows
+            r03_rows_are_found_by_their_keys
+            r03_many_keys_are_found_at_once
+            r03_rows_are_found_by_what_their_keys_begin_with
+            r03_pages_joined_are_all_rows
+            r03_a_page_begins_after_a_key
+            r03_a_page_of_rows_is_bounded_by_the_limits
+            r04_a_page_holds_the_checkpoints_of_its_lease
+            r04_rows_and_checkpoints_are_of_one_moment
+            r05_a_set_that_was_prepared_is_there
+            r05_a_set_that_was_not_prepared_is_missing
+            r05_racing_preparations_succeed
+            r06_a_set_that_was_removed_is_missing
+            r07_a_commit_with_a_row_twice_is_refused
+            r07_rows_beyond_the_limits_are_refused
+        }
+    };
+}
+
+/// The clauses as a module of tests, with what else belongs there.
+#[doc(hidden)]
+#[macro_export]
+macro_rules! __conformance_suite {
+    ({ $name:ident, $harness:expr; $($more:item)* } $($clause:ident)*) => {
         mod $name {
             #[allow(unused_imports, reason = "the harness may be named by its full path")]
             use super::*;
@@ -122,13 +226,7 @@ macro_rules! __event_store_suite {
                 });
             })*
 
-            #[test]
-            fn the_store_agrees_with_the_model() {
-                $crate::testkit::__private::run("the model", || async {
-                    let harness = $harness;
-                    $crate::testkit::model::agrees(&harness, 24).await;
-                });
-            }
+            $($more)*
         }
     };
 }

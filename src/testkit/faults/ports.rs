@@ -98,6 +98,10 @@ impl<S: RowStore> RowStore for FaultyStore<S> {
         self.ask("prepare a set", self.inner.prepare(set)).await
     }
 
+    async fn remove(&self, set: &RowSet) -> Result<(), BackendError> {
+        self.ask("remove a set", self.inner.remove(set)).await
+    }
+
     async fn rows(
         &self,
         set: &RowSet,

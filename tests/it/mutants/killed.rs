@@ -3,17 +3,18 @@
 use std::pin::Pin;
 use std::thread;
 
-use freehold::testkit::conformance::{self, Harness};
+use freehold::testkit::conformance::{self, Harness, RowHarness};
 use freehold::testkit::model;
 
-use super::roll::mutants;
+use super::roll::{Mutant, mutants};
+use super::row_roll::row_mutants;
 use crate::testkit::harness::InMemory;
 
-type Clause = for<'a> fn(&'a dyn Harness) -> Pin<Box<dyn Future<Output = ()> + 'a>>;
+type Clause<H> = for<'a> fn(&'a H) -> Pin<Box<dyn Future<Output = ()> + 'a>>;
 
 /// What the clause says against the store, if anything. Time is paused, so that a wait in vain ends at
 /// once; one thread, so that tasks change places only where a mutant lets them.
-fn verdict(clause: Clause, harness: fn() -> Box<dyn Harness>) -> Result<(), String> {
+fn verdict<H: ?Sized + 'static>(clause: Clause<H>, harness: fn() -> Box<H>) -> Result<(), String> {
     let run = move || {
         let runtime =
             tokio::runtime::Builder::new_current_thread().enable_all().start_paused(true).build();
@@ -27,9 +28,14 @@ fn verdict(clause: Clause, harness: fn() -> Box<dyn Harness>) -> Result<(), Stri
     })
 }
 
-fn kills(name: &str, clause: Clause) {
-    assert_eq!(verdict(clause, || Box::new(InMemory::default())), Ok(()), "the good store");
-    let victims: Vec<_> = mutants().into_iter().filter(|mutant| mutant.clause == name).collect();
+fn sees<H: ?Sized + 'static>(
+    name: &str,
+    clause: Clause<H>,
+    good: fn() -> Box<H>,
+    mutants: Vec<Mutant<H>>,
+) {
+    assert_eq!(verdict(clause, good), Ok(()), "the good store");
+    let victims: Vec<_> = mutants.into_iter().filter(|mutant| mutant.clause == name).collect();
     assert!(!victims.is_empty(), "no mutant shows that {name} can fail");
     for mutant in victims {
         match verdict(clause, mutant.harness) {
@@ -39,31 +45,39 @@ fn kills(name: &str, clause: Clause) {
     }
 }
 
+fn kills(name: &str, clause: Clause<dyn Harness>) {
+    sees(name, clause, || Box::new(InMemory::default()), mutants());
+}
+
+fn kills_rows(name: &str, clause: Clause<dyn RowHarness>) {
+    sees(name, clause, || Box::new(InMemory::default()), row_mutants());
+}
+
 macro_rules! each_clause {
-    ({} $($clause:ident)*) => {
-        const CLAUSES: &[&str] = &[$(stringify!($clause)),*];
+    ({ $list:ident $kills:ident } $($clause:ident)*) => {
+        const $list: &[&str] = &[$(stringify!($clause)),*];
 
         $(#[test]
         fn $clause() {
-            kills(stringify!($clause), |harness| Box::pin(conformance::$clause(harness)));
+            $kills(stringify!($clause), |harness| Box::pin(conformance::$clause(harness)));
         })*
     };
 }
 
-freehold::__event_store_clauses! { [each_clause] {} }
+freehold::__event_store_clauses! { [each_clause] { CLAUSES kills } }
+freehold::__row_store_clauses! { [each_clause] { ROW_CLAUSES kills_rows } }
 
 #[test]
 fn every_mutant_belongs_to_a_clause_and_every_clause_has_one() {
-    let mutants = mutants();
-    for mutant in &mutants {
-        assert!(
-            CLAUSES.contains(&mutant.clause),
-            "{} is of no clause: {}",
-            mutant.name,
-            mutant.clause
-        );
+    matches(CLAUSES, &mutants());
+    matches(ROW_CLAUSES, &row_mutants());
+}
+
+fn matches<H: ?Sized>(clauses: &[&str], mutants: &[Mutant<H>]) {
+    for Mutant { clause, name, .. } in mutants {
+        assert!(clauses.contains(clause), "{name} is of no clause: {clause}");
     }
-    for clause in CLAUSES {
+    for clause in clauses {
         assert!(mutants.iter().any(|mutant| mutant.clause == *clause), "no mutant for {clause}");
     }
 }
@@ -94,7 +108,7 @@ fn the_model_differs_from_mutants_and_says_how_to_see_it_again() {
         "AnswersMessagesFromNow",
         "RemembersRefusals",
     ];
-    let model: Clause = |harness| Box::pin(model::agrees_from(harness, 7, 40));
+    let model: Clause<dyn Harness> = |harness| Box::pin(model::agrees_from(harness, 7, 40));
     assert_eq!(verdict(model, || Box::new(InMemory::default())), Ok(()), "the good store");
     for name in found {
         let mutant = mutants().into_iter().find(|mutant| mutant.name.ends_with(name)).unwrap();
@@ -109,7 +123,7 @@ fn the_model_differs_from_mutants_and_says_how_to_see_it_again() {
     }
 }
 
-/// The list that makes the suite has every clause function there is.
+/// The lists that make the suites have every clause function there is.
 #[test]
 fn every_clause_function_is_in_the_suite() {
     let folder = concat!(env!("CARGO_MANIFEST_DIR"), "/src/testkit/conformance");
@@ -119,9 +133,11 @@ fn every_clause_function_is_in_the_suite() {
         for rest in text.split("\npub async fn ").skip(1) {
             let name = rest.split('(').next().unwrap();
             let stands_alone = name.starts_with("k01");
-            assert!(stands_alone || CLAUSES.contains(&name), "{name} is in no suite");
+            let is_listed = CLAUSES.contains(&name) || ROW_CLAUSES.contains(&name);
+            assert!(stands_alone || is_listed, "{name} is in no suite");
             written += usize::from(!stands_alone);
         }
     }
-    assert_eq!(written, CLAUSES.len(), "functions written, and functions in the list");
+    let listed = CLAUSES.len() + ROW_CLAUSES.len();
+    assert_eq!(written, listed, "functions written, and functions in the list");
 }

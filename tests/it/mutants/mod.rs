@@ -2,12 +2,19 @@
 //! it.
 //!
 //! [`flaw`] wraps a store in memory; [`store`], [`repeats`], [`reading`] and [`feed`] hold the mutants by what they
-//! break; [`roll`] says which clause kills which; [`killed`] sees that it does.
+//! break; [`roll`] says which clause kills which; [`killed`] sees that it does. [`row_flaw`], [`row_roll`] and
+//! [`leases`], [`fence`], [`rows`] and [`found`] are the same for leases and rows.
 
 mod feed;
+mod fence;
 mod flaw;
+mod found;
 mod killed;
+mod leases;
 mod reading;
 mod repeats;
 mod roll;
+mod row_flaw;
+mod row_roll;
+mod rows;
 mod store;

@@ -8,17 +8,17 @@ use super::flaw::{Flaw, Flawed};
 use super::{feed::*, reading::*, repeats::*, store::*};
 
 /// A mutant, and the clause that must see what is wrong with it.
-pub(super) struct Mutant {
+pub(super) struct Mutant<H: ?Sized> {
     pub(super) clause: &'static str,
     pub(super) name: &'static str,
-    pub(super) harness: fn() -> Box<dyn Harness>,
+    pub(super) harness: fn() -> Box<H>,
 }
 
-fn of<F: Flaw>(clause: &'static str) -> Mutant {
+fn of<F: Flaw>(clause: &'static str) -> Mutant<dyn Harness> {
     Mutant { clause, name: type_name::<F>(), harness: || Box::new(Flawed::<F>::default()) }
 }
 
-pub(super) fn mutants() -> Vec<Mutant> {
+pub(super) fn mutants() -> Vec<Mutant<dyn Harness>> {
     vec![
         of::<AppendsOneByOne>("s01_a_commit_over_two_streams_is_whole_or_absent"),
         of::<TearsCommits>("s01_readers_never_see_half_a_commit"),

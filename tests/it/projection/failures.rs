@@ -22,11 +22,11 @@ async fn run(faults: Faults, what: &str) -> u64 {
     some(&inner, &mut chance, 8).await;
     for _ in 0..2 {
         let reads = reads(&store);
-        let running = reads.subscription(Accounts).options(options()).start();
+        let running = reads.upkeep(Accounts).options(options()).start();
         let token = some(&inner, &mut chance, 8).await;
-        reach(running.progress(), token).await;
+        reach(running.live().await.unwrap().progress(), token).await;
         let token = some(&inner, &mut chance, 2).await;
-        reach(running.progress(), token).await;
+        reach(running.live().await.unwrap().progress(), token).await;
         running.stop().await;
     }
     check(&inner, what).await;
@@ -52,23 +52,23 @@ async fn each_event_counts_once_when_the_store_is_lost_at_any_call_and_another_p
         let (inner, mut chance) = (memory(), fastrand::Rng::with_seed(7));
         let store = FaultyStore::new(inner.clone(), Faults::seeded(0).fail_from(n));
         some(&inner, &mut chance, 8).await;
-        let lost = reads(&store).subscription(Accounts).options(options()).start();
+        let lost = reads(&store).upkeep(Accounts).options(options()).start();
         sleep(Duration::from_millis(1)).await;
         some(&inner, &mut chance, 8).await;
         sleep(Duration::from_millis(1)).await;
         let calls = store.injected().calls;
         let reads = reads(&inner);
-        let running = reads.subscription(Accounts).options(options()).start();
+        let running = reads.upkeep(Accounts).options(options()).start();
         let token = some(&inner, &mut chance, 8).await;
         if calls >= n {
-            reach(running.progress(), token).await;
+            reach(running.live().await.unwrap().progress(), token).await;
         }
         // The first comes back, and finds that it has lost its lease.
         store.heal();
         sleep(Duration::from_secs(30)).await;
         lost.stop().await;
         let token = some(&inner, &mut chance, 8).await;
-        reach(running.progress(), token).await;
+        reach(running.live().await.unwrap().progress(), token).await;
         check(&inner, &format!("lost at call {n}")).await;
         running.stop().await;
         if calls < n {

@@ -19,9 +19,9 @@ async fn the_views_are_the_fold_of_the_log_in_batches_of_any_size() {
         some(&store, &mut chance, 150).await;
         let reads = reads(&store);
         let bounds = SubscriptionOptions { batch_events_max: events, ..options() };
-        let running = reads.subscription(Accounts).options(bounds).start();
+        let running = reads.upkeep(Accounts).options(bounds).start();
         let token = some(&store, &mut chance, 150).await;
-        reach(running.progress(), token).await;
+        reach(running.live().await.unwrap().progress(), token).await;
         assert_eq!(all(&reads.view::<Accounts>()).await, oracle(&store).await);
         running.stop().await;
     }
@@ -34,8 +34,8 @@ async fn a_batch_whose_rows_are_too_many_for_one_commit_is_taken_in_in_smaller_o
         freehold::backend::memory::MemoryStore::builder().limits(limits).clock(TokioClock).build();
     let token = some(&store, &mut fastrand::Rng::with_seed(5), 200).await;
     let reads = reads(&store);
-    let running = reads.subscription(Accounts).options(options()).start();
-    reach(running.progress(), token).await;
+    let running = reads.upkeep(Accounts).options(options()).start();
+    reach(running.live().await.unwrap().progress(), token).await;
     assert_eq!(all(&reads.view::<Accounts>()).await, oracle(&store).await);
     running.stop().await;
 }
@@ -89,8 +89,8 @@ async fn all_views_under_a_prefix_are_changed_those_of_the_same_batch_too() {
         let token = put(&store, "a9", User::Closed).await;
         let reads = reads(&store);
         let bounds = SubscriptionOptions { batch_events_max: events, ..options() };
-        let running = reads.subscription(Statement).options(bounds).start();
-        reach(running.progress(), token).await;
+        let running = reads.upkeep(Statement).options(bounds).start();
+        reach(running.live().await.unwrap().progress(), token).await;
         let all = all(&reads.view::<Statement>()).await;
         let short = |(key, view): (&String, &Account)| {
             format!("{key} {} {}", view.cents, view.name.as_deref().unwrap_or("-"))
@@ -131,8 +131,8 @@ async fn what_another_service_knows_is_there_when_the_batch_is_folded() {
     let token = put(&store, "z", User::Closed).await;
     let reads = reads(&store);
     let names = Names(std::sync::atomic::AtomicU32::new(0));
-    let running = reads.enriched(Statement, names).options(options()).start();
-    reach(running.progress(), token).await;
+    let running = reads.upkeep(Statement).enrich(names).options(options()).start();
+    reach(running.live().await.unwrap().progress(), token).await;
     let names: HashMap<_, _> = all(&reads.view::<Statement>()).await.into_iter().collect();
     let names: BTreeMap<_, _> = names.into_iter().map(|(k, v)| (k, v.name.unwrap())).collect();
     assert_eq!(names.len(), 5);

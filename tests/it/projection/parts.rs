@@ -18,16 +18,16 @@ async fn a_projection_shared_out_over_parts_and_processes_equals_one_that_is_not
             reads(&FaultyStore::new(store.clone(), faults))
         };
         let (one, two, whole) = (process(seed), process(seed + 100), reads(&store));
-        let first = one.subscription(SharedAccounts).options(options()).start();
-        let second = two.subscription(SharedAccounts).options(options()).start();
-        let running = whole.subscription(Accounts).options(options()).start();
+        let first = one.upkeep(SharedAccounts).options(options()).start();
+        let second = two.upkeep(SharedAccounts).options(options()).start();
+        let running = whole.upkeep(Accounts).options(options()).start();
         for _ in 0..10 {
             some(&store, &mut chance, 10).await;
             tokio::time::sleep(Duration::from_millis(chance.u64(0..20))).await;
         }
         first.stop().await;
         let token = some(&store, &mut chance, 50).await;
-        reach(running.progress(), token).await;
+        reach(running.live().await.unwrap().progress(), token).await;
         let shared = reads(&store).view::<SharedAccounts>();
         shared.wait_for(token, Duration::from_secs(600)).await.unwrap();
         assert_eq!(all(&shared).await, all(&whole.view::<Accounts>()).await, "seed {seed}");

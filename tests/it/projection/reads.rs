@@ -54,9 +54,9 @@ async fn a_view_that_was_never_run_is_empty_and_behind() {
 async fn an_idle_view_is_not_behind_however_long_nothing_happens() {
     let store = memory();
     let reads = reads(&store);
-    let running = reads.subscription(Accounts).options(options()).start();
+    let running = reads.upkeep(Accounts).options(options()).start();
     let token = put(&store, "1", moved("a", "b")).await;
-    reach(running.progress(), token).await;
+    reach(running.live().await.unwrap().progress(), token).await;
     sleep(3_600 * SECOND).await;
     let fresh = reads.view::<Accounts>().get("b").await.unwrap();
     assert!(fresh.lag.is_none() && fresh.lag.time.is_zero(), "{:?}", fresh.lag);
@@ -74,7 +74,7 @@ async fn a_read_waits_for_what_it_wants_and_no_longer() {
         .follow(store.clone())
         .clock(crate::subscription::fixture::TokioClock);
     let few = SubscriptionOptions { batch_events_max: 1, ..options() };
-    let running = reads.subscription(Accounts).options(few).start();
+    let running = reads.upkeep(Accounts).options(few).start();
     let view = reads.view::<Accounts>();
     sleep(SECOND).await;
     let mut tokens = Vec::new();
@@ -91,12 +91,12 @@ async fn a_read_waits_for_what_it_wants_and_no_longer() {
     // What is young enough need not be waited for.
     put(&store, "1", moved("a", "b")).await;
     let young = view.get("b").want(Want::Within(SECOND)).within(wait).await.unwrap();
-    assert_eq!((young.value.unwrap().cents, young.met), (4, true));
+    assert!(young.met && young.value.unwrap().cents >= 4);
     running.stop().await;
     sleep(2 * SECOND).await;
     put(&store, "1", moved("a", "b")).await;
     sleep(2 * SECOND).await;
-    let running = reads.subscription(Accounts).options(few).start();
+    let running = reads.upkeep(Accounts).options(few).start();
     let old = view.get("b").want(Want::Within(SECOND)).within(wait).await.unwrap();
     assert_eq!((old.value.unwrap().cents, old.met), (6, true));
     running.stop().await;
@@ -106,9 +106,9 @@ async fn a_read_waits_for_what_it_wants_and_no_longer() {
 async fn a_read_that_is_not_served_in_time_fails_or_is_stale_and_says_so() {
     let store = memory();
     let reads = reads(&store);
-    let running = reads.subscription(Accounts).options(options()).start();
+    let running = reads.upkeep(Accounts).options(options()).start();
     let token = put(&store, "1", moved("a", "b")).await;
-    reach(running.progress(), token).await;
+    reach(running.live().await.unwrap().progress(), token).await;
     running.stop().await;
     // Another process, in which nobody was stopped.
     let view = super::fixture::reads(&store).view::<Accounts>();
@@ -131,7 +131,7 @@ async fn a_read_that_is_not_served_in_time_fails_or_is_stale_and_says_so() {
 async fn what_a_session_has_seen_of_other_logs_is_not_waited_for() {
     let (store, other) = (memory(), memory());
     let reads = reads(&store);
-    let running = reads.subscription(Accounts).options(options()).start();
+    let running = reads.upkeep(Accounts).options(options()).start();
     let mut session: Session = put(&store, "1", moved("a", "b")).await.into();
     session.observe(Token::new(other.identity(), Position::new(1_000)));
     let view = reads.view::<Accounts>();
@@ -143,13 +143,13 @@ async fn what_a_session_has_seen_of_other_logs_is_not_waited_for() {
 async fn views_are_read_in_pages_by_what_their_keys_begin_with() {
     let store = memory();
     let reads = reads(&store);
-    let running = reads.subscription(Accounts).options(options()).start();
+    let running = reads.upkeep(Accounts).options(options()).start();
     for id in ["b1", "a1", "a3", "a10", "a2", "b", "a"] {
         put(&store, id, User::Named { name: id.to_owned() }).await;
     }
     put(&store, "a3", User::Closed).await;
     let token = put(&store, "1", moved("a1", "a2")).await;
-    reach(running.progress(), token).await;
+    reach(running.live().await.unwrap().progress(), token).await;
     let view = reads.view::<Accounts>();
     let page = async |prefix: &str, after: Option<&str>, limit| {
         let page = view.page(prefix, after, limit).await.unwrap().value;

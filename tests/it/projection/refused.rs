@@ -65,10 +65,10 @@ async fn parked(store: &MemoryStore, bad: Odd) -> String {
     put(store, "2", counted(&["a"])).await;
     let token = put(store, "3", counted(&["a"])).await;
     let reads = reads(store);
-    let running = reads.subscription(Counts::default()).options(parking()).start();
-    reach(running.progress(), token).await;
+    let running = reads.upkeep(Counts::default()).options(parking()).start();
+    reach(running.live().await.unwrap().progress(), token).await;
     assert_eq!(reads.view::<Counts>().get("a").await.unwrap().value, Some(2));
-    let parked = running.parked(10).await.unwrap();
+    let parked = running.live().await.unwrap().parked(10).await.unwrap();
     let at: Vec<_> = parked.iter().map(|parked| parked.position.get()).collect();
     assert_eq!(at, [2, 3]);
     running.stop().await;
@@ -117,10 +117,10 @@ async fn an_event_that_cannot_be_decoded_is_parked_with_the_reason() {
         store.commit(commit).await.unwrap();
         let token = put(&store, "3", counted(&["a"])).await;
         let reads = reads(&store);
-        let running = reads.subscription(Counts::default()).options(parking()).start();
-        reach(running.progress(), token).await;
+        let running = reads.upkeep(Counts::default()).options(parking()).start();
+        reach(running.live().await.unwrap().progress(), token).await;
         assert_eq!(reads.view::<Counts>().get("a").await.unwrap().value, Some(2));
-        let parked = running.parked(10).await.unwrap();
+        let parked = running.live().await.unwrap().parked(10).await.unwrap();
         let error = parked[0].error.clone().unwrap();
         assert!(error.contains(": ") || name == "Unheard", "no source: {error}");
         assert_eq!((parked.len(), parked[0].position.get()), (1, 2));
@@ -138,17 +138,17 @@ async fn a_view_of_another_shape_stops_the_projection_and_reads_say_so() {
     store.commit(Commit::new().rows([row])).await.unwrap();
     let token = put(&store, "1", counted(&["a", "b"])).await;
     let reads = reads(&store);
-    let running = reads.subscription(Counts::default()).options(parking()).start();
+    let running = reads.upkeep(Counts::default()).options(parking()).start();
     let view = reads.view::<Counts>();
     let behind = view.wait_for(token, Duration::from_secs(60)).await;
     assert!(matches!(behind, Err(Behind::Stopped { .. })), "{behind:?}");
-    assert!(running.parked(10).await.unwrap().is_empty());
+    assert!(running.live().await.unwrap().parked(10).await.unwrap().is_empty());
     assert!(matches!(view.get("a").await, Err(ReadError::Shape(_))));
     assert!(view.get("b").await.unwrap().value.is_none());
     assert!(matches!(view.get("").await, Err(ReadError::Key(_))));
     // Without a policy for parking it is the same.
     running.stop().await;
-    let running = reads.subscription(Counts::default()).options(options()).start();
+    let running = reads.upkeep(Counts::default()).options(options()).start();
     let behind = view.wait_for(token, Duration::from_secs(60)).await;
     assert!(matches!(behind, Err(Behind::Stopped { .. })), "{behind:?}");
     running.stop().await;

@@ -6,8 +6,8 @@ use std::time::Duration;
 
 use freehold::backend::memory::MemoryStore;
 use freehold::consistency::Session;
-use freehold::projection::{Eventual, On, Projection, ReadSide, Recorded, Views, Want};
-use freehold::subscription::Running;
+use freehold::projection::{Eventual, Kept, On, Projection, ReadSide, Recorded, Views, Want};
+
 use freehold::testkit::{Faults, FaultyStore};
 use freehold::{Event, Repository, Store};
 use serde::{Deserialize, Serialize};
@@ -53,7 +53,7 @@ struct User {
 /// A process: it reads, and at times it runs the projection.
 struct Process {
     reads: ReadSide,
-    running: Option<Running>,
+    running: Option<Kept>,
 }
 
 fn process(views: &MemoryStore, logs: &[MemoryStore], seed: u64) -> Process {
@@ -100,8 +100,7 @@ async fn play(seed: u64) {
     let logs: Vec<_> = (0..chance.usize(2..=3)).map(|_| memory()).collect();
     let views = memory();
     let mut processes: Vec<_> = (0..2).map(|n| process(&views, &logs, seed + n)).collect();
-    let runner =
-        |process: &Process| Some(process.reads.subscription(Lines).options(options()).start());
+    let runner = |process: &Process| Some(process.reads.upkeep(Lines).options(options()).start());
     processes[0].running = runner(&processes[0]);
     let mut users: Vec<User> = (0..3).map(|_| User::default()).collect();
     for step in 0..60 {

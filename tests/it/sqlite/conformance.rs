@@ -3,11 +3,10 @@
 
 use std::sync::Arc;
 
-use freehold::EventStore;
 use freehold::backend::sqlite::{SqliteOptions, SqliteStore};
-use freehold::event_store_conformance;
 use freehold::testkit::async_trait;
-use freehold::testkit::conformance::Harness;
+use freehold::testkit::conformance::{Harness, RowHarness};
+use freehold::{EventStore, RowStore, event_store_conformance, row_store_conformance};
 use tempfile::TempDir;
 
 struct Files {
@@ -19,23 +18,37 @@ impl Files {
     fn new(options: SqliteOptions) -> Self {
         Self { folder: tempfile::tempdir().unwrap(), options }
     }
+
+    async fn store(&self, log: &str) -> SqliteStore {
+        let path = self.folder.path().join(log).with_extension("db");
+        SqliteStore::open_with(path, self.options.clone()).await.unwrap()
+    }
 }
 
 #[async_trait]
 impl Harness for Files {
     async fn open(&self, log: &str) -> Arc<dyn EventStore> {
-        let path = self.folder.path().join(log).with_extension("db");
-        Arc::new(SqliteStore::open_with(path, self.options.clone()).await.unwrap())
+        Arc::new(self.store(log).await)
     }
 }
 
-event_store_conformance!(files, Files::new(SqliteOptions::default()));
-event_store_conformance!(
-    files_without_batches,
+#[async_trait]
+impl RowHarness for Files {
+    async fn open(&self, log: &str) -> Arc<dyn RowStore> {
+        Arc::new(self.store(log).await)
+    }
+}
+
+fn without_batches() -> Files {
     Files::new(SqliteOptions {
         batch_commits_max: 1,
         queue_commits_max: 2,
         readers_max: 1,
         ..SqliteOptions::default()
     })
-);
+}
+
+event_store_conformance!(files, Files::new(SqliteOptions::default()));
+event_store_conformance!(files_without_batches, without_batches());
+row_store_conformance!(rows_in_files, Files::new(SqliteOptions::default()));
+row_store_conformance!(rows_in_files_without_batches, without_batches());

@@ -14,7 +14,7 @@ use super::{File, event, id, inbox, one, opening, stream, transactions, version}
 type Answer<'s> = Pin<Box<dyn Future<Output = Result<Committed, CommitError>> + Send + 's>>;
 
 /// Queues the commits in this order while the file is locked, so that they meet in one batch.
-async fn together(
+pub(super) async fn together(
     file: &File,
     store: &SqliteStore,
     commits: impl IntoIterator<Item = Commit>,

@@ -7,7 +7,10 @@ mod commit_in;
 mod conformance;
 mod errors;
 mod group;
+mod leases;
+mod parity;
 mod processes;
+mod rows;
 mod schema;
 mod streams;
 mod transact;
@@ -19,8 +22,9 @@ use std::time::Duration;
 use freehold::backend::sqlite::rusqlite::Connection;
 use freehold::backend::sqlite::{SqliteOptions, SqliteStore};
 use freehold::{
-    BackendError, Commit, EventId, EventName, EventStore, ExpectedVersion, InboxKey, NewEvent,
-    Position, StreamId, StreamVersion,
+    Advance, BackendError, Claim, Commit, EventId, EventName, EventStore, ExpectedVersion,
+    InboxKey, Lease, LeaseName, Leases, NewEvent, Owner, Position, RowKey, RowSet, RowValue,
+    RowWrite, Store, StreamId, StreamVersion,
 };
 use tempfile::TempDir;
 use uuid::Uuid;
@@ -114,6 +118,39 @@ fn opening(n: u128, to: &str) -> Commit {
 
 fn inbox(message: &str) -> Commit {
     Commit::new().inbox(InboxKey::new("tests", message).unwrap())
+}
+
+fn name(name: &str) -> LeaseName {
+    LeaseName::new(name).unwrap()
+}
+
+const fn owner(n: u128) -> Owner {
+    Owner::new(Uuid::from_u128(n))
+}
+
+/// A lease that is granted to the first owner, for longer than any test takes.
+async fn granted(store: &SqliteStore, of: &str) -> Lease {
+    let claim = store.claim(&name(of), owner(1), Duration::from_hours(1)).await.unwrap();
+    let Claim::Granted(lease) = claim else { panic!("{claim:?}") };
+    lease
+}
+
+/// The checkpoint of a lease in the store's own log moves on.
+fn advance(lease: &Lease, store: &SqliteStore, from: u64, to: u64) -> Advance {
+    Advance::new(lease.clone(), store.identity(), Position::new(from), Position::new(to))
+}
+
+fn set(name: &str) -> RowSet {
+    RowSet::new(name).unwrap()
+}
+
+fn key(key: &str) -> RowKey {
+    RowKey::new(key).unwrap()
+}
+
+/// A row of a set.
+fn put(set: &RowSet, at: &str, json: &'static str) -> RowWrite {
+    RowWrite::put(set, &key(at), RowValue::from_json(json).unwrap())
 }
 
 const fn version(n: u64) -> StreamVersion {

@@ -5,9 +5,12 @@ use std::sync::{Arc, Barrier};
 
 use freehold::backend::sqlite::rusqlite::Connection;
 use freehold::backend::sqlite::{NewerSchema, SqliteOptions, SqliteStore};
-use freehold::{Fault, Store};
+use freehold::{
+    Commit, EventStoreExt, Fault, LogId, RowKey, RowSet, RowStore, RowValue, RowWrite, Store,
+};
+use uuid::Uuid;
 
-use super::{File, one};
+use super::{File, event, one, stream, version};
 
 #[test]
 fn a_new_file_opened_by_many_at_once_is_migrated_once() {
@@ -35,7 +38,7 @@ fn a_new_file_opened_by_many_at_once_is_migrated_once() {
         let counts = |row: &freehold::backend::sqlite::rusqlite::Row<'_>| {
             Ok((row.get::<_, i64>(0)?, row.get::<_, i64>(1)?))
         };
-        assert_eq!(file.connection().query_row(count, [], counts).unwrap(), (1, 1));
+        assert_eq!(file.connection().query_row(count, [], counts).unwrap(), (1, 2));
     }
 }
 
@@ -48,9 +51,46 @@ async fn a_file_of_a_newer_version_is_refused_and_left_alone() {
     let error = SqliteStore::open(file.path()).await.unwrap_err();
     assert_eq!(error.fault(), Fault::NewerSchema);
     let why = error.source().unwrap().downcast_ref::<NewerSchema>().unwrap();
-    assert_eq!((why.found, why.known), (99, 1));
+    assert_eq!((why.found, why.known), (99, 2));
     let count = "SELECT count(*) FROM freehold_schema";
-    assert_eq!(file.connection().query_row(count, [], |row| row.get::<_, i64>(0)).unwrap(), 2);
+    assert_eq!(file.connection().query_row(count, [], |row| row.get::<_, i64>(0)).unwrap(), 3);
+}
+
+/// The file of the first version, made by its own statements.
+#[tokio::test]
+async fn a_file_without_tables_for_rows_gets_them_and_keeps_its_log() {
+    let file = File::new();
+    let old = file.connection();
+    old.execute_batch(
+        "CREATE TABLE freehold_schema (version INTEGER PRIMARY KEY, migrated_at INTEGER NOT NULL) STRICT;
+         INSERT INTO freehold_schema VALUES (1, 0)",
+    )
+    .unwrap();
+    old.execute_batch(include_str!("../../../src/backend/sqlite/schema/001_events.sql")).unwrap();
+    old.execute_batch(
+        "INSERT INTO freehold_log VALUES (zeroblob(16));
+         INSERT INTO freehold_streams VALUES ('account', 'a', 1, 1);
+         INSERT INTO freehold_events
+         VALUES (1, randomblob(16), 'account', 'a', 1, NULL, 'Opened', CAST('{}' AS BLOB), NULL, 0)",
+    )
+    .unwrap();
+    drop(old);
+    let store = file.store().await;
+    assert_eq!(store.identity(), LogId::new(Uuid::nil()));
+    let tail = store.read_tail(&stream("a"), version(0)).await.unwrap();
+    assert_eq!((tail.len(), tail[0].name().as_str()), (1, "Opened"));
+    let set = RowSet::new("orders").unwrap();
+    store.prepare(&set).await.unwrap();
+    let put = RowWrite::put(&set, &RowKey::new("a").unwrap(), RowValue::of(&1).unwrap());
+    let commit = Commit::new()
+        .append(&stream("a"), version(1), [event(2)])
+        .rows([put])
+        .advance(super::advance(&super::granted(&store, "orders").await, &store, 0, 1));
+    let committed = store.commit(commit).await.unwrap();
+    assert_eq!(committed.version_of(&stream("a")), Some(version(2)));
+    let versions = "SELECT group_concat(version, ' ') FROM freehold_schema";
+    let versions: String = file.connection().query_row(versions, [], |row| row.get(0)).unwrap();
+    assert_eq!(versions, "1 2");
 }
 
 #[tokio::test]
@@ -76,7 +116,8 @@ async fn the_log_moves_into_a_file_that_has_tables_already() {
     let names: String = file.connection().query_row(names, [], |row| row.get(0)).unwrap();
     assert_eq!(
         names,
-        "freehold_events freehold_inbox freehold_log freehold_marks freehold_schema freehold_streams orders"
+        "freehold_checkpoints freehold_events freehold_inbox freehold_leases freehold_log freehold_marks \
+         freehold_schema freehold_streams orders"
     );
 }
 

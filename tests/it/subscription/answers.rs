@@ -16,38 +16,38 @@ use super::fixture::{
 
 #[tokio::test(start_paused = true)]
 async fn a_sink_that_takes_in_a_part_of_a_batch_gets_the_rest_again() {
-    let (store, taken) = (memory(), Taken::default());
+    let (store, got) = (memory(), Taken::default());
     let token = record(&store, &["order-1"; 10]).await;
-    let sink = Ledger::new("job", &taken).rule(|batch| {
+    let sink = Ledger::new("job", &got).rule(|batch| {
         let third = batch.events().get(2).map_or(batch.upto(), |event| event.position());
         Ok(Applied::UpTo(third))
     });
     let running = start(sink, &store, options());
     reach(running.progress(), token).await;
-    assert_eq!(taken.batches(), [vec![1, 2, 3], vec![4, 5, 6], vec![7, 8, 9], vec![10]]);
+    assert_eq!(got.batches(), [vec![1, 2, 3], vec![4, 5, 6], vec![7, 8, 9], vec![10]]);
     assert_eq!(checkpoint(&store, "job").await, 10);
     running.stop().await;
 }
 
 #[tokio::test(start_paused = true)]
 async fn a_sink_that_claims_more_than_it_was_given_is_not_believed() {
-    let (store, taken) = (memory(), Taken::default());
+    let (store, got) = (memory(), Taken::default());
     let token = record(&store, &["order-1"; 3]).await;
-    let sink = Ledger::new("job", &taken).rule(|_| Ok(Applied::UpTo(Position::new(1_000))));
+    let sink = Ledger::new("job", &got).rule(|_| Ok(Applied::UpTo(Position::new(1_000))));
     let running = start(sink, &store, options());
     reach(running.progress(), token).await;
     assert_eq!(checkpoint(&store, "job").await, 3);
     let token = record(&store, &["order-1"; 3]).await;
     reach(running.progress(), token).await;
-    assert_eq!(taken.positions(), [1, 2, 3, 4, 5, 6]);
+    assert_eq!(got.positions(), [1, 2, 3, 4, 5, 6]);
     running.stop().await;
 }
 
 #[tokio::test(start_paused = true)]
 async fn a_sink_that_takes_in_nothing_and_says_it_is_fine_stops() {
-    let (store, taken) = (memory(), Taken::default());
+    let (store, got) = (memory(), Taken::default());
     let token = record(&store, &["order-1"; 3]).await;
-    let sink = Ledger::new("job", &taken).rule(|_| Ok(Applied::UpTo(Position::START)));
+    let sink = Ledger::new("job", &got).rule(|_| Ok(Applied::UpTo(Position::START)));
     let running = start(sink, &store, options());
     let behind = running.progress().wait_for(token).await;
     assert!(matches!(behind, Err(Behind::Stopped { .. })), "{behind:?}");
@@ -57,19 +57,19 @@ async fn a_sink_that_takes_in_nothing_and_says_it_is_fine_stops() {
 
 #[tokio::test(start_paused = true)]
 async fn a_sink_with_a_checkpoint_of_its_own_goes_on_from_there() {
-    let (store, taken) = (memory(), Taken::default());
+    let (store, got) = (memory(), Taken::default());
     record(&store, &["order-1"; 6]).await;
-    let running = start(Ledger::new("job", &taken).is_at(4), &store, options());
+    let running = start(Ledger::new("job", &got).is_at(4), &store, options());
     until("the checkpoint", async || checkpoint(&store, "job").await == 6).await;
-    assert_eq!(taken.positions(), [5, 6]);
+    assert_eq!(got.positions(), [5, 6]);
     running.stop().await;
 }
 
 #[tokio::test(start_paused = true)]
 async fn a_sink_that_has_lost_its_own_checkpoint_gets_all_again_and_the_stores_never_goes_back() {
-    let (store, taken) = (memory(), Taken::default());
+    let (store, got) = (memory(), Taken::default());
     let token = record(&store, &["order-1"; 6]).await;
-    let running = start(Ledger::new("job", &taken), &store, options());
+    let running = start(Ledger::new("job", &got), &store, options());
     reach(running.progress(), token).await;
     running.stop().await;
     let again = Taken::default();
@@ -86,9 +86,9 @@ async fn a_sink_that_has_lost_its_own_checkpoint_gets_all_again_and_the_stores_n
 /// A sink that says it has committed the checkpoint, and has not, is found out, and does not make the runner spin.
 #[tokio::test(start_paused = true)]
 async fn a_sink_that_says_it_has_committed_and_has_not_does_not_spin() {
-    let (store, taken) = (memory(), Taken::default());
+    let (store, got) = (memory(), Taken::default());
     record(&store, &["order-1", "user-1"]).await;
-    let sink = Ledger::new("job", &taken).filter("order").rule(|_| Ok(Applied::WithCheckpoint));
+    let sink = Ledger::new("job", &got).filter("order").rule(|_| Ok(Applied::WithCheckpoint));
     let running = start(sink, &store, options());
     let began = Instant::now();
     until("a second", async || {
@@ -104,11 +104,11 @@ async fn a_sink_that_says_it_has_committed_and_has_not_does_not_spin() {
 /// A sink that always says it is fenced makes the runner ask for the lease anew, at a bearable pace.
 #[tokio::test(start_paused = true)]
 async fn a_sink_that_is_always_fenced_does_not_spin() {
-    let (store, taken) = (memory(), Taken::default());
+    let (store, got) = (memory(), Taken::default());
     record(&store, &["order-1"]).await;
     let calls = Arc::new(AtomicU64::new(0));
     let count = Arc::clone(&calls);
-    let sink = Ledger::new("job", &taken).rule(move |batch| {
+    let sink = Ledger::new("job", &got).rule(move |batch| {
         if count.fetch_add(1, Ordering::SeqCst) > 100_000 {
             return Ok(Applied::UpTo(batch.upto()));
         }

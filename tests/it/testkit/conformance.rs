@@ -9,6 +9,7 @@ use freehold::{Ids, SystemIds};
 use super::harness::InMemory;
 
 freehold::event_store_conformance!(memory, InMemory::default());
+freehold::row_store_conformance!(memory_rows, InMemory::default());
 
 #[tokio::test]
 async fn a_memory_store_records_the_times_it_was_told() {

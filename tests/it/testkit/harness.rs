@@ -3,10 +3,10 @@
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex};
 
-use freehold::EventStore;
 use freehold::backend::memory::MemoryStore;
 use freehold::testkit::async_trait;
-use freehold::testkit::conformance::Harness;
+use freehold::testkit::conformance::{Harness, RowHarness};
+use freehold::{EventStore, RowStore};
 
 /// Logs by name; each lives as long as the harness.
 #[derive(Default)]
@@ -21,6 +21,13 @@ impl InMemory {
 #[async_trait]
 impl Harness for InMemory {
     async fn open(&self, log: &str) -> Arc<dyn EventStore> {
+        Arc::new(self.log(log))
+    }
+}
+
+#[async_trait]
+impl RowHarness for InMemory {
+    async fn open(&self, log: &str) -> Arc<dyn RowStore> {
         Arc::new(self.log(log))
     }
 }

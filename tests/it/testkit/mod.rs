@@ -3,5 +3,6 @@
 mod conformance;
 mod faults;
 pub(crate) mod harness;
+mod laws;
 mod scenario;
 mod strategies;

@@ -1,0 +1,86 @@
+//! Which build of a projection's views is read, and which is being made.
+
+use chrono::{DateTime, Utc};
+use serde::{Deserialize, Serialize};
+
+use crate::consistency::Progress;
+use crate::ports::{BackendError, Fault, RowStore};
+use crate::types::{LeaseName, RowKey, RowSet, RowValue, RowWrite, RowsWanted};
+
+type Cause = Box<dyn std::error::Error + Send + Sync>;
+
+/// One build of a projection's views, from the first event on: a set of rows, and a job with checkpoints, of its own.
+#[derive(Debug)]
+pub(super) struct Generation {
+    pub(super) number: u32,
+    pub(super) set: RowSet,
+    pub(super) job: LeaseName,
+    /// The leases of the parts of the job.
+    pub(super) parts: Vec<LeaseName>,
+    pub(super) progress: Progress,
+    /// Whoever holds it asks how far the build is, for all who wait.
+    pub(super) polls: tokio::sync::Mutex<()>,
+}
+
+impl Generation {
+    pub(super) fn new(name: &str, number: u32, parts: u32) -> Result<Self, Cause> {
+        let parts = parts.max(1);
+        // The first build has the plain name.
+        let (set, job) = match number {
+            0 => (RowSet::new(name)?, LeaseName::new(name)?),
+            n => (RowSet::new(&format!("{name}_g{n}"))?, LeaseName::new(&format!("{name}.g{n}"))?),
+        };
+        Ok(Self {
+            number,
+            set,
+            parts: (0..parts).map(|part| job.part(part, parts)).collect(),
+            job,
+            progress: Progress::new(parts as usize),
+            polls: tokio::sync::Mutex::default(),
+        })
+    }
+}
+
+/// What is written down of a projection: which build is read. Only the holder of a lease changes it.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub(super) struct Pointer {
+    /// The build that is read.
+    pub(super) live: u32,
+    /// The build that is being made, to be read when it has caught up.
+    pub(super) building: Option<u32>,
+    /// The builds that are read no more, and since when.
+    pub(super) retired: Vec<(u32, DateTime<Utc>)>,
+    /// Over how many parts the job is shared out.
+    pub(super) parts: u32,
+}
+
+/// The pointers of all projections of a store are in one set.
+pub(super) fn set() -> Result<RowSet, Cause> {
+    Ok(RowSet::new("freehold_views")?)
+}
+
+impl Pointer {
+    /// The pointer of the projection `name`; `None` if it never ran.
+    pub(super) async fn read(
+        store: &dyn RowStore,
+        name: &str,
+    ) -> Result<Option<Self>, BackendError> {
+        let (set, key) = set().and_then(|set| Ok((set, RowKey::new(name)?))).map_err(unreadable)?;
+        let page = match store.rows(&set, &RowsWanted::Keys(vec![key]), None).await {
+            // No projection ever ran in this store.
+            Err(error) if error.fault() == Fault::Missing => return Ok(None),
+            page => page?,
+        };
+        let pointer = page.rows.first().map(|row| row.value.read()).transpose();
+        pointer.map_err(unreadable)
+    }
+
+    /// What writes it down.
+    pub(super) fn write(&self, name: &str) -> Result<RowWrite, Cause> {
+        Ok(RowWrite::put(&set()?, &RowKey::new(name)?, RowValue::of(self)?))
+    }
+}
+
+pub(super) fn unreadable(why: impl Into<Cause>) -> BackendError {
+    BackendError::new("projection", "read which build is live", Fault::Corrupt, why)
+}

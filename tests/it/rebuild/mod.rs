@@ -1,0 +1,158 @@
+//! A rebuild fills beside what is read, takes its place at once, and goes on after a crash.
+
+use std::time::Duration;
+
+use freehold::backend::memory::MemoryStore;
+use freehold::projection::{Eventual, Kept, On, Projection, ReadSide, Recorded, View, Views, Want};
+use freehold::subscription::Health;
+use freehold::{
+    Commit, Event, EventId, EventStore, ExpectedVersion, Fault, RowSet, RowStore, RowsWanted,
+    Store, StreamId, Token, event,
+};
+use serde::{Deserialize, Serialize};
+
+#[derive(Serialize, Deserialize)]
+enum Ticked {
+    Tick,
+}
+
+impl Event for Ticked {
+    const CATEGORY: &'static str = "clock";
+}
+
+/// Counts, in two ways that must agree.
+struct Ticks;
+
+#[derive(Default, Serialize, Deserialize)]
+struct Count {
+    ticks: u64,
+    last: u64,
+}
+
+impl Projection for Ticks {
+    const NAME: &'static str = "ticks";
+    type View = Count;
+    type Events = Ticked;
+    type Level = Eventual<1_000>;
+}
+
+impl On<Ticked> for Ticks {
+    fn on(&self, event: &Recorded<'_, Ticked>, views: &mut Views<'_, Count>) {
+        let at = event.record().position().get();
+        views.update("all", |count| {
+            count.ticks += 1;
+            count.last = at;
+        });
+    }
+}
+
+async fn tick(store: &MemoryStore, times: u64) -> Token {
+    let stream = StreamId::new("clock", "1").unwrap();
+    let events = (0..times)
+        .map(|_| event::encode(&Ticked::Tick, EventId::new(uuid::Uuid::now_v7())).unwrap());
+    store.commit(Commit::new().append(&stream, ExpectedVersion::Any, events)).await.unwrap().token()
+}
+
+fn read_side(store: &MemoryStore) -> ReadSide {
+    ReadSide::new(store.clone()).follow(store.clone())
+}
+
+fn run(reads: &ReadSide) -> Kept {
+    reads.upkeep(Ticks).retire_after(Duration::from_secs(60)).start()
+}
+
+/// What a reader sees now: never half a build.
+async fn seen(view: &View<Ticks>) -> u64 {
+    let read = view.get("all").await.unwrap();
+    let count = read.value.unwrap_or_default();
+    assert_eq!(count.ticks, count.last, "every event once");
+    count.ticks
+}
+
+async fn set_is_there(store: &MemoryStore, set: &str) -> bool {
+    let wanted = RowsWanted::Keys(vec![]);
+    match store.rows(&RowSet::new(set).unwrap(), &wanted, None).await {
+        Ok(_) => true,
+        Err(error) if error.fault() == Fault::Missing => false,
+        Err(error) => panic!("{error}"),
+    }
+}
+
+async fn until_rebuilt(kept: &Kept) {
+    while kept.rebuilding().await.unwrap().is_some() {
+        tokio::time::sleep(Duration::from_millis(10)).await;
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn readers_never_see_a_half_built_view() {
+    let store = MemoryStore::new();
+    let reads = read_side(&store);
+    let view = reads.view::<Ticks>();
+    let kept = run(&reads);
+    let before = tick(&store, 5_000).await;
+    view.wait_for(before, Duration::from_secs(5)).await.unwrap();
+    kept.rebuild().await.unwrap();
+    let mut newest = 5_000;
+    while newest < 8_000 {
+        newest += 10;
+        let token = tick(&store, 10).await;
+        view.wait_for(token, Duration::from_secs(5)).await.unwrap();
+        assert!(seen(&view).await >= newest, "a reader went back in time");
+        tokio::time::sleep(Duration::from_millis(1)).await;
+    }
+    until_rebuilt(&kept).await;
+    assert!(set_is_there(&store, "ticks_g1").await);
+    assert_eq!(seen(&view).await, 8_000);
+    // Who still reads the old build can do so for a while.
+    assert!(set_is_there(&store, "ticks").await);
+    tokio::time::sleep(Duration::from_secs(62)).await;
+    let token = tick(&store, 1).await;
+    view.wait_for(token, Duration::from_secs(5)).await.unwrap();
+    assert_eq!(seen(&view).await, 8_001);
+    assert!(matches!(kept.health().await, Health::Ok));
+    kept.stop().await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_rebuild_goes_on_in_whatever_process_runs() {
+    let store = MemoryStore::new();
+    let reads = read_side(&store);
+    let kept = run(&reads);
+    let token = tick(&store, 3_000).await;
+    reads.view::<Ticks>().wait_for(token, Duration::from_secs(5)).await.unwrap();
+    kept.rebuild().await.unwrap();
+    // Asked twice, it is done once.
+    kept.rebuild().await.unwrap();
+    // As a crash would end it: in the middle.
+    drop(kept);
+    let token = tick(&store, 10).await;
+    let other = read_side(&store);
+    let kept = run(&other);
+    let view = other.view::<Ticks>();
+    view.wait_for(token, Duration::from_secs(30)).await.unwrap();
+    until_rebuilt(&kept).await;
+    let read = view.get("all").want(Want::Head).await.unwrap();
+    assert_eq!(read.value.map(|count| count.ticks), Some(3_010));
+    assert!(set_is_there(&store, "ticks_g1").await && !set_is_there(&store, "ticks_g2").await);
+    kept.stop().await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_waiter_in_another_process_outlives_the_swap() {
+    let store = MemoryStore::new();
+    let [here, there] = [read_side(&store), read_side(&store)];
+    let kept = run(&here);
+    let token = tick(&store, 2_000).await;
+    let elsewhere = there.view::<Ticks>();
+    elsewhere.wait_for(token, Duration::from_secs(5)).await.unwrap();
+    kept.rebuild().await.unwrap();
+    for _ in 0..200 {
+        let token = tick(&store, 5).await;
+        elsewhere.wait_for(token, Duration::from_secs(5)).await.unwrap();
+        assert_eq!(seen(&elsewhere).await, store.head().await.unwrap().get());
+    }
+    assert!(set_is_there(&store, "ticks_g1").await);
+    until_rebuilt(&kept).await;
+    kept.stop().await;
+}
