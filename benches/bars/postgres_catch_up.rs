@@ -53,7 +53,7 @@ fn catch_up(log: &Log) -> f64 {
             let kept = reads.run(Counting);
             let head = Token::new(store.identity(), store.head().await.unwrap());
             let view = reads.view::<Counting>();
-            view.wait_for(head, Duration::from_secs(600)).await.unwrap();
+            view.wait_for(head, Duration::from_mins(10)).await.unwrap();
             let sum = view.get("all").await.unwrap().value.unwrap();
             assert_eq!((sum.events, sum.cents), (FEED as u64, CENTS * FEED as i64));
             kept.stop().await;

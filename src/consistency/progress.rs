@@ -104,13 +104,17 @@ impl Progress {
         self.part(part).reached(log, at);
     }
 
-    /// It is about to run here again.
-    pub(crate) fn begins(&self) {
-        self.board().parts.fill(Activity::Elsewhere);
-    }
-
     pub(crate) fn part(&self, index: usize) -> Part {
         Part { progress: self.clone(), index }
+    }
+
+    /// Who has ended is about to begin again: from now on it is waited for.
+    pub(crate) fn begin_again(&self) {
+        for part in &mut self.board().parts {
+            if matches!(part, Activity::Ended) {
+                *part = Activity::Elsewhere;
+            }
+        }
     }
 
     pub(crate) fn parts(&self) -> usize {

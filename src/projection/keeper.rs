@@ -276,8 +276,9 @@ impl Keeper {
     }
 }
 
-/// Stops a build, unless somebody is just asking it something: then it stops when they have done.
+/// Stops a build. If somebody is just asking it something, it is not waited for.
 async fn stop(build: Build) {
+    build.running.begin_to_stop();
     match Arc::try_unwrap(build.running) {
         Ok(running) => running.stop().await,
         Err(shared) => drop(shared),

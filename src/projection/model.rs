@@ -58,6 +58,11 @@ impl Model {
         Ok(made)
     }
 
+    /// The projection is about to be kept up here.
+    pub(super) fn begins(&self) {
+        self.known().generations.values().for_each(|build| build.progress.begin_again());
+    }
+
     /// The build that is read, as of a moment ago.
     pub(super) async fn live(&self) -> Result<Arc<Generation>, BackendError> {
         self.live_within(self.poll_interval).await
@@ -75,13 +80,6 @@ impl Model {
         let live = pointer.map_or(0, |pointer| pointer.live);
         self.is_live(live);
         self.generation(live)
-    }
-
-    /// It is about to be kept up here: whoever waits is not told any more that it was stopped before.
-    pub(super) fn begins(&self) {
-        for generation in self.known().generations.values() {
-            generation.progress.begins();
-        }
     }
 
     /// The build that is read is this one, as is known now.

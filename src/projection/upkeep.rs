@@ -18,7 +18,7 @@ use crate::consistency::Lag;
 use crate::subscription::{Health, Running, Subscription, SubscriptionOptions};
 
 /// How long a build is kept that is read no more: longer than any read takes that has begun with it.
-const RETIRE_AFTER: Duration = Duration::from_secs(60);
+const RETIRE_AFTER: Duration = Duration::from_mins(1);
 
 /// How a projection is kept up, before it begins.
 #[must_use = "a projection is not kept up until it is started"]

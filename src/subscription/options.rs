@@ -71,7 +71,7 @@ impl Default for SubscriptionOptions {
                 delay_max: Duration::from_secs(5),
             },
             after_retries: AfterRetries::Stop,
-            resume_interval: Some(Duration::from_secs(60)),
+            resume_interval: Some(Duration::from_mins(1)),
             parked_events_max: 10_000,
             late_after: Duration::from_secs(5),
             stalled_after: Duration::from_secs(30),

@@ -130,7 +130,9 @@ impl ParkedKeys {
         let mut last = None;
         loop {
             let (page, has_more) = Parked::list(store, job, last.as_ref(), PAGE).await?;
-            page.iter().for_each(|parked| all.add(&parked.key));
+            for parked in &page {
+                all.add(&parked.key);
+            }
             last = page.into_iter().last();
             if !has_more {
                 return Ok(all);

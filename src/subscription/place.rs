@@ -6,7 +6,7 @@ use tokio::time::Instant;
 
 use super::options::SubscriptionOptions;
 use crate::ports::{BackendError, EventStore};
-use crate::types::{FeedPage, Filter, LogId, Position};
+use crate::types::{FeedPage, Filter, LogId, Position, RecordedEvent};
 
 /// The first batch is small: nobody knows yet how long events are.
 const FIRST_EVENTS: usize = 64;
@@ -83,7 +83,7 @@ impl Pace {
             return FeedPage::new(events, upto, has_more);
         }
         events.truncate(last + 1);
-        let upto = events.last().map_or(upto, |event| event.position());
+        let upto = events.last().map_or(upto, RecordedEvent::position);
         FeedPage::new(events, upto, true)
     }
 }

@@ -148,11 +148,16 @@ impl Running {
 
     /// Stops behind the batch that is under way, and gives the lease back, so that another process can go on at once.
     pub async fn stop(mut self) {
-        self.stop.send_replace(true);
+        self.begin_to_stop();
         for part in &mut self.parts {
             // A task that panicked has stopped, too.
             drop((&mut part.task).await);
         }
+    }
+
+    /// The same without waiting for it.
+    pub(crate) fn begin_to_stop(&self) {
+        self.stop.send_replace(true);
     }
 
     async fn tell(

@@ -112,7 +112,7 @@ impl<'s> Tenure<'s> {
         if !page.events.is_empty() {
             self.patience = None;
         }
-        let (log, events, mut pace) = (Arc::clone(&place.log), place.pace.events, place.pace);
+        let (log, events, mut later) = (Arc::clone(&place.log), place.pace.events, place.pace);
         let ahead = async {
             if has_more { log.read_all(upto, job.sink.filter(), events).await.ok() } else { None }
         };
@@ -120,8 +120,8 @@ impl<'s> Tenure<'s> {
         let (delivered, ahead) = join(self.deliver(n, page, inbox), ahead).await;
         delivered?;
         if let Some(place) = self.places.get_mut(n) {
-            place.ahead = ahead.map(|page| pace.cut(page));
-            place.pace = pace;
+            place.ahead = ahead.map(|page| later.cut(page));
+            place.pace = later;
         }
         Ok(has_more)
     }

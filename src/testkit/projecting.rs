@@ -97,6 +97,7 @@ impl<P: Projection> Projected<P> {
     /// If it is not so, with both as JSON.
     #[track_caller]
     #[allow(clippy::return_self_not_must_use, reason = "`then` is the end, unless more follows")]
+    #[allow(clippy::needless_pass_by_value, reason = "it is written down where it is expected")]
     pub fn then(self, key: &str, view: P::View) -> Self {
         let expected = RowValue::of(&view).expect("a view can be written as JSON");
         assert_eq!(text(self.kept(key)), text(Some(&expected)), "the view under `{key}`");

@@ -91,8 +91,7 @@ async fn a_read_waits_for_what_it_wants_and_no_longer() {
     // What is young enough need not be waited for.
     put(&store, "1", moved("a", "b")).await;
     let young = view.get("b").want(Want::Within(SECOND)).within(wait).await.unwrap();
-    // The last one may be there already: to ask which build is read takes as long as a batch.
-    assert!((4..=5).contains(&young.value.unwrap().cents) && young.met);
+    assert!(young.met && young.value.unwrap().cents >= 4);
     running.stop().await;
     sleep(2 * SECOND).await;
     put(&store, "1", moved("a", "b")).await;

@@ -6,8 +6,8 @@ use std::time::Duration;
 
 use freehold::backend::memory::MemoryStore;
 use freehold::consistency::Session;
-use freehold::projection::Kept;
-use freehold::projection::{Eventual, On, Projection, ReadSide, Recorded, Views, Want};
+use freehold::projection::{Eventual, Kept, On, Projection, ReadSide, Recorded, Views, Want};
+
 use freehold::testkit::{Faults, FaultyStore};
 use freehold::{Event, Repository, Store};
 use serde::{Deserialize, Serialize};

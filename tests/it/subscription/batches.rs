@@ -9,12 +9,12 @@ use super::fixture::{Ledger, Taken, memory, options, reach, record, record_long,
 
 #[tokio::test(start_paused = true)]
 async fn a_batch_has_no_more_events_than_it_may() {
-    let (store, taken) = (memory(), Taken::default());
+    let (store, got) = (memory(), Taken::default());
     let token = record(&store, &["order-1"; 250]).await;
     let bounds = SubscriptionOptions { batch_events_max: 30, ..options() };
-    let running = start(Ledger::new("job", &taken), &store, bounds);
+    let running = start(Ledger::new("job", &got), &store, bounds);
     reach(running.progress(), token).await;
-    let batches = taken.batches();
+    let batches = got.batches();
     assert!(batches.iter().all(|batch| batch.len() <= 30), "{batches:?}");
     assert!(batches.len() <= 10, "they are too small: {batches:?}");
     assert_eq!(batches.concat(), (1..=250).collect::<Vec<_>>());
@@ -23,7 +23,7 @@ async fn a_batch_has_no_more_events_than_it_may() {
 
 #[tokio::test(start_paused = true)]
 async fn a_batch_ends_with_the_event_that_makes_it_too_long() {
-    let (store, taken) = (memory(), Taken::default());
+    let (store, got) = (memory(), Taken::default());
     let mut token = record(&store, &["order-1"; 200]).await;
     for bytes in [400, 600, 5_000, 100, 100, 900, 3, 1_000] {
         token = record_long(&store, &["order-1"], bytes).await;
@@ -31,7 +31,7 @@ async fn a_batch_ends_with_the_event_that_makes_it_too_long() {
     let bounds = SubscriptionOptions { batch_bytes_max: 1_000, ..options() };
     let longest = Arc::new(AtomicUsize::new(0));
     let seen = Arc::clone(&longest);
-    let sink = Ledger::new("job", &taken).rule(move |batch| {
+    let sink = Ledger::new("job", &got).rule(move |batch| {
         let all = batch.events().split_last().unwrap().1;
         // Without its last event it would not be too long.
         seen.fetch_max(all.iter().map(|event| event.data().len()).sum(), Ordering::SeqCst);
@@ -40,17 +40,17 @@ async fn a_batch_ends_with_the_event_that_makes_it_too_long() {
     let running = start(sink, &store, bounds);
     reach(running.progress(), token).await;
     assert!(longest.load(Ordering::SeqCst) < 1_000, "{longest:?}");
-    assert_eq!(taken.positions(), (1..=208).collect::<Vec<_>>());
+    assert_eq!(got.positions(), (1..=208).collect::<Vec<_>>());
     running.stop().await;
 }
 
 #[tokio::test(start_paused = true)]
 async fn bounds_of_nothing_count_as_one_event() {
-    let (store, taken) = (memory(), Taken::default());
+    let (store, got) = (memory(), Taken::default());
     let token = record(&store, &["order-1"; 5]).await;
     let bounds = SubscriptionOptions { batch_events_max: 0, batch_bytes_max: 0, ..options() };
-    let running = start(Ledger::new("job", &taken), &store, bounds);
+    let running = start(Ledger::new("job", &got), &store, bounds);
     reach(running.progress(), token).await;
-    assert_eq!(taken.batches(), [[1], [2], [3], [4], [5]]);
+    assert_eq!(got.batches(), [[1], [2], [3], [4], [5]]);
     running.stop().await;
 }

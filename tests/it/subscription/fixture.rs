@@ -81,13 +81,13 @@ impl Taken {
 
     pub(crate) fn batches(&self) -> Vec<Vec<u64>> {
         let position = |event: &RecordedEvent| event.position().get();
-        let taken = self.0.lock().unwrap();
-        taken.iter().map(|(_, events)| events.iter().map(position).collect()).collect()
+        let got = self.0.lock().unwrap();
+        got.iter().map(|(_, events)| events.iter().map(position).collect()).collect()
     }
 
     pub(crate) fn of_log(&self, log: LogId) -> Vec<u64> {
-        let taken = self.0.lock().unwrap();
-        let of_log = taken.iter().filter(|(of, _)| *of == log).flat_map(|(_, events)| events);
+        let got = self.0.lock().unwrap();
+        let of_log = got.iter().filter(|(of, _)| *of == log).flat_map(|(_, events)| events);
         of_log.map(|event| event.position().get()).collect()
     }
 
@@ -108,18 +108,18 @@ type Rule = dyn Fn(&Batch<'_>) -> Result<Applied, SinkError> + Send + Sync;
 pub(crate) struct Ledger {
     name: LeaseName,
     filter: Filter,
-    taken: Taken,
+    got: Taken,
     own: Option<Position>,
     rule: Box<Rule>,
 }
 
 impl Ledger {
     /// One that takes everything in.
-    pub(crate) fn new(name: &str, taken: &Taken) -> Self {
+    pub(crate) fn new(name: &str, got: &Taken) -> Self {
         Self {
             name: LeaseName::new(name).unwrap(),
             filter: Filter::all(),
-            taken: taken.clone(),
+            got: got.clone(),
             own: None,
             rule: Box::new(|batch| Ok(Applied::UpTo(batch.upto()))),
         }
@@ -170,8 +170,8 @@ impl Sink for Ledger {
     async fn apply(&self, batch: Batch<'_>) -> Result<Applied, SinkError> {
         let answer = (self.rule)(&batch)?;
         let upto = if let Applied::UpTo(at) = answer { at } else { batch.upto() };
-        let taken = batch.events().iter().filter(|event| event.position() <= upto);
-        self.taken.add(batch.log(), taken.cloned().collect());
+        let got = batch.events().iter().filter(|event| event.position() <= upto);
+        self.got.add(batch.log(), got.cloned().collect());
         Ok(answer)
     }
 }

@@ -115,6 +115,35 @@ fn an_owner_that_was_frozen_is_fenced_and_stops_at_once_and_each_event_counts_on
     frozen.block_on(running.stop());
 }
 
+/// The second has taken over and moved nothing yet: it is the epoch that fences the first, not the checkpoint.
+#[test]
+fn an_owner_that_was_frozen_is_fenced_before_the_next_one_has_done_anything() {
+    let store = memory();
+    let (frozen, other) = (process(), process());
+    let [slow, next] = [(); 2].map(|()| Counter::new(&store, 0));
+    let [first, second] = [(&frozen, &slow), (&other, &next)].map(|(process, counter)| {
+        process.block_on(async {
+            record(&store, &["order-1"; 5]).await;
+            let running = start(counter.clone(), &store, options());
+            until("in the middle", async || counter.entered.load(Ordering::SeqCst) == 1).await;
+            running
+        })
+    });
+    frozen.block_on(async {
+        slow.gate.add_permits(1_000);
+        until("refused", async || !slow.refused.lock().unwrap().is_empty()).await;
+        assert!(matches!(slow.refused.lock().unwrap()[..], [CommitError::Fenced(_)]));
+        assert_eq!(slow.count().await, 0);
+    });
+    other.block_on(async {
+        next.gate.add_permits(1_000);
+        until("counted", async || next.count().await == 10).await;
+        second.stop().await;
+    });
+    frozen.block_on(first.stop());
+    assert_eq!(slow.entered.load(Ordering::SeqCst), 1, "it went on");
+}
+
 #[tokio::test(start_paused = true)]
 async fn a_slow_sink_keeps_its_lease_while_it_works() {
     let store = memory();

@@ -10,10 +10,10 @@ use super::fixture::{Ledger, Taken, memory, name, options, process, reach, recor
 
 #[tokio::test(start_paused = true)]
 async fn who_stands_by_goes_on_soon_after_the_owner_has_stopped() {
-    let (store, taken) = (memory(), Taken::default());
-    let first = start(Ledger::new("job", &taken), &store, options());
+    let (store, got) = (memory(), Taken::default());
+    let first = start(Ledger::new("job", &got), &store, options());
     reach(first.progress(), record(&store, &["order-1"; 10]).await).await;
-    let second = start(Ledger::new("job", &taken), &store, options());
+    let second = start(Ledger::new("job", &got), &store, options());
     tokio::time::sleep(Duration::from_secs(60)).await;
     let token = record(&store, &["order-1"; 10]).await;
     reach(first.progress(), token).await;
@@ -23,17 +23,17 @@ async fn who_stands_by_goes_on_soon_after_the_owner_has_stopped() {
     reach(second.progress(), token).await;
     // The lease would have lasted for ten.
     assert!(stopped_at.elapsed() <= Duration::from_secs(1), "{:?}", stopped_at.elapsed());
-    assert_eq!(taken.positions(), (1..=30).collect::<Vec<_>>());
+    assert_eq!(got.positions(), (1..=30).collect::<Vec<_>>());
     second.stop().await;
 }
 
 /// Nobody gives the lease of a killed process back, so it must expire.
 #[test]
 fn the_work_of_a_killed_owner_is_taken_over_when_its_lease_is_over_and_no_sooner() {
-    let (store, taken) = (memory(), Taken::default());
+    let (store, got) = (memory(), Taken::default());
     let killed = process();
     let claimed_at = killed.block_on(async {
-        let running = start(Ledger::new("job", &taken), &store, options());
+        let running = start(Ledger::new("job", &got), &store, options());
         reach(running.progress(), record(&store, &["order-1"; 3]).await).await;
         std::mem::forget(running);
         Instant::now()
@@ -41,22 +41,22 @@ fn the_work_of_a_killed_owner_is_taken_over_when_its_lease_is_over_and_no_sooner
     drop(killed);
     process().block_on(async {
         assert!(store.lease(&name("job")).await.unwrap().holder.is_some());
-        let running = start(Ledger::new("job", &taken), &store, options());
+        let running = start(Ledger::new("job", &got), &store, options());
         let token = record(&store, &["order-1"; 3]).await;
         reach(running.progress(), token).await;
         let after = claimed_at.elapsed();
         let lease_time = options().lease_time;
         assert!(after >= lease_time, "after {after:?}");
         assert!(after <= lease_time + Duration::from_secs(1), "after {after:?}");
-        assert_eq!(taken.positions(), (1..=6).collect::<Vec<_>>());
+        assert_eq!(got.positions(), (1..=6).collect::<Vec<_>>());
         running.stop().await;
     });
 }
 
 #[tokio::test(start_paused = true)]
 async fn an_owner_keeps_its_lease_for_as_long_as_it_lives() {
-    let (store, taken) = (memory(), Taken::default());
-    let first = start(Ledger::new("job", &taken), &store, options());
+    let (store, got) = (memory(), Taken::default());
+    let first = start(Ledger::new("job", &got), &store, options());
     let second = start(Ledger::new("job", &Taken::default()), &store, options());
     for _ in 0..100 {
         tokio::time::sleep(Duration::from_secs(7)).await;
@@ -69,14 +69,14 @@ async fn an_owner_keeps_its_lease_for_as_long_as_it_lives() {
 
 #[tokio::test(start_paused = true)]
 async fn an_owner_that_cannot_renew_stops_when_its_lease_may_be_over() {
-    let (inner, taken) = (memory(), Taken::default());
+    let (inner, got) = (memory(), Taken::default());
     let store = FaultyStore::new(inner.clone(), Faults::seeded(0).fail_from(6));
-    let first = super::fixture::subscribe(Ledger::new("job", &taken), store.clone())
+    let first = super::fixture::subscribe(Ledger::new("job", &got), store.clone())
         .follow(inner.clone())
         .start();
     until("it holds the lease", async || inner.lease(&name("job")).await.unwrap().holder.is_some())
         .await;
-    let second = start(Ledger::new("job", &taken), &inner, options());
+    let second = start(Ledger::new("job", &got), &inner, options());
     tokio::time::sleep(Duration::from_secs(12)).await;
     reach(second.progress(), record(&inner, &["order-1"]).await).await;
     store.heal();

@@ -18,12 +18,12 @@ fn short(parked: &[Parked]) -> Vec<(u64, &str, bool, u32)> {
 
 #[tokio::test(start_paused = true)]
 async fn a_key_that_is_parked_waits_and_the_others_go_on() {
-    let (store, taken) = (memory(), Taken::default());
+    let (store, got) = (memory(), Taken::default());
     let streams = ["order-1", "order-2", "order-1", "order-3", "order-2", "order-2", "order-3"];
     let token = record(&store, &streams).await;
-    let running = start(Ledger::new("job", &taken).but_not(|at| at == 2), &store, parking());
+    let running = start(Ledger::new("job", &got).but_not(|at| at == 2), &store, parking());
     reach(running.progress(), token).await;
-    assert_eq!(taken.positions(), [1, 3, 4, 7]);
+    assert_eq!(got.positions(), [1, 3, 4, 7]);
     assert_eq!(checkpoint(&store, "job").await, 7);
     assert!(running.health().await.is_ok());
     let parked = running.parked(10).await.unwrap();
@@ -35,16 +35,16 @@ async fn a_key_that_is_parked_waits_and_the_others_go_on() {
     // Later ones wait, too.
     let later = record(&store, &["order-2", "order-1"]).await;
     reach(running.progress(), later).await;
-    assert_eq!(taken.positions(), [1, 3, 4, 7, 9]);
+    assert_eq!(got.positions(), [1, 3, 4, 7, 9]);
     assert_eq!(running.parked(10).await.unwrap().len(), 4);
     running.stop().await;
 }
 
 #[tokio::test(start_paused = true)]
 async fn what_is_parked_is_listed_in_pages_when_nobody_runs() {
-    let (store, taken) = (memory(), Taken::default());
+    let (store, got) = (memory(), Taken::default());
     let token = record(&store, &["order-1"; 12]).await;
-    let running = start(Ledger::new("job", &taken).but_not(|_| true), &store, parking());
+    let running = start(Ledger::new("job", &got).but_not(|_| true), &store, parking());
     reach(running.progress(), token).await;
     running.stop().await;
     let (mut all, mut after) = (Vec::new(), None);
@@ -64,8 +64,8 @@ async fn what_is_parked_is_listed_in_pages_when_nobody_runs() {
 
 #[tokio::test(start_paused = true)]
 async fn what_is_parked_stays_parked_over_a_restart() {
-    let (store, taken) = (memory(), Taken::default());
-    let sink = || Ledger::new("job", &taken).but_not(|at| at == 1);
+    let (store, got) = (memory(), Taken::default());
+    let sink = || Ledger::new("job", &got).but_not(|at| at == 1);
     let running = start(sink(), &store, parking());
     let token = record(&store, &["order-1", "order-2"]).await;
     reach(running.progress(), token).await;
@@ -73,7 +73,7 @@ async fn what_is_parked_stays_parked_over_a_restart() {
     let token = record(&store, &["order-1", "order-2"]).await;
     let running = start(sink(), &store, parking());
     reach(running.progress(), token).await;
-    assert_eq!(taken.positions(), [2, 4]);
+    assert_eq!(got.positions(), [2, 4]);
     let parked = running.parked(10).await.unwrap();
     assert_eq!(short(&parked)[1..], [(3, "order-1", false, 0)]);
     running.stop().await;
@@ -81,16 +81,16 @@ async fn what_is_parked_stays_parked_over_a_restart() {
 
 #[tokio::test(start_paused = true)]
 async fn a_sink_that_panics_has_its_event_found_and_parked() {
-    let (store, taken) = (memory(), Taken::default());
+    let (store, got) = (memory(), Taken::default());
     let streams = ["order-1", "order-2", "order-3", "order-4", "order-5"];
     let token = record(&store, &streams).await;
-    let sink = Ledger::new("job", &taken).rule(|batch| {
+    let sink = Ledger::new("job", &got).rule(|batch| {
         assert!(batch.events().iter().all(|e| e.position().get() != 4), "not the fourth");
         Ok(Applied::UpTo(batch.upto()))
     });
     let running = start(sink, &store, parking());
     reach(running.progress(), token).await;
-    assert_eq!(taken.positions(), [1, 2, 3, 5]);
+    assert_eq!(got.positions(), [1, 2, 3, 5]);
     let parked = running.parked(10).await.unwrap();
     let error = parked[0].error.as_deref().unwrap();
     assert!(parked.len() == 1 && error.contains("panicked: not the fourth"), "{parked:?}");
@@ -99,10 +99,10 @@ async fn a_sink_that_panics_has_its_event_found_and_parked() {
 
 #[tokio::test(start_paused = true)]
 async fn no_more_is_parked_than_may_be_and_then_the_subscription_stops() {
-    let (store, taken) = (memory(), Taken::default());
+    let (store, got) = (memory(), Taken::default());
     let token = record(&store, &["order-1", "order-1", "order-2", "order-1"]).await;
     let two = SubscriptionOptions { parked_events_max: 2, ..parking() };
-    let running = start(Ledger::new("job", &taken).but_not(|at| at == 1), &store, two);
+    let running = start(Ledger::new("job", &got).but_not(|at| at == 1), &store, two);
     let behind = running.progress().wait_for(token).await.unwrap_err();
     let Behind::Stopped { error } = behind else { panic!("{behind:?}") };
     assert!(error.to_string().contains("2 events are parked"), "{error}");
@@ -113,11 +113,11 @@ async fn no_more_is_parked_than_may_be_and_then_the_subscription_stops() {
 
 #[tokio::test(start_paused = true)]
 async fn an_event_that_is_taken_in_at_the_last_try_is_not_parked() {
-    let (store, taken) = (memory(), Taken::default());
+    let (store, got) = (memory(), Taken::default());
     let token = record(&store, &["order-1", "order-1"]).await;
     let tries = Arc::new(AtomicUsize::new(0));
     let count = Arc::clone(&tries);
-    let sink = Ledger::new("job", &taken).rule(move |batch| {
+    let sink = Ledger::new("job", &got).rule(move |batch| {
         match count.fetch_add(1, Ordering::SeqCst) {
             // Once with the other, once alone, and eight times again.
             0..9 => Err(SinkError::event(batch.events()[0].position(), "not yet")),
@@ -126,17 +126,16 @@ async fn an_event_that_is_taken_in_at_the_last_try_is_not_parked() {
     });
     let running = start(sink, &store, parking());
     reach(running.progress(), token).await;
-    assert_eq!(taken.positions(), [1, 2]);
+    assert_eq!(got.positions(), [1, 2]);
     assert!(running.parked(10).await.unwrap().is_empty());
     running.stop().await;
 }
 
 #[tokio::test(start_paused = true)]
 async fn an_error_of_any_length_can_be_parked() {
-    let (store, taken) = (memory(), Taken::default());
+    let (store, got) = (memory(), Taken::default());
     let token = record(&store, &["order-1"]).await;
-    let sink =
-        Ledger::new("job", &taken).rule(|_| Err(SinkError::Batch("ä".repeat(2 << 20).into())));
+    let sink = Ledger::new("job", &got).rule(|_| Err(SinkError::Batch("ä".repeat(2 << 20).into())));
     let running = start(sink, &store, parking());
     reach(running.progress(), token).await;
     let parked = running.parked(10).await.unwrap();
@@ -149,15 +148,14 @@ async fn an_error_of_any_length_can_be_parked() {
 async fn parking_survives_a_failure_of_every_call() {
     for loss in [Loss::Call, Loss::Answer] {
         for n in 1.. {
-            let (inner, taken) = (memory(), Taken::default());
+            let (inner, got) = (memory(), Taken::default());
             let token =
                 record(&inner, &["order-1", "order-2", "order-1", "order-3", "order-2"]).await;
             let store = FaultyStore::new(inner.clone(), Faults::seeded(n).fail_nth(n, loss));
-            let running =
-                start(Ledger::new("job", &taken).but_not(|at| at == 2), &store, parking());
+            let running = start(Ledger::new("job", &got).but_not(|at| at == 2), &store, parking());
             reach(running.progress(), token).await;
             running.stop().await;
-            let mut positions = taken.positions();
+            let mut positions = got.positions();
             positions.dedup();
             assert_eq!(positions, [1, 3, 4], "{loss:?} of call {n}");
             let parked = Parked::list(&inner, &name("job"), None, 10).await.unwrap().0;

@@ -16,9 +16,9 @@ fn shared() -> SubscriptionOptions {
 }
 
 /// A process that may take a share: chance says how soon it asks for each part.
-fn share(store: &MemoryStore, taken: &Taken, seed: u64) -> Running {
+fn share(store: &MemoryStore, got: &Taken, seed: u64) -> Running {
     let faults = Faults::seeded(seed).delay(0.5, Duration::from_millis(3));
-    start(Ledger::new("job", taken), &FaultyStore::new(store.clone(), faults), shared())
+    start(Ledger::new("job", got), &FaultyStore::new(store.clone(), faults), shared())
 }
 
 async fn record_some(store: &MemoryStore, n: u32) -> Token {
@@ -28,11 +28,11 @@ async fn record_some(store: &MemoryStore, n: u32) -> Token {
 }
 
 /// Whether each event was taken in once, and the events of a stream in their order.
-fn check(taken: &Taken, head: u64, seed: u64) {
-    for (stream, positions) in taken.of_streams() {
+fn check(got: &Taken, head: u64, seed: u64) {
+    for (stream, positions) in got.of_streams() {
         assert!(positions.is_sorted(), "seed {seed}: {stream} {positions:?}");
     }
-    let mut all = taken.positions();
+    let mut all = got.positions();
     all.sort_unstable();
     assert_eq!(all, (1..=head).collect::<Vec<_>>(), "seed {seed}");
 }
@@ -50,18 +50,18 @@ async fn holders(store: &MemoryStore) -> usize {
 async fn two_processes_share_the_parts_and_take_each_event_in_once_and_by_stream_in_order() {
     let mut both = 0;
     for seed in 0..20 {
-        let (store, taken) = (memory(), Taken::default());
+        let (store, got) = (memory(), Taken::default());
         record_some(&store, 100).await;
-        let first = share(&store, &taken, seed);
-        let second = share(&store, &taken, seed + 1_000);
+        let first = share(&store, &got, seed);
+        let second = share(&store, &got, seed + 1_000);
         until("all parts are held", async || holders(&store).await == 4).await;
         record_some(&store, 100).await;
-        until("all is taken in", async || taken.positions().len() == 200).await;
+        until("all is taken in", async || got.positions().len() == 200).await;
         // One goes, and the other takes all.
         first.stop().await;
         record_some(&store, 100).await;
-        until("all is taken in", async || taken.positions().len() == 300).await;
-        check(&taken, 300, seed);
+        until("all is taken in", async || got.positions().len() == 300).await;
+        check(&got, 300, seed);
         let log = freehold::Store::identity(&store);
         both += usize::from(second.progress().position(log) < Position::new(300));
         second.stop().await;
@@ -71,8 +71,8 @@ async fn two_processes_share_the_parts_and_take_each_event_in_once_and_by_stream
 
 #[tokio::test(start_paused = true)]
 async fn a_part_is_asked_only_for_its_own_keys() {
-    let (store, taken) = (memory(), Taken::default());
-    let sink = Ledger::new("job", &taken).rule(|batch| {
+    let (store, got) = (memory(), Taken::default());
+    let sink = Ledger::new("job", &got).rule(|batch| {
         let own = batch.partition();
         assert!(batch.events().iter().all(|event| own.owns(event.stream().as_str())));
         Ok(freehold::subscription::Applied::UpTo(batch.upto()))
@@ -80,8 +80,8 @@ async fn a_part_is_asked_only_for_its_own_keys() {
     let running = start(sink, &store, shared());
     let token = record_some(&store, 60).await;
     super::fixture::reach(running.progress(), token).await;
-    check(&taken, 60, 0);
+    check(&got, 60, 0);
     let owned = |stream: &str| Partition::all(PARTS).filter(|part| part.owns(stream)).count();
-    assert!(taken.of_streams().keys().all(|stream| owned(stream) == 1));
+    assert!(got.of_streams().keys().all(|stream| owned(stream) == 1));
     running.stop().await;
 }

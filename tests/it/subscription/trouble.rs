@@ -15,11 +15,11 @@ use super::fixture::{Ledger, Taken, memory, name, options, parking, reach, recor
 
 #[tokio::test(start_paused = true)]
 async fn trouble_of_the_destination_is_waited_out_however_long_it_takes() {
-    let (store, taken) = (memory(), Taken::default());
+    let (store, got) = (memory(), Taken::default());
     let token = record(&store, &["order-1"; 3]).await;
     let (up, calls) = (Arc::new(AtomicBool::new(false)), Arc::new(AtomicU64::new(0)));
     let (is_up, count) = (Arc::clone(&up), Arc::clone(&calls));
-    let sink = Ledger::new("job", &taken).rule(move |batch| {
+    let sink = Ledger::new("job", &got).rule(move |batch| {
         count.fetch_add(1, Ordering::SeqCst);
         if is_up.load(Ordering::SeqCst) {
             return Ok(Applied::UpTo(batch.upto()));
@@ -48,12 +48,12 @@ async fn trouble_of_the_destination_is_waited_out_however_long_it_takes() {
 #[tokio::test(start_paused = true)]
 async fn a_log_in_trouble_is_asked_less_and_less_often() {
     for changed in [false, true] {
-        let (inner, taken) = (memory(), Taken::default());
+        let (inner, got) = (memory(), Taken::default());
         let log = FaultyStore::new(inner.clone(), Faults::seeded(0).fail_reads(1.0));
         if changed {
             record(&inner, &["order-1"]).await;
         }
-        let sink = Ledger::new("job", &taken);
+        let sink = Ledger::new("job", &got);
         let running = super::fixture::subscribe(sink, inner.clone()).follow(log.clone()).start();
         sleep(Duration::from_secs(600)).await;
         let calls = log.injected().calls;
@@ -68,10 +68,10 @@ async fn a_log_in_trouble_is_asked_less_and_less_often() {
 #[tokio::test(start_paused = true)]
 async fn a_policy_of_no_retries_does_not_spin_in_trouble() {
     let inner = memory();
-    let taken = Taken::default();
+    let got = Taken::default();
     let store = FaultyStore::new(inner.clone(), Faults::seeded(0).fail_from(1));
     let never = SubscriptionOptions { retry: RetryPolicy::NEVER, ..options() };
-    let running = start(Ledger::new("job", &taken), &store, never);
+    let running = start(Ledger::new("job", &got), &store, never);
     let token = record(&inner, &["order-1"]).await;
     sleep(Duration::from_secs(60)).await;
     let calls = store.injected().calls;
@@ -83,12 +83,12 @@ async fn a_policy_of_no_retries_does_not_spin_in_trouble() {
 
 #[tokio::test(start_paused = true)]
 async fn a_subscription_in_trouble_stops_when_it_is_asked_to() {
-    let (store, taken) = (memory(), Taken::default());
+    let (store, got) = (memory(), Taken::default());
     record(&store, &["order-1"; 3]).await;
     for error in
         [SinkError::transient as fn(&'static str) -> SinkError, |why| SinkError::Batch(why.into())]
     {
-        let sink = Ledger::new("job", &taken).rule(move |_| Err(error("no")));
+        let sink = Ledger::new("job", &got).rule(move |_| Err(error("no")));
         let slow = RetryPolicy { delay_min: Duration::from_secs(5), ..options().retry };
         let running = start(sink, &store, SubscriptionOptions { retry: slow, ..options() });
         sleep(Duration::from_millis(1)).await;
@@ -98,8 +98,8 @@ async fn a_subscription_in_trouble_stops_when_it_is_asked_to() {
 
 #[tokio::test(start_paused = true)]
 async fn a_subscription_whose_handle_is_gone_stops_and_gives_the_lease_back() {
-    let (store, taken) = (memory(), Taken::default());
-    let running = start(Ledger::new("job", &taken), &store, options());
+    let (store, got) = (memory(), Taken::default());
+    let running = start(Ledger::new("job", &got), &store, options());
     reach(running.progress(), record(&store, &["order-1"]).await).await;
     drop(running);
     let holder = async || freehold::Leases::lease(&store, &name("job")).await.unwrap().holder;
