@@ -179,9 +179,9 @@ async fn three_events_are_projected(store: MemoryStore) {
     counters.execute("two", up).await.unwrap();
     let done = counters.execute("bad", up).await.unwrap();
     let view = reads.view::<Tally>();
-    view.wait_for(done.token(), Duration::from_secs(60)).await.unwrap();
+    view.wait_for(done.token(), Duration::from_mins(1)).await.unwrap();
     let made_up = Token::new(done.token().unwrap().log(), Position::new(99));
-    view.wait_for(made_up, Duration::from_secs(60)).await.unwrap_err();
+    view.wait_for(made_up, Duration::from_mins(1)).await.unwrap_err();
     assert_eq!(view.get("all").want(Want::Head).await.unwrap().value, Some(2));
     kept.stop().await;
 }

@@ -19,7 +19,7 @@ use tokio::time::{Instant, sleep};
 /// How long a lease lasts: who is frozen for longer has lost it.
 pub(super) const LEASE_TIME: Duration = Duration::from_millis(300);
 /// Far longer than anything takes here.
-const PATIENCE: Duration = Duration::from_secs(60);
+const PATIENCE: Duration = Duration::from_mins(1);
 const KEYS: u64 = 7;
 
 /// The log and the views.
@@ -228,8 +228,8 @@ pub(super) async fn is_frozen(stores: &Stores, start: impl Fn() -> Projector, ro
         let frozen = &projectors[usize::try_from(round % 2).unwrap()];
         frozen.freeze();
         rain(&*stores.0, 60).await;
-        let takes_over = async || state(stores).await.1 > before;
-        let by_another = within(LEASE_TIME * 4, takes_over).await;
+        let is_granted_anew = async || state(stores).await.1 > before;
+        let by_another = within(LEASE_TIME * 4, is_granted_anew).await;
         taken_over += u64::from(by_another);
         if by_another {
             // The views are far beyond what the frozen one has read when it goes on.
