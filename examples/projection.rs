@@ -66,10 +66,10 @@ async fn main() -> Result<(), Box<dyn Error>> {
     let customers = reads.view::<Customers>();
     let orders = Repository::<Order>::new(store);
 
-    for n in 0..1_000_u64 {
-        let customer = ["ada", "bob", "eve"][usize::try_from(n % 3)?].to_owned();
+    let names = ["ada", "bob", "eve"];
+    for (n, customer) in (0..1_000_u64).zip(names.into_iter().cycle()) {
         let place = |_: &Order| {
-            let placed = OrderEvent::Placed { customer: customer.clone(), cents: 100 + n };
+            let placed = OrderEvent::Placed { customer: customer.to_owned(), cents: 100 + n };
             Ok::<_, Infallible>(vec![placed, OrderEvent::Shipped])
         };
         let done = orders.execute(n.to_string(), place).await?;
@@ -79,7 +79,7 @@ async fn main() -> Result<(), Box<dyn Error>> {
         if n % 250 == 0 {
             // Whoever wrote sees it, whether the views are being rebuilt or not.
             customers.wait_for(done.token(), Duration::from_secs(5)).await?;
-            let known = customers.get(&customer).await?;
+            let known = customers.get(customer).await?;
             let orders = known.value.as_ref().map_or(0, |known| known.orders);
             println!(
                 "after {n}: {customer} has {orders} orders, {} events behind",

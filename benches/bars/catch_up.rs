@@ -131,7 +131,7 @@ pub(crate) fn catch_up<P: Projection<View = Sum, Level = Eventual<1_000>>>(
             let kept = reads.run(projection);
             let head = Token::new(log.identity(), log.head().await.unwrap());
             let view = reads.view::<P>();
-            view.wait_for(head, Duration::from_secs(600)).await.unwrap();
+            view.wait_for(head, Duration::from_mins(10)).await.unwrap();
             let page = view.page("", None, 1).await.unwrap();
             assert!(is_right(&page.views[0].1));
             kept.stop().await;
@@ -206,7 +206,9 @@ fn count_by_hand(log: &Connection, path: &Path) -> f64 {
             let Some((last, ..)) = events.last() else { break };
             after = *last;
             let mut sum = load(&views, "all");
-            events.iter().for_each(|(_, _, entry)| sum.add(entry));
+            for (_, _, entry) in &events {
+                sum.add(entry);
+            }
             save(&views, "all", &sum, after);
         }
         let sum = load(&views, "all");
@@ -242,7 +244,7 @@ fn visible(runtime: &Runtime, dir: &Path) -> bool {
                 Commit::new().append(&entry::account(n), ExpectedVersion::NoStream, events);
             let token = store.commit(commit).await.unwrap().token();
             let began = Instant::now();
-            view.wait_for(token, Duration::from_secs(60)).await.unwrap();
+            view.wait_for(token, Duration::from_mins(1)).await.unwrap();
             times.push(began.elapsed().as_secs_f64() * 1e3);
         }
         kept.stop().await;

@@ -168,7 +168,9 @@ mod tests {
     fn session() -> impl Strategy<Value = Session> {
         prop::collection::vec(token(), 0..6).prop_map(|tokens| {
             let mut session = Session::new();
-            tokens.into_iter().for_each(|token| session.observe(token));
+            for token in tokens {
+                session.observe(token);
+            }
             session
         })
     }

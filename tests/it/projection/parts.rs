@@ -29,7 +29,7 @@ async fn a_projection_shared_out_over_parts_and_processes_equals_one_that_is_not
         let token = some(&store, &mut chance, 50).await;
         reach(running.live().await.unwrap().progress(), token).await;
         let shared = reads(&store).view::<SharedAccounts>();
-        shared.wait_for(token, Duration::from_secs(600)).await.unwrap();
+        shared.wait_for(token, Duration::from_mins(10)).await.unwrap();
         assert_eq!(all(&shared).await, all(&whole.view::<Accounts>()).await, "seed {seed}");
         second.stop().await;
         running.stop().await;

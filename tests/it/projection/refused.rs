@@ -140,7 +140,7 @@ async fn a_view_of_another_shape_stops_the_projection_and_reads_say_so() {
     let reads = reads(&store);
     let running = reads.upkeep(Counts::default()).options(parking()).start();
     let view = reads.view::<Counts>();
-    let behind = view.wait_for(token, Duration::from_secs(60)).await;
+    let behind = view.wait_for(token, Duration::from_mins(1)).await;
     assert!(matches!(behind, Err(Behind::Stopped { .. })), "{behind:?}");
     assert!(running.live().await.unwrap().parked(10).await.unwrap().is_empty());
     assert!(matches!(view.get("a").await, Err(ReadError::Shape(_))));
@@ -149,7 +149,7 @@ async fn a_view_of_another_shape_stops_the_projection_and_reads_say_so() {
     // Without a policy for parking it is the same.
     running.stop().await;
     let running = reads.upkeep(Counts::default()).options(options()).start();
-    let behind = view.wait_for(token, Duration::from_secs(60)).await;
+    let behind = view.wait_for(token, Duration::from_mins(1)).await;
     assert!(matches!(behind, Err(Behind::Stopped { .. })), "{behind:?}");
     running.stop().await;
 }

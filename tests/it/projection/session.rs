@@ -76,7 +76,7 @@ async fn write(logs: &[MemoryStore], user: &mut User, name: &str, log: usize) {
 async fn read(process: &Process, user: &mut User, of: &str, is_own: bool, what: &str) {
     let view = process.reads.view::<Lines>();
     let want = Want::AtLeast(user.session.clone());
-    let fresh = view.get(of).want(want).within(Duration::from_secs(60)).await.unwrap();
+    let fresh = view.get(of).want(want).within(Duration::from_mins(1)).await.unwrap();
     let lines = fresh.value.unwrap_or_default();
     let known = |of: &HashMap<usize, u64>, log: &usize| of.get(log).copied().unwrap_or_default();
     if is_own {

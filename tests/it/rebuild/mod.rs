@@ -58,7 +58,7 @@ fn read_side(store: &MemoryStore) -> ReadSide {
 }
 
 fn run(reads: &ReadSide) -> Kept {
-    reads.upkeep(Ticks).retire_after(Duration::from_secs(60)).start()
+    reads.upkeep(Ticks).retire_after(Duration::from_mins(1)).start()
 }
 
 /// What a reader sees now: never half a build.

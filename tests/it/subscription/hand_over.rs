@@ -14,7 +14,7 @@ async fn who_stands_by_goes_on_soon_after_the_owner_has_stopped() {
     let first = start(Ledger::new("job", &got), &store, options());
     reach(first.progress(), record(&store, &["order-1"; 10]).await).await;
     let second = start(Ledger::new("job", &got), &store, options());
-    tokio::time::sleep(Duration::from_secs(60)).await;
+    tokio::time::sleep(Duration::from_mins(1)).await;
     let token = record(&store, &["order-1"; 10]).await;
     reach(first.progress(), token).await;
     assert_eq!(second.progress().position(token.log()), freehold::Position::START);
@@ -80,7 +80,7 @@ async fn an_owner_that_cannot_renew_stops_when_its_lease_may_be_over() {
     tokio::time::sleep(Duration::from_secs(12)).await;
     reach(second.progress(), record(&inner, &["order-1"]).await).await;
     store.heal();
-    tokio::time::sleep(Duration::from_secs(60)).await;
+    tokio::time::sleep(Duration::from_mins(1)).await;
     reach(second.progress(), record(&inner, &["order-1"]).await).await;
     assert_eq!(inner.lease(&name("job")).await.unwrap().epoch.get(), 2);
     first.stop().await;

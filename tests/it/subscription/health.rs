@@ -9,7 +9,7 @@ use tokio::time::sleep;
 
 use super::fixture::{Ledger, Taken, memory, options, reach, record, start, subscribe};
 
-const MINUTE: Duration = Duration::from_secs(60);
+const MINUTE: Duration = Duration::from_mins(1);
 
 #[tokio::test(start_paused = true)]
 async fn a_job_with_nothing_to_do_is_well_and_not_behind() {

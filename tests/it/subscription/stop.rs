@@ -51,7 +51,7 @@ async fn whoever_waits_is_told_of_the_stop_at_once() {
     record(&store, &["order-1"; 5]).await;
     until("stopped", async || matches!(running.health().await, Health::Stopped(_))).await;
     let stopped_at = Instant::now();
-    let told = tokio::time::timeout(Duration::from_secs(60), waiter).await;
+    let told = tokio::time::timeout(Duration::from_mins(1), waiter).await;
     let (behind, told_at) = told.expect("nobody is told").unwrap();
     assert!(matches!(behind, Err(Behind::Stopped { .. })), "{behind:?}");
     assert!(told_at <= stopped_at);
@@ -66,7 +66,7 @@ async fn a_subscription_that_is_resumed_goes_on_and_nothing_is_lost() {
     let running = start(sink, &store, options());
     for _ in 0..2 {
         running.progress().wait_for(last).await.unwrap_err();
-        sleep(Duration::from_secs(3_600)).await;
+        sleep(Duration::from_hours(1)).await;
         assert!(matches!(running.health().await, Health::Stopped(_)), "it went on by itself");
         running.resume();
         tokio::task::yield_now().await;
@@ -86,14 +86,14 @@ async fn a_subscription_that_has_stopped_tries_again_by_itself() {
     let (store, got) = (memory(), Taken::default());
     record(&store, &["order-1"; 5]).await;
     let (sink, mended) = broken(&got);
-    let minute = Some(Duration::from_secs(60));
+    let minute = Some(Duration::from_mins(1));
     let running = start(sink, &store, SubscriptionOptions { resume_interval: minute, ..options() });
     until("stopped", async || matches!(running.health().await, Health::Stopped(_))).await;
     let stopped_at = Instant::now();
     mended.store(true, Ordering::SeqCst);
     until("all taken in", async || got.positions().len() == 5).await;
     let after = stopped_at.elapsed();
-    assert!(after.abs_diff(Duration::from_secs(60)) < Duration::from_millis(10), "{after:?}");
+    assert!(after.abs_diff(Duration::from_mins(1)) < Duration::from_millis(10), "{after:?}");
     assert_eq!(got.positions(), [1, 2, 3, 4, 5]);
     running.stop().await;
 }
