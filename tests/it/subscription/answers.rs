@@ -7,7 +7,7 @@ use freehold::backend::memory::MemoryStore;
 use freehold::consistency::Behind;
 use freehold::subscription::{Applied, Batch, Health, Sink, SinkError};
 use freehold::testkit::async_trait;
-use freehold::{Filter, LeaseName, Leases, Position, Store};
+use freehold::{Filter, LeaseName, Leases, Position, RecordedEvent, Store};
 use tokio::time::Instant;
 
 use super::fixture::{
@@ -19,7 +19,7 @@ async fn a_sink_that_takes_in_a_part_of_a_batch_gets_the_rest_again() {
     let (store, got) = (memory(), Taken::default());
     let token = record(&store, &["order-1"; 10]).await;
     let sink = Ledger::new("job", &got).rule(|batch| {
-        let third = batch.events().get(2).map_or(batch.upto(), |event| event.position());
+        let third = batch.events().get(2).map_or(batch.upto(), RecordedEvent::position);
         Ok(Applied::UpTo(third))
     });
     let running = start(sink, &store, options());
@@ -59,7 +59,7 @@ async fn a_sink_that_takes_in_nothing_and_says_it_is_fine_stops() {
 async fn a_sink_with_a_checkpoint_of_its_own_goes_on_from_there() {
     let (store, got) = (memory(), Taken::default());
     record(&store, &["order-1"; 6]).await;
-    let running = start(Ledger::new("job", &got).is_at(4), &store, options());
+    let running = start(Ledger::new("job", &got).stands_at(4), &store, options());
     until("the checkpoint", async || checkpoint(&store, "job").await == 6).await;
     assert_eq!(got.positions(), [5, 6]);
     running.stop().await;
@@ -73,7 +73,7 @@ async fn a_sink_that_has_lost_its_own_checkpoint_gets_all_again_and_the_stores_n
     reach(running.progress(), token).await;
     running.stop().await;
     let again = Taken::default();
-    let running = start(Ledger::new("job", &again).is_at(0), &store, options());
+    let running = start(Ledger::new("job", &again).stands_at(0), &store, options());
     until("all again", async || again.positions().len() == 6).await;
     assert_eq!(checkpoint(&store, "job").await, 6);
     let token = record(&store, &["order-1"; 2]).await;

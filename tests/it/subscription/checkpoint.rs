@@ -52,7 +52,7 @@ async fn a_stop_leaves_the_checkpoint_where_the_feed_was_read_up_to() {
 async fn the_checkpoint_moves_over_unwanted_events_while_there_is_something_to_do() {
     let (store, got) = (memory(), Taken::default());
     let quiet = memory();
-    record(&store, &["order-1"; 2_000]).await;
+    record(&store, &vec!["order-1"; 2_000]).await;
     record(&quiet, &["user-1"; 10]).await;
     let slow = Faults::seeded(0).delay(1.0, Duration::from_millis(5));
     let sink = Ledger::new("job", &got).filter("order");

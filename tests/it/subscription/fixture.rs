@@ -65,9 +65,12 @@ pub(crate) async fn record_long(store: &dyn Store, streams: &[&str], bytes: usiz
     token.unwrap()
 }
 
+/// What a sink has taken in of one batch.
+type Part = (LogId, Vec<RecordedEvent>);
+
 /// What a sink has taken in, batch by batch.
 #[derive(Clone, Debug, Default)]
-pub(crate) struct Taken(Arc<Mutex<Vec<(LogId, Vec<RecordedEvent>)>>>);
+pub(crate) struct Taken(Arc<Mutex<Vec<Part>>>);
 
 impl Taken {
     fn add(&self, log: LogId, events: Vec<RecordedEvent>) {
@@ -131,7 +134,7 @@ impl Ledger {
     }
 
     /// Keeps its own checkpoint, and is there.
-    pub(crate) fn is_at(mut self, own: u64) -> Self {
+    pub(crate) fn stands_at(mut self, own: u64) -> Self {
         self.own = Some(Position::new(own));
         self
     }
@@ -205,13 +208,13 @@ pub(crate) fn process() -> tokio::runtime::Runtime {
 
 /// Waits for a place, but not for ever.
 pub(crate) async fn reach(progress: &Progress, token: Token) {
-    let wait = tokio::time::timeout(Duration::from_secs(3_600), progress.wait_for(token));
+    let wait = tokio::time::timeout(Duration::from_hours(1), progress.wait_for(token));
     wait.await.expect("it is stuck").unwrap();
 }
 
 /// Lets the time pass until `is_so`, in steps of a millisecond.
 pub(crate) async fn until(what: &str, mut is_so: impl AsyncFnMut() -> bool) {
-    let end = Instant::now() + Duration::from_secs(3_600);
+    let end = Instant::now() + Duration::from_hours(1);
     while !is_so().await {
         assert!(Instant::now() < end, "never: {what}");
         tokio::time::sleep(Duration::from_millis(1)).await;

@@ -66,7 +66,7 @@ async fn a_subscription_that_is_resumed_goes_on_and_nothing_is_lost() {
     let running = start(sink, &store, options());
     for _ in 0..2 {
         running.progress().wait_for(last).await.unwrap_err();
-        sleep(Duration::from_secs(3_600)).await;
+        sleep(Duration::from_hours(1)).await;
         assert!(matches!(running.health().await, Health::Stopped(_)), "it went on by itself");
         running.resume();
         tokio::task::yield_now().await;
