@@ -7,7 +7,7 @@ use super::{Lag, Session};
 use crate::ports::BackendError;
 use crate::types::{LogId, Position};
 
-/// What was waited for is there: a read from now on sees it.
+/// What was waited for is there: a read from now on sees it, unless the event was parked.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Reached {

@@ -5,8 +5,8 @@
 //! user has done: it reads its own writes, and never goes back in time.
 //!
 //! How far a consumer has come is its [`Progress`]: it is told of every step, and wakes those who wait for a place in the
-//! log, in the order of the places, and only those whose place was reached. Whoever waits ends: with [`Reached`], or with
-//! the reason why not ([`Behind`]).
+//! log, in the order of the places, and only those whose place was reached. Whoever waits for a view ends: with [`Reached`], or
+//! with the reason why not ([`Behind`]).
 
 mod behind;
 mod lag;

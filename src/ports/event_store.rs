@@ -70,6 +70,17 @@ pub trait EventStore: Store {
     /// [`BackendError`] if the store cannot read.
     async fn head(&self) -> Result<Position, BackendError>;
 
+    /// The position of the newest committed event, also where readers cannot see it yet: no token that was given out is
+    /// beyond it.
+    ///
+    /// By default the head, which is right where commits become visible in the order of their positions.
+    ///
+    /// # Errors
+    /// [`BackendError`] if the store cannot read.
+    async fn end(&self) -> Result<Position, BackendError> {
+        self.head().await
+    }
+
     /// Returns when the feed has moved beyond `after`.
     ///
     /// # Errors

@@ -73,6 +73,14 @@ impl<S: EventStore + ?Sized> EventStore for Arc<S> {
         (**self).head()
     }
 
+    fn end<'a, 'f>(&'a self) -> Reply<'f, Result<Position, BackendError>>
+    where
+        'a: 'f,
+        Self: 'f,
+    {
+        (**self).end()
+    }
+
     fn changed<'a, 'f>(&'a self, after: Position) -> Reply<'f, Result<(), BackendError>>
     where
         'a: 'f,

@@ -18,7 +18,8 @@ use crate::event::Event;
 /// - **P2 keyed by the event** – which keys it touches follows from the event alone, so that both passes touch the same.
 pub trait Projection: Send + Sync + Sized + 'static {
     /// The name of the set of its views, and of its job: 1 to 40 of `a`–`z`, `0`–`9` and `_`, the first of them a letter. It
-    /// must never change, or the projection begins anew.
+    /// does not begin with `freehold_`, nor end with `_g` and a number, as the sets of rebuilds do. It must never change, or
+    /// the projection begins anew.
     const NAME: &'static str;
 
     /// Over how many parts it is shared out, by the keys of its views; processes that run it share the parts. It cannot be

@@ -28,7 +28,20 @@ pub(super) const fn is_name(name: &str) -> bool {
         }
         rest = tail;
     }
-    true
+    !is_taken(name.as_bytes())
+}
+
+/// Whether a name is that of a set of the crate's own, or of a build of another projection: `orders_g1`.
+const fn is_taken(mut name: &[u8]) -> bool {
+    if matches!(name, [b'f', b'r', b'e', b'e', b'h', b'o', b'l', b'd', b'_', ..]) {
+        return true;
+    }
+    let mut digits = 0;
+    while let [head @ .., b'0'..=b'9'] = name {
+        name = head;
+        digits += 1;
+    }
+    digits > 0 && matches!(name, [.., b'_', b'g'])
 }
 
 /// Refuses to compile a projection that cannot work.
@@ -36,7 +49,8 @@ pub(super) const fn check<P: Projection>() {
     const {
         assert!(
             is_name(P::NAME),
-            "a projection is named with 1 to 40 of a-z, 0-9 and _, the first of them a letter"
+            "a projection is named with 1 to 40 of a-z, 0-9 and _, the first of them a letter, \
+             and neither begins with freehold_ nor ends with _g and a number"
         );
         assert!(
             are_distinct(<P::Events as Events<P>>::CATEGORIES),
@@ -57,10 +71,10 @@ impl<'e, P: Projection> Decoded<'e, P> {
     }
 
     /// The first pass: what the batch touches.
-    pub(super) fn wanted(&self, projection: &P) -> Result<Wanted, SinkError> {
+    pub(super) fn wanted(&self, projection: &P, facts: &Facts) -> Result<Wanted, SinkError> {
         let mut wanted = Wanted::default();
         for (record, event) in &self.events {
-            let mut views = Views::dry(&mut wanted, self.partition);
+            let mut views = Views::dry(&mut wanted, facts, self.partition);
             P::Events::route(projection, event, record, &mut views);
             if let Some(why) = wanted.invalid.take() {
                 return Err(SinkError::event(record.position(), why));

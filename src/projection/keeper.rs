@@ -107,8 +107,9 @@ impl Keeper {
                     tracing::warn!(
                         projection = self.model.name,
                         error = &error as &dyn std::error::Error,
-                        "waits"
+                        "the projection is not kept up"
                     );
+                    self.refuse(error);
                     SELDOM
                 }
             };
@@ -125,7 +126,7 @@ impl Keeper {
             // Whoever asked may have gone.
             drop(reply.send(self.begin_rebuild().await));
         }
-        self.builds.0.send_replace(None);
+        self.builds.0.send_replace(Some(Err(Arc::new(UpkeepError::Stopped))));
         for build in [live, building].into_iter().flatten() {
             stop(build).await;
         }
@@ -163,6 +164,18 @@ impl Keeper {
             self.swap(building.generation.number).await?;
         }
         self.remove_retired(&pointer).await
+    }
+
+    /// Tells whoever asks, unless it is known what is kept up: then that goes on, and the trouble may be over soon.
+    fn refuse(&self, error: UpkeepError) {
+        let is_final = matches!(error, UpkeepError::Parts { .. });
+        self.builds.0.send_if_modified(|known| {
+            let is_told = is_final || !matches!(known, Some(Ok(_)));
+            if is_told {
+                *known = Some(Err(Arc::new(error)));
+            }
+            is_told
+        });
     }
 
     fn tell(&self, live: Option<&Build>, building: Option<&Build>) {
@@ -252,7 +265,9 @@ impl Keeper {
             return Err(UpkeepError::Busy);
         };
         let changed = self.change_under(&lease, change).await;
-        store.release(&lease).await?;
+        if let Err(error) = store.release(&lease).await {
+            tracing::debug!(projection = name, %error, "the lease was not released, and will expire");
+        }
         changed
     }
 

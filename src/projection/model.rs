@@ -77,14 +77,17 @@ impl Model {
             return self.generation(live);
         }
         let pointer = Pointer::read(&*self.store, self.name).await?;
-        let live = pointer.map_or(0, |pointer| pointer.live);
-        self.is_live(live);
+        self.is_live(pointer.map_or(0, |pointer| pointer.live));
+        let live = self.known().live.map_or(0, |(live, _)| live);
         self.generation(live)
     }
 
-    /// The build that is read is this one, as is known now.
+    /// The build that is read is this one, as is known now. Whoever has looked before another took its place is not
+    /// believed: numbers only grow.
     pub(super) fn is_live(&self, number: u32) {
-        self.known().live = Some((number, Instant::now()));
+        let mut known = self.known();
+        let newest = known.live.map_or(number, |(live, _)| live.max(number));
+        known.live = Some((newest, Instant::now()));
     }
 
     /// How far a build is in each log, by the store.
@@ -124,12 +127,12 @@ impl Model {
     }
 
     /// Where the logs end now.
-    pub(super) async fn heads(&self) -> Result<Session, BackendError> {
-        let mut heads = Session::new();
+    pub(super) async fn ends(&self) -> Result<Session, BackendError> {
+        let mut ends = Session::new();
         for log in &self.logs {
-            heads.observe(Token::new(log.identity(), log.head().await?));
+            ends.observe(Token::new(log.identity(), log.end().await?));
         }
-        Ok(heads)
+        Ok(ends)
     }
 
     // Plain assignments only: whole whoever panicked.

@@ -23,7 +23,7 @@ impl PureViews {
         fold::check::<P>();
         let set = RowSet::new(P::NAME).map_err(SinkError::fatal)?;
         let decoded = Decoded::<P>::of(events, Partition::WHOLE)?;
-        let wanted = decoded.wanted(projection)?;
+        let wanted = decoded.wanted(projection, facts)?;
         let is_wanted = |key: &RowKey| {
             let is_under = |prefix: &String| key.as_str().starts_with(prefix.as_str());
             wanted.keys.contains(key) || wanted.prefixes.iter().any(is_under)

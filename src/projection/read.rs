@@ -14,6 +14,7 @@ use tokio::time::Instant;
 use super::contract::Projection;
 use super::generation::Generation;
 use super::model::Model;
+use super::wait;
 use crate::consistency::{Behind, Lag, Session};
 use crate::ports::{BackendError, Fault, telemetry};
 use crate::types::{InvalidRowKey, RowKey, RowPage, RowsWanted, Token};
@@ -174,12 +175,37 @@ impl<'v, P: Projection, T: FromRows> Read<'v, P, T> {
     }
 
     async fn run(self) -> Result<Fresh<T>, ReadError> {
-        let waited = self.wait().await;
-        let met = match waited {
-            Ok(()) => true,
-            Err(ReadError::Behind(_)) if self.or_stale => false,
-            Err(error) => return Err(error),
+        let until = wait::deadline(self.within);
+        let mut wanted = self.wanted().await?;
+        let (fresh, met) = loop {
+            let waited = self.wait(&wanted, until).await;
+            let is_late = match waited {
+                Ok(()) => false,
+                Err(Behind::Unreadable(error)) => return Err(error.into()),
+                Err(_) if self.or_stale => true,
+                Err(behind) => return Err(behind.into()),
+            };
+            let fresh = self.read().await?;
+            let is_met = !is_late && self.is_met(&wanted, &fresh);
+            if is_met || is_late || Instant::now() >= until {
+                break (fresh, is_met);
+            }
+            // Another build is read now, which is not so far yet; or time has passed.
+            tokio::time::sleep(self.model.poll_interval).await;
+            if let Want::Within(_) = self.want {
+                wanted = self.wanted().await?;
+            }
         };
+        telemetry::read(self.model.name, self.want.name(), met);
+        if met || self.or_stale {
+            Ok(Fresh { met, ..fresh })
+        } else {
+            Err(Behind::TimedOut { lag: fresh.lag }.into())
+        }
+    }
+
+    /// What is there now.
+    async fn read(&self) -> Result<Fresh<T>, ReadError> {
         // Asked before the rows are read: what is reached now is in them. It may be more than the checkpoints say, by
         // events that the view does not want.
         let live = self.model.live().await?;
@@ -192,33 +218,47 @@ impl<'v, P: Projection, T: FromRows> Read<'v, P, T> {
         at.observe(checkpoints);
         let lag = self.model.lag(&at).await?;
         let value = T::from_rows(page).map_err(|why| ReadError::Shape(Arc::new(why)))?;
-        telemetry::read(self.model.name, self.want.name(), met);
-        Ok(Fresh { value, at, lag, met })
+        Ok(Fresh { value, at, lag, met: true })
     }
 
-    /// Waits until the view is as fresh as is wanted.
-    async fn wait(&self) -> Result<(), ReadError> {
-        let until = Instant::now() + self.within;
-        let mut wanted = Session::new();
+    /// How far the view must be in its logs.
+    async fn wanted(&self) -> Result<Session, ReadError> {
         match &self.want {
-            Want::Any => return Ok(()),
-            Want::AtLeast(session) => wanted.observe(session),
+            Want::Any => Ok(Session::new()),
+            Want::AtLeast(session) => Ok(session.clone()),
             Want::Within(time) => {
                 let live = self.model.live().await?;
                 let at = self.model.checkpoints(&live).await?;
-                if self.model.lag(&at).await?.time <= *time {
-                    return Ok(());
-                }
-                wanted.observe(self.model.heads().await?);
+                let is_young = self.model.lag(&at).await?.time <= *time;
+                Ok(if is_young { Session::new() } else { self.model.ends().await? })
             }
-            Want::Head => wanted.observe(self.model.heads().await?),
+            Want::Head => Ok(self.model.ends().await?),
         }
-        let follows =
-            |mark: &&Token| self.model.logs.iter().any(|log| log.identity() == mark.log());
-        for mark in wanted.marks().iter().filter(follows) {
+    }
+
+    /// Waits until the view is as far as is wanted.
+    async fn wait(&self, wanted: &Session, until: Instant) -> Result<(), Behind> {
+        for mark in self.followed(wanted) {
             self.model.wait_for(*mark, until).await?;
         }
         Ok(())
+    }
+
+    /// Whether what was read is as fresh as was wanted.
+    fn is_met(&self, wanted: &Session, read: &Fresh<T>) -> bool {
+        let is_reached = |mark: &Token| read.at.position(mark.log()) >= mark.position();
+        let is_young = match &self.want {
+            Want::Within(time) => read.lag.time <= *time,
+            _ => true,
+        };
+        is_young && self.followed(wanted).all(is_reached)
+    }
+
+    /// The marks of the logs that the view follows.
+    fn followed<'s>(&'s self, session: &'s Session) -> impl Iterator<Item = &'s Token> {
+        let follows =
+            |mark: &&Token| self.model.logs.iter().any(|log| log.identity() == mark.log());
+        session.marks().iter().filter(follows)
     }
 
     /// The rows and the checkpoints, of one moment. With several parts it is that of the first; the others can only be

@@ -41,10 +41,12 @@ impl ReadSide {
         }
     }
 
-    /// Follows this log, too. Every projection gets from it the events that it wants.
+    /// Follows this log, too, unless it is followed already. Every projection gets from it the events that it wants.
     #[must_use]
     pub fn follow(mut self, log: impl EventStore) -> Self {
-        self.logs.push(Arc::new(log));
+        if self.logs.iter().all(|known| known.identity() != log.identity()) {
+            self.logs.push(Arc::new(log));
+        }
         // What was handed out knows fewer logs.
         self.models = Arc::default();
         self

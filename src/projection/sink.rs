@@ -76,7 +76,7 @@ impl<P: Projection> Sink for ProjectionSink<P> {
             Some(enrich) => enrich.enrich(batch.events()).await?,
             None => Facts::new(),
         };
-        let wanted = decoded.wanted(&self.projection)?;
+        let wanted = decoded.wanted(&self.projection, &facts)?;
         let before = self.load(&wanted).await?;
         let rows = decoded.fold(&self.projection, &self.set, wanted, before, &facts)?;
         self.store.commit(Commit::new().rows(rows).and(batch.checkpoint())).await?;

@@ -40,9 +40,11 @@ impl<P: Projection<Level: Asynchronous>> Upkeep<P> {
         Self { projection, model, options, enrich: None, retire_after: RETIRE_AFTER }
     }
 
-    /// Sets the bounds. Over how many parts it is shared out is [`Projection::PARTITIONS`], whatever they say.
+    /// Sets the bounds. Over how many parts it is shared out is [`Projection::PARTITIONS`], and when it is late is what its
+    /// level says, whatever they say.
     pub fn options(mut self, options: SubscriptionOptions) -> Self {
-        self.options = options;
+        let late_after = <P::Level as Asynchronous>::LATE_AFTER;
+        self.options = SubscriptionOptions { late_after, ..options };
         self
     }
 

@@ -5,11 +5,10 @@ use std::marker::PhantomData;
 use std::sync::Arc;
 use std::time::Duration;
 
-use tokio::time::Instant;
-
 use super::contract::Projection;
 use super::model::Model;
 use super::read::{Query, Read, ViewPage};
+use super::wait;
 use crate::consistency::{Behind, Lag, Reached, Session};
 use crate::ports::BackendError;
 
@@ -55,7 +54,7 @@ impl<P: Projection> View<P> {
         seen: impl Into<Session>,
         within: Duration,
     ) -> Result<Reached, Behind> {
-        let (until, mut at) = (Instant::now() + within, Session::new());
+        let (until, mut at) = (wait::deadline(within), Session::new());
         for mark in seen.into().marks() {
             at.observe(self.model.wait_for(*mark, until).await?.at);
         }

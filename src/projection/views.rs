@@ -12,7 +12,7 @@ use crate::types::{InvalidRowKey, RowKey};
 
 /// The views as one event sees them: as the events before it have left them.
 ///
-/// Keys must come from the event alone; closures are run with the views at hand. The key of a view is 1 to 512 bytes
+/// Keys must come from the event and the facts alone; closures are run with the views at hand. The key of a view is 1 to 512 bytes
 /// without control characters; an event that leads to another key cannot be taken in.
 #[derive(Debug)]
 pub struct Views<'a, V> {
@@ -22,7 +22,7 @@ pub struct Views<'a, V> {
 
 #[derive(Debug)]
 enum Pass<'a, V> {
-    Dry(&'a mut Wanted),
+    Dry(&'a mut Wanted, &'a Facts),
     Fold(&'a mut Folding<V>, &'a Facts),
 }
 
@@ -60,8 +60,12 @@ pub(super) struct Slot<V> {
 pub(super) struct Stray(String);
 
 impl<'a, V> Views<'a, V> {
-    pub(super) const fn dry(wanted: &'a mut Wanted, partition: Partition) -> Self {
-        Self { pass: Pass::Dry(wanted), partition }
+    pub(super) const fn dry(
+        wanted: &'a mut Wanted,
+        facts: &'a Facts,
+        partition: Partition,
+    ) -> Self {
+        Self { pass: Pass::Dry(wanted, facts), partition }
     }
 
     pub(super) const fn fold_into(
@@ -79,7 +83,7 @@ impl<'a, V> Views<'a, V> {
             return;
         }
         match &mut self.pass {
-            Pass::Dry(wanted) => match RowKey::new(key) {
+            Pass::Dry(wanted, _) => match RowKey::new(key) {
                 Ok(key) => drop(wanted.keys.insert(key)),
                 Err(invalid) => wanted.invalid = Some(invalid),
             },
@@ -130,7 +134,7 @@ impl<'a, V> Views<'a, V> {
     pub fn change_under(&mut self, prefix: impl AsRef<str>, mut change: impl FnMut(&str, &mut V)) {
         let prefix = prefix.as_ref();
         match &mut self.pass {
-            Pass::Dry(wanted) => drop(wanted.prefixes.insert(prefix.to_owned())),
+            Pass::Dry(wanted, _) => drop(wanted.prefixes.insert(prefix.to_owned())),
             Pass::Fold(folding, _) if !folding.prefixes.contains(prefix) => {
                 folding.stray = Some(Stray(prefix.to_owned()));
             }
@@ -151,13 +155,11 @@ impl<'a, V> Views<'a, V> {
         }
     }
 
-    /// What [`Enrich`](super::Enrich) found under `name` for this batch; `None` if it found nothing, or no `T`. Keys must not
-    /// depend on it.
+    /// What [`Enrich`](super::Enrich) found under `name` for this batch; `None` if it found nothing, or no `T`.
     #[must_use]
     pub fn fact<T: DeserializeOwned>(&self, name: &str) -> Option<T> {
         match &self.pass {
-            Pass::Dry(_) => None,
-            Pass::Fold(_, facts) => facts.get(name),
+            Pass::Dry(_, facts) | Pass::Fold(_, facts) => facts.get(name),
         }
     }
 }

@@ -2,6 +2,7 @@
 
 use std::pin::pin;
 use std::task::Poll;
+use std::time::Duration;
 
 use futures::poll;
 use tokio::time::{Instant, sleep, timeout};
@@ -11,6 +12,14 @@ use super::model::Model;
 use crate::consistency::{Behind, Reached};
 use crate::ports::{BackendError, telemetry};
 use crate::types::Token;
+
+/// The longest wait: nobody has more patience, and clocks end somewhere.
+const WAIT_MAX: Duration = Duration::from_hours(24 * 365);
+
+/// When a wait of so long that begins now is over.
+pub(super) fn deadline(within: Duration) -> Instant {
+    Instant::now() + within.min(WAIT_MAX)
+}
 
 /// Why it is not waited for a build any more.
 enum Turn {
@@ -45,15 +54,19 @@ impl Model {
             };
             let mut wait = pin!(generation.progress.wait_for(token));
             match poll!(wait.as_mut()) {
-                // It ended since another build took its place.
-                Poll::Ready(Err(Behind::Ended)) if self.is_swapped(&generation).await? => continue,
-                Poll::Ready(ended) => return ended,
+                Poll::Ready(Ok(reached)) => return Ok(reached),
+                Poll::Ready(Err(behind)) => {
+                    match self.is_over(&generation, token, behind, until).await {
+                        Some(ended) => return ended,
+                        None => continue,
+                    }
+                }
                 Poll::Pending => {}
             }
             if !is_written {
-                let head = log.head().await.map_err(Behind::Unreadable)?;
-                if head < token.position() {
-                    return Err(Behind::NotYetWritten { head });
+                let end = log.end().await.map_err(Behind::Unreadable)?;
+                if end < token.position() {
+                    return Err(Behind::NotYetWritten { head: end });
                 }
                 is_written = true;
             }
@@ -67,20 +80,66 @@ impl Model {
                 },
             };
             match ended {
-                Ok(Err(Behind::Ended)) if self.is_swapped(&generation).await? => {}
-                Ok(ended) => return ended,
-                Err(_) => {
-                    let at = self.checkpoints(&generation).await.map_err(Behind::Unreadable)?;
-                    let lag = self.lag(&at).await.map_err(Behind::Unreadable)?;
-                    return Err(Behind::TimedOut { lag });
+                Ok(Ok(reached)) => return Ok(reached),
+                Ok(Err(behind)) => {
+                    if let Some(ended) = self.is_over(&generation, token, behind, until).await {
+                        return ended;
+                    }
                 }
+                Err(_) => return self.late(&generation, token).await,
             }
         }
     }
 
-    async fn is_swapped(&self, generation: &Generation) -> Result<bool, Behind> {
-        let live = self.live().await.map_err(Behind::Unreadable)?;
-        Ok(live.number != generation.number)
+    /// How a wait ends whose time is over.
+    async fn late(&self, generation: &Generation, token: Token) -> Result<Reached, Behind> {
+        let at = self.checkpoints(generation).await.map_err(Behind::Unreadable)?;
+        // Another process may have got there unseen.
+        if at.position(token.log()) >= token.position() {
+            return Ok(Reached { at });
+        }
+        let lag = self.lag(&at).await.map_err(Behind::Unreadable)?;
+        Err(Behind::TimedOut { lag })
+    }
+
+    /// How a wait ends for a build that is over in this process; `None` if it goes on, since another build has taken its
+    /// place, or another process goes on with it.
+    async fn is_over(
+        &self,
+        generation: &Generation,
+        token: Token,
+        behind: Behind,
+        until: Instant,
+    ) -> Option<Result<Reached, Behind>> {
+        if let Behind::WouldDeadlock = behind {
+            return Some(Err(behind));
+        }
+        match self.goes_on(generation).await {
+            Ok(true) if Instant::now() < until => {
+                sleep(self.poll_interval).await;
+                None
+            }
+            Ok(true) => Some(self.late(generation, token).await),
+            Ok(false) => {
+                let reached = generation.progress.position(token.log());
+                let at = Token::new(token.log(), reached).into();
+                Some(if reached >= token.position() { Ok(Reached { at }) } else { Err(behind) })
+            }
+            Err(error) => Some(Err(Behind::Unreadable(error))),
+        }
+    }
+
+    /// Whether another build is read, or somebody holds the lease of this one.
+    async fn goes_on(&self, generation: &Generation) -> Result<bool, BackendError> {
+        if self.observe(generation).await? {
+            return Ok(true);
+        }
+        for name in &generation.parts {
+            if self.store.lease(name).await?.holder.is_some() {
+                return Ok(true);
+            }
+        }
+        Ok(false)
     }
 
     /// Asks the store how far a build is, for all who wait: one of them asks, and when it is gone, the next. It returns

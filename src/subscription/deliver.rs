@@ -111,6 +111,12 @@ impl Tenure<'_> {
         load.events = free;
         let behind: Vec<RecordedEvent> = behind;
         for event in &behind {
+            let place = self.places.get(n).map(|place| place.id);
+            let is_known =
+                |log| self.parked.holds_event(job.sink.key(event), log, event.position());
+            if place.is_some_and(is_known) {
+                continue;
+            }
             let row = self.park(n, event, None, 0)?;
             load.waiting.push((event.position(), row));
         }
@@ -135,7 +141,7 @@ impl Tenure<'_> {
         let now = self.job.clock.now();
         let parked = Parked::new(place.id, key, event, error, attempts, now);
         let row = parked::put(self.lease.name(), &parked);
-        self.parked.add(key);
+        self.parked.add(key, place.id, event.position());
         row.map_err(|why| Left::Error(Arc::from(why)))
     }
 

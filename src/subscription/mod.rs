@@ -23,7 +23,7 @@
 //!
 //! use freehold::backend::memory::MemoryStore;
 //! use freehold::subscription::{Applied, Batch, Sink, SinkError, Subscription};
-//! use freehold::testkit::async_trait;
+//! use async_trait::async_trait;
 //! use freehold::{EventStore, Filter, LeaseName};
 //! # use freehold::{Commit, EventId, EventName, ExpectedVersion, NewEvent, Store, StreamId};
 //! # #[tokio::main(flavor = "current_thread")]

@@ -1,6 +1,6 @@
 //! Events that could not be taken in, and those that wait behind them.
 
-use std::collections::HashMap;
+use std::collections::{BTreeSet, HashMap};
 use std::sync::Arc;
 
 use chrono::{DateTime, Utc};
@@ -118,8 +118,8 @@ fn row_key(job: &LeaseName, log: LogId, position: Position) -> Result<RowKey, Ca
 /// The keys that are parked, as the one who holds the lease knows them.
 #[derive(Debug, Default)]
 pub(super) struct ParkedKeys {
-    /// How many events of each key.
-    keys: HashMap<String, usize>,
+    /// Where the events of each key stand.
+    keys: HashMap<String, BTreeSet<(LogId, Position)>>,
     events: usize,
 }
 
@@ -131,7 +131,7 @@ impl ParkedKeys {
         loop {
             let (page, has_more) = Parked::list(store, job, last.as_ref(), PAGE).await?;
             for parked in &page {
-                all.add(&parked.key);
+                all.add(&parked.key, parked.log, parked.position);
             }
             last = page.into_iter().last();
             if !has_more {
@@ -144,6 +144,11 @@ impl ParkedKeys {
         !self.keys.is_empty() && self.keys.contains_key(key)
     }
 
+    /// Whether this very event is parked: a sink that keeps its own checkpoint can be given it again.
+    pub(super) fn holds_event(&self, key: &str, log: LogId, position: Position) -> bool {
+        self.keys.get(key).is_some_and(|events| events.contains(&(log, position)))
+    }
+
     pub(super) fn is_empty(&self) -> bool {
         self.keys.is_empty()
     }
@@ -152,16 +157,15 @@ impl ParkedKeys {
         self.events
     }
 
-    pub(super) fn add(&mut self, key: &str) {
-        *self.keys.entry(key.to_owned()).or_default() += 1;
-        self.events += 1;
+    pub(super) fn add(&mut self, key: &str, log: LogId, position: Position) {
+        let is_new = self.keys.entry(key.to_owned()).or_default().insert((log, position));
+        self.events += usize::from(is_new);
     }
 
-    pub(super) fn remove(&mut self, key: &str) {
+    pub(super) fn remove(&mut self, key: &str, log: LogId, position: Position) {
         if let Some(events) = self.keys.get_mut(key) {
-            *events -= 1;
-            self.events -= 1;
-            if *events == 0 {
+            self.events -= usize::from(events.remove(&(log, position)));
+            if events.is_empty() {
                 self.keys.remove(key);
             }
         }

@@ -18,7 +18,9 @@ impl Tenure<'_> {
             let event = self.event(n, &parked).await?;
             let row = parked::delete(self.lease.name(), &parked).map_err(SinkError::fatal)?;
             let commit = self.fence(n, vec![row]);
-            match self.apply(n, std::slice::from_ref(&event), event.position(), &commit).await {
+            // A sink that keeps its own checkpoint must not go back to where the event stands.
+            let upto = self.places.get(n).map_or(event.position(), |place| place.seen);
+            match self.apply(n, std::slice::from_ref(&event), upto, &commit).await {
                 Ok(Applied::WithCheckpoint) => {}
                 Ok(Applied::UpTo(at)) if at >= event.position() => {
                     self.job.store.commit(commit).await.map_err(SinkError::from)?;
@@ -36,7 +38,7 @@ impl Tenure<'_> {
                 }
                 Err(error) => return Err(error.into()),
             }
-            self.parked.remove(key);
+            self.parked.remove(key, parked.log, parked.position);
             replayed += 1;
         }
         Ok(replayed)
@@ -54,7 +56,7 @@ impl Tenure<'_> {
                 lease = %self.lease.name(), key, position = %parked.position, event = %parked.event, reason,
                 "a parked event is discarded"
             );
-            self.parked.remove(key);
+            self.parked.remove(key, parked.log, parked.position);
             discarded += 1;
         }
         Ok(discarded)

@@ -166,14 +166,19 @@ impl Running {
         order: impl Fn(oneshot::Sender<Result<usize, ReplayError>>) -> Order,
     ) -> Result<usize, ReplayError> {
         let is_by_key = self.job.sink.is_partitioned_by_key();
-        let mut events = 0;
+        let (mut events, mut is_here) = (0, false);
         for part in self.parts.iter().filter(|part| !is_by_key || part.partition.owns(key)) {
             let (reply, answer) = oneshot::channel();
-            let sent = part.orders.send(order(reply)).await;
-            sent.map_err(|_| ReplayError::NotHere)?;
-            events += answer.await.map_err(|_| ReplayError::NotHere)??;
+            // A part whose task has ended drops the order.
+            drop(part.orders.send(order(reply)).await);
+            match answer.await.unwrap_or(Err(ReplayError::NotHere)) {
+                Ok(more) => (events, is_here) = (events + more, true),
+                // Another process has this part.
+                Err(ReplayError::NotHere) => {}
+                Err(error) => return Err(error),
+            }
         }
-        Ok(events)
+        if is_here { Ok(events) } else { Err(ReplayError::NotHere) }
     }
 
     fn names(&self) -> impl Iterator<Item = &LeaseName> {

@@ -50,9 +50,11 @@ impl Subscription {
         }
     }
 
-    /// Follows this log, too. Events of one log are taken in in order; those of two logs have none between them.
+    /// Follows this log, too, unless it is followed already. Events of one log are taken in in order; those of two logs have none between them.
     pub fn follow(mut self, log: impl EventStore) -> Self {
-        self.logs.push(Arc::new(log));
+        if self.logs.iter().all(|known| known.identity() != log.identity()) {
+            self.logs.push(Arc::new(log));
+        }
         self
     }
 
@@ -116,7 +118,7 @@ impl Subscription {
                 partition,
                 owner: Owner::new(self.ids.draw()),
                 status: Arc::clone(&status),
-                inbox: Inbox { stop: stopped.clone(), orders: inbox },
+                inbox: Inbox { stop: stopped.clone(), orders: inbox, first: None },
             };
             PartHandle { name, partition, status, orders, task: tokio::spawn(worker.run()) }
         };

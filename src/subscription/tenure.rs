@@ -16,7 +16,7 @@ use super::status::{Phase, Status};
 use super::worker::{Inbox, Job, Left, Order};
 use crate::ports::BackendError;
 use crate::retry::Backoff;
-use crate::types::{Lease, Position};
+use crate::types::{Lease, LogId, Position};
 
 /// The work under one lease.
 pub(super) struct Tenure<'s> {
@@ -62,6 +62,10 @@ impl<'s> Tenure<'s> {
             self.status.reached(place.id, place.seen);
         }
         while !inbox.is_stopped() {
+            // First of all: what stopped the part before may be what the order is about.
+            while let Some(order) = inbox.waiting() {
+                self.obey(order).await?;
+            }
             let mut has_more = false;
             for n in 0..self.places.len() {
                 has_more |= self.step(n, inbox).await?;
@@ -69,9 +73,6 @@ impl<'s> Tenure<'s> {
             // Not only when idle: one log may be quiet while another is busy.
             if self.due().is_some_and(|due| due <= Instant::now()) {
                 self.move_checkpoints(inbox).await?;
-            }
-            while let Ok(order) = inbox.orders.try_recv() {
-                self.obey(order).await?;
             }
             if !has_more {
                 self.idle(inbox).await?;
@@ -92,6 +93,10 @@ impl<'s> Tenure<'s> {
             let id = log.identity();
             let stored = state.checkpoint(id);
             let seen = job.sink.resume(id).await?.unwrap_or(stored);
+            let end = log.end().await?;
+            if end < seen {
+                return Err(SinkError::fatal(Restored { log: id, end, seen }));
+            }
             self.places.push(Place::new(Arc::clone(log), stored, seen, &job.options));
         }
         Ok(())
@@ -252,6 +257,16 @@ impl<'s> Tenure<'s> {
             _ => Err(Moved::Lost),
         }
     }
+}
+
+/// A log that ends before what was taken in of it: it was restored from a backup, and what is appended now would be passed
+/// over.
+#[derive(Debug, thiserror::Error)]
+#[error("log {log} ends at {end}, and was taken in up to {seen}")]
+struct Restored {
+    log: LogId,
+    end: Position,
+    seen: Position,
 }
 
 /// Answers whoever asked, who may have gone. What is parked after an error of the store is not known any more, and is

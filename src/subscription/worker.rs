@@ -96,9 +96,16 @@ pub(super) struct Worker {
 pub(super) struct Inbox {
     pub(super) stop: watch::Receiver<bool>,
     pub(super) orders: mpsc::Receiver<Order>,
+    /// An order that has ended the wait of a part that was stopped by an error.
+    pub(super) first: Option<Order>,
 }
 
 impl Inbox {
+    /// An order that waits.
+    pub(super) fn waiting(&mut self) -> Option<Order> {
+        self.first.take().or_else(|| self.orders.try_recv().ok())
+    }
+
     pub(super) fn is_stopped(&self) -> bool {
         *self.stop.borrow() || self.stop.has_changed().is_err()
     }
@@ -108,23 +115,40 @@ impl Inbox {
         drop(self.stop.wait_for(|stop| *stop).await);
     }
 
-    /// Waits for `time`, and refuses all orders meanwhile; `false` if it shall stop, and `true` also if it is told to
-    /// resume.
-    async fn wait(&mut self, time: Option<Duration>) -> bool {
+    /// After an error: waits for `time`, or for an order, which is kept; `false` if it shall stop.
+    async fn wait_for_order(&mut self, time: Option<Duration>) -> bool {
+        let Self { stop, orders, first } = self;
         let over = async {
             match time {
                 Some(time) => sleep(time).await,
                 None => std::future::pending().await,
             }
         };
+        tokio::select! {
+            biased;
+            _ = stop.wait_for(|stop| *stop) => false,
+            order = orders.recv() => {
+                *first = order;
+                first.is_some()
+            }
+            () = over => true,
+        }
+    }
+
+    /// Waits for `time`, and refuses all orders meanwhile, since the lease is not held; `false` if it shall stop.
+    async fn wait(&mut self, time: Duration) -> bool {
+        // Whoever stopped a part and then lost the lease to another has nothing to decide here.
+        if let Some(order) = self.first.take_if(|order| !matches!(order, Order::Resume)) {
+            order.refuse();
+        }
+        let over = sleep(time);
         tokio::pin!(over);
         loop {
-            let Self { stop, orders } = self;
+            let Self { stop, orders, .. } = self;
             tokio::select! {
                 biased;
                 _ = stop.wait_for(|stop| *stop) => return false,
                 order = orders.recv() => match order {
-                    Some(Order::Resume) => return true,
                     Some(order) => order.refuse(),
                     None => return false,
                 },
@@ -161,14 +185,14 @@ impl Worker {
                     tracing::info!(lease = %self.name, epoch = %lease.epoch(), "has lost the lease");
                     // Who loses it again and again does not keep it by asking faster.
                     let delay = patience.next_delay().unwrap_or(TROUBLE_DELAY_MAX);
-                    if !self.inbox.wait(Some(delay)).await {
+                    if !self.inbox.wait(delay).await {
                         return;
                     }
                 }
                 Left::Error(error) => {
                     telemetry::stopped(self.name.as_str());
                     tracing::error!(lease = %self.name, error = &*error as &dyn std::error::Error, "stopped");
-                    if !self.inbox.wait(self.job.options.resume_interval).await {
+                    if !self.inbox.wait_for_order(self.job.options.resume_interval).await {
                         return self.status.enter(Phase::Ended);
                     }
                     self.status.enter(Phase::Standby);
@@ -195,7 +219,7 @@ impl Worker {
                     patience.next_delay().unwrap_or(time)
                 }
             };
-            if !self.inbox.wait(Some(wait.max(CLAIM_INTERVAL_MIN))).await {
+            if !self.inbox.wait(wait.max(CLAIM_INTERVAL_MIN)).await {
                 return None;
             }
         }

@@ -53,6 +53,15 @@ impl EventStore for PostgresStore {
         read.await.map_err(|error| backend("read the head", error))
     }
 
+    // A smaller position may be open still, so that readers do not see the newest event yet.
+    async fn end(&self) -> Result<Position, BackendError> {
+        let read = async {
+            let mut conn = self.shared.pool.acquire().await?;
+            self.shared.newest_upto(&mut conn, i64::MAX).await
+        };
+        read.await.map_err(|error| backend("read the end", error))
+    }
+
     async fn changed(&self, after: Position) -> Result<(), BackendError> {
         self.shared.listen();
         let mut heads = self.shared.heads.subscribe();
@@ -188,9 +197,13 @@ impl Shared {
     /// The newest event that readers can see.
     async fn head(&self, conn: &mut PgConnection) -> sqlx::Result<Position> {
         let settled = self.feed.advance(conn, &self.log.sql).await?;
-        let select = sqlx::query(self.log.sql.head_upto.clone()).bind(row::signed(settled.get()));
-        let head: Option<i64> = select.fetch_one(conn).await?.try_get(0)?;
-        head.map_or(Ok(Position::START), row::position)
+        self.newest_upto(conn, row::signed(settled.get())).await
+    }
+
+    async fn newest_upto(&self, conn: &mut PgConnection, upto: i64) -> sqlx::Result<Position> {
+        let select = sqlx::query(self.log.sql.head_upto.clone()).bind(upto);
+        let newest: Option<i64> = select.fetch_one(conn).await?.try_get(0)?;
+        newest.map_or(Ok(Position::START), row::position)
     }
 }
 

@@ -4,6 +4,7 @@ use async_trait::async_trait;
 use futures::TryStreamExt;
 use sqlx::Row;
 
+use super::append::milliseconds;
 use super::error::backend;
 use super::event_store::one_more;
 use super::handle::{PostgresStore, Shared};
@@ -34,8 +35,10 @@ impl RowStore for PostgresStore {
 
     async fn remove(&self, set: &RowSet) -> Result<(), BackendError> {
         let remove = async {
-            let statement = self.shared.log.sql.of_set(set, "DROP TABLE IF EXISTS {view}");
-            sqlx::query(statement).execute(&mut *self.shared.outside().await?).await
+            let statement = sqlx::query(self.shared.log.sql.remove.clone())
+                .bind(rows::view(set))
+                .bind(milliseconds(self.shared.lock_timeout));
+            statement.execute(&mut *self.shared.outside().await?).await
         };
         remove.await.map(drop).map_err(|error| backend("remove rows", error))
     }

@@ -40,6 +40,7 @@ pub(super) struct Sql {
     pub(super) renew: SqlStr,
     pub(super) release: SqlStr,
     pub(super) lease: SqlStr,
+    pub(super) remove: SqlStr,
     pub(super) prepare: SqlStr,
 }
 
@@ -88,6 +89,7 @@ impl Sql {
                     ARRAY(SELECT c.log FROM {schema}.checkpoints AS c WHERE c.lease = l.name ORDER BY c.log),
                     ARRAY(SELECT c.position FROM {schema}.checkpoints AS c WHERE c.lease = l.name ORDER BY c.log)
                 FROM {schema}.leases AS l WHERE l.name = $1"),
+            remove: sql("SELECT {schema}.remove($1, $2)"),
             prepare: sql("SELECT {schema}.prepare($1)"),
         }
     }

@@ -57,6 +57,10 @@ impl<S: EventStore> EventStore for FaultyStore<S> {
         self.ask("tell the head", self.inner.head()).await
     }
 
+    async fn end(&self) -> Result<Position, BackendError> {
+        self.ask("tell the end", self.inner.end()).await
+    }
+
     async fn changed(&self, after: Position) -> Result<(), BackendError> {
         self.ask("watch the feed", self.inner.changed(after)).await
     }

@@ -52,6 +52,13 @@ BEGIN
         'CREATE TABLE IF NOT EXISTS {schema}.%I (key text COLLATE "C" PRIMARY KEY, value json NOT NULL)', view);
 END $body$;
 
+-- Removes the table of a set of rows, if nobody holds it for too long.
+CREATE FUNCTION {schema}.remove(view text, lock_timeout text) RETURNS void LANGUAGE plpgsql AS $body$
+BEGIN
+    PERFORM set_config('lock_timeout', lock_timeout, true);
+    EXECUTE format('DROP TABLE IF EXISTS {schema}.%I', view);
+END $body$;
+
 -- Writes one commit with rows, an advance, or both: as `commit` does, whose arguments come first, and then, if that has not
 -- refused it, the rows, and the checkpoint. A commit without an advance names no lease. `r_rows` has the number of rows for
 -- each table of `r_view`, and the keys and values of all follow each other; a row without a value is deleted.
