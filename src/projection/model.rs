@@ -77,6 +77,15 @@ impl Model {
         self.known().live = Some((number, Instant::now()));
     }
 
+    /// Whether this is the first build, and none has taken its place.
+    pub(super) async fn has_not_begun(
+        &self,
+        generation: &Generation,
+    ) -> Result<bool, BackendError> {
+        let pointer = Pointer::read(&*self.store, self.name).await?;
+        Ok(generation.number == 0 && pointer.is_none_or(|pointer| pointer.live == 0))
+    }
+
     /// How far a build is in each log, by the store.
     pub(super) async fn checkpoints(
         &self,

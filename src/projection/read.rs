@@ -15,7 +15,7 @@ use super::contract::Projection;
 use super::generation::Generation;
 use super::model::Model;
 use crate::consistency::{Behind, Lag, Session};
-use crate::ports::BackendError;
+use crate::ports::{BackendError, Fault};
 use crate::types::{InvalidRowKey, RowKey, RowPage, RowsWanted, Token};
 
 /// How long a read waits by default for what it wants.
@@ -227,7 +227,13 @@ impl<'v, P: Projection, T: FromRows> Read<'v, P, T> {
         for name in others {
             parts.push(model.store.lease(name).await?.checkpoints);
         }
-        let mut page = model.store.rows(&live.set, &wanted, first).await?;
+        let mut page = match model.store.rows(&live.set, &wanted, first).await {
+            // Nobody has begun to keep it up: there is nothing in it yet.
+            Err(error) if error.fault() == Fault::Missing && model.has_not_begun(live).await? => {
+                RowPage::new(Vec::new(), false, Vec::new())
+            }
+            page => page?,
+        };
         parts.push(std::mem::take(&mut page.checkpoints));
         Ok((page, model.joined(&parts)))
     }

@@ -4,20 +4,26 @@
 //! files by a seed; `log` reads what the services have written, and `stores` the databases of a folder; `kill` kills the
 //! program. The tests: `replay` (figures), `crowd` (many
 //! at a time), `bad_input`, `resume` (a second run), `crash` (`kill -9`), `commands` (ship, history),
-//! `rules` (the domain's decisions, given, when, then), and `handles` (what must not compile). On PostgreSQL the same
+//! `rules` (the domain's decisions, given, when, then), `projections` (given, then), `views` (what people see of
+//! them), and `handles` (what must not compile). `parts` are the program's own modules. On PostgreSQL the same
 //! program is tested in `tests/postgres/shop`, with the same helpers.
 
 mod bad_input;
 mod commands;
 mod crash;
 mod crowd;
+mod expected;
 mod handles;
 mod invoices;
+mod kept;
 mod kill;
 mod log;
 mod oracle;
+mod parts;
 mod program;
+mod projections;
 mod replay;
 mod resume;
 mod rules;
 mod stores;
+mod views;

@@ -5,30 +5,20 @@ use std::collections::BTreeMap;
 use freehold::testkit::given;
 use uuid::Uuid;
 
-// The program's own modules, compiled into the test.
-#[allow(dead_code, unreachable_pub, unnameable_types, reason = "a test uses a part of the program")]
-#[path = "../../../examples/shop/contracts/mod.rs"]
-mod contracts;
-#[allow(dead_code, unreachable_pub, unnameable_types, reason = "a test uses a part of the program")]
-#[path = "../../../examples/shop/inventory/mod.rs"]
-mod inventory;
-#[allow(dead_code, unreachable_pub, unnameable_types, reason = "a test uses a part of the program")]
-#[path = "../../../examples/shop/order/mod.rs"]
-mod order;
-#[allow(dead_code, unreachable_pub, unnameable_types, reason = "a test uses a part of the program")]
-#[path = "../../../examples/shop/payment/mod.rs"]
-mod payment;
-
-use contracts::{
-    Clerk, Customer, InvoiceNo, Line, Money, NAME_BYTES_MAX, Step, StockCode, Units, total,
-    units_by_code,
+use super::parts::contracts::{
+    Article, Clerk, Customer, InvoiceNo, Line, Money, NAME_BYTES_MAX, Profile, Step, StockCode,
+    Units, articles, total, units_by_code,
 };
-use inventory::aggregate::{Answer, Refusal as NoGoods, Reservation, Stock};
-use inventory::events::{Move, ReservationEvent, StockEvent};
-use order::aggregate::{Order, Refusal};
-use order::events::{CancelReason, Intake, OrderEvent};
-use payment::aggregate::{Payment, Refusal as NoMoney};
-use payment::events::{Account, PaymentEvent, Transfer};
+use super::parts::inventory::aggregate::{Answer, Refusal as NoGoods, Reservation, Stock};
+use super::parts::inventory::events::{Move, ReservationEvent, StockEvent};
+use super::parts::order::aggregate::{Order, Refusal};
+use super::parts::order::events::{CancelReason, Intake, OrderEvent};
+use super::parts::payment::aggregate::{Payment, Refusal as NoMoney};
+use super::parts::payment::events::{Account, PaymentEvent, Transfer};
+use super::parts::products::aggregate::{Product, Refusal as NeverRefused};
+use super::parts::products::events::ProductEvent;
+use super::parts::users::aggregate::{Refusal as NoUser, User};
+use super::parts::users::events::UserEvent;
 
 fn money(text: &str) -> Money {
     text.parse().unwrap()
@@ -39,13 +29,20 @@ fn intake(lines: &[(&str, u64, &str)]) -> Intake {
         code: StockCode::new(code).unwrap(),
         units: *units,
         price: money(price),
+        description: String::new(),
     };
     Intake {
         invoice: InvoiceNo::new("536365").unwrap(),
         customer: Customer::Guest,
+        country: "France".to_owned(),
+        date: "2010-12-01 08:26:00".to_owned(),
         lines: lines.iter().map(line).collect(),
         fingerprint: Uuid::from_u128(7),
     }
+}
+
+fn confirmed() -> OrderEvent {
+    OrderEvent::OrderConfirmed(intake(&[("A", 1, "2.5")]).bill())
 }
 
 fn placed() -> OrderEvent {
@@ -64,32 +61,31 @@ fn an_order_is_placed_once_and_with_lines() {
 
 #[test]
 fn a_pending_order_is_confirmed_or_cancelled_and_not_both() {
-    let cancelled = |reason| OrderEvent::OrderCancelled { reason };
+    let customer = Customer::Guest;
+    let cancelled = |reason| OrderEvent::OrderCancelled { customer, reason };
     let (short, declined) = (CancelReason::OutOfStock, CancelReason::PaymentDeclined);
-    given([placed()]).when(Order::confirm).then([OrderEvent::OrderConfirmed]);
-    given([placed(), OrderEvent::OrderConfirmed]).when(Order::confirm).then_nothing();
+    given([placed()]).when(Order::confirm).then([confirmed()]);
+    given([placed(), confirmed()]).when(Order::confirm).then_nothing();
     given([placed(), cancelled(short)]).when(Order::confirm).then_error(Refusal::Settled);
     given([placed()]).when(|o: &Order| o.cancel(declined)).then([cancelled(declined)]);
     given([placed(), cancelled(short)]).when(|o: &Order| o.cancel(short)).then_nothing();
     given([placed(), cancelled(short)])
         .when(|o: &Order| o.cancel(declined))
         .then_error(Refusal::Settled);
-    given([placed(), OrderEvent::OrderConfirmed])
-        .when(|o: &Order| o.cancel(short))
-        .then_error(Refusal::Settled);
+    given([placed(), confirmed()]).when(|o: &Order| o.cancel(short)).then_error(Refusal::Settled);
     given([]).when(Order::confirm).then_error(Refusal::NoOrder);
 }
 
 #[test]
 fn only_a_confirmed_order_ships() {
-    let shipped = |tracking: &str| OrderEvent::OrderShipped { tracking: tracking.to_owned() };
+    let customer = Customer::Guest;
+    let shipped =
+        |tracking: &str| OrderEvent::OrderShipped { customer, tracking: tracking.to_owned() };
     let ship = |o: &Order| o.ship("T1");
     given([placed()]).when(ship).then_error(Refusal::NotConfirmed("pending"));
-    given([placed(), OrderEvent::OrderConfirmed]).when(ship).then([shipped("T1")]);
-    given([placed(), OrderEvent::OrderConfirmed, shipped("T1")]).when(ship).then_nothing();
-    given([placed(), OrderEvent::OrderConfirmed, shipped("T2")])
-        .when(ship)
-        .then_error(Refusal::OtherTracking);
+    given([placed(), confirmed()]).when(ship).then([shipped("T1")]);
+    given([placed(), confirmed(), shipped("T1")]).when(ship).then_nothing();
+    given([placed(), confirmed(), shipped("T2")]).when(ship).then_error(Refusal::OtherTracking);
     let back = OrderEvent::ReturnAnnounced(intake(&[("A", 1, "2.5")]));
     given([back]).when(ship).then_error(Refusal::NotAnOrder);
     given([]).when(ship).then_error(Refusal::NoOrder);
@@ -231,6 +227,48 @@ fn lines_of_one_code_are_needed_together() {
         units_by_code(&lines).into_iter().map(|(code, units)| format!("{code}{units}")).collect();
     assert_eq!(by_code, ["A5", "a1"]);
     assert_eq!(total(&lines), money("3.75"));
+}
+
+#[test]
+fn a_customer_is_registered_once_and_keeps_another_name() {
+    let profile = Profile::of_number(17_850);
+    assert_eq!((&*profile.name, &*profile.email), ("Customer 17850", "c17850@example.invalid"));
+    let registered = || UserEvent::UserRegistered(Profile::of_number(17_850));
+    let renamed = || UserEvent::UserRenamed { name: "Ada".to_owned() };
+    let register = |user: &User| Ok::<_, NoUser>(user.register(&profile));
+    given([]).when(register).then([registered()]);
+    given([registered(), renamed()]).when(register).then_nothing();
+    given([registered()]).when(|u: &User| u.rename("Ada")).then([renamed()]);
+    given([registered(), renamed()]).when(|u: &User| u.rename("Ada")).then_nothing();
+    given([]).when(|u: &User| u.rename("Ada")).then_error(NoUser::NoUser);
+    for name in ["", "a\nb", &"x".repeat(191)] {
+        given([registered()]).when(|u: &User| u.rename(name)).then_error(NoUser::NoName);
+    }
+}
+
+#[test]
+fn a_product_keeps_its_first_description_and_has_its_latest_price() {
+    let line = |price: &str, description: &str| Line {
+        code: StockCode::new("A").unwrap(),
+        units: 1,
+        price: money(price),
+        description: description.to_owned(),
+    };
+    let said = articles(&[line("1", ""), line("2", "LAMP"), line("3", "lamp")]);
+    let said: Vec<Article> = said.into_values().collect();
+    let article = |price: &str, description: &str| Article {
+        description: description.to_owned(),
+        price: money(price),
+    };
+    assert_eq!(said, [article("3", "LAMP")]);
+    let list = |article: Article| move |p: &Product| Ok::<_, NeverRefused>(p.list(&article));
+    let described = || ProductEvent::ProductDescribed { description: "LAMP".to_owned() };
+    let priced = |price: &str| ProductEvent::ProductPriced { price: money(price) };
+    given([]).when(list(article("3", "LAMP"))).then([described(), priced("3")]);
+    given([]).when(list(article("0", ""))).then([priced("0")]);
+    given([priced("0")]).when(list(article("0", "LAMP"))).then([described()]);
+    given([described(), priced("3")]).when(list(article("3.0", "lamp"))).then_nothing();
+    given([described(), priced("3")]).when(list(article("2", ""))).then([priced("2")]);
 }
 
 #[test]
