@@ -83,7 +83,7 @@ pub(super) fn views(files: &[&Path], stock: i128, limit: &str) -> Views {
             let code = codes.get_mut(*code).unwrap();
             match status {
                 "confirmed" => {
-                    (code.available, code.sold) = (code.available - units, code.sold + units)
+                    (code.available, code.sold) = (code.available - units, code.sold + units);
                 }
                 "returned" => {
                     (code.available, code.restocked) =
