@@ -6,6 +6,7 @@ use clap::{ArgGroup, Args, Parser, Subcommand};
 
 use super::contracts::{InvoiceNo, Money};
 use super::place::{Address, ShopName};
+use super::reads::gateway::Name;
 
 /// What a code begins with.
 const STOCK: u64 = 100;
@@ -14,7 +15,7 @@ const CARD_LIMIT: u32 = 500;
 /// The most invoices under way at a time that may be asked for.
 const CONCURRENCY_MAX: i64 = 1_024;
 
-/// Three services, each with its own database, replay the invoices of a shop.
+/// Services, each with its own database, replay the invoices of a shop; views show what they have come to.
 ///
 /// Without a command it replays the day that comes with it.
 #[derive(Debug, Parser)]
@@ -53,6 +54,14 @@ pub enum Task {
     Ship(Ship),
     /// Print what the three services know of an invoice, in the order of time.
     History(History),
+    /// Print what the views hold: invoices by status, revenue by day and country, products, customers.
+    Report(Report),
+    /// Build a view anew, beside the one that is read.
+    Rebuild(Rebuild),
+    /// Print how far the views are behind the services, again and again.
+    Watch(Watch),
+    /// Give a customer another name.
+    Rename(Rename),
 }
 
 /// Which invoices to replay, and how.
@@ -70,6 +79,20 @@ pub struct Replay {
     /// Print the summary as one JSON object, and nothing else.
     #[arg(long)]
     pub json: bool,
+    /// What the views do meanwhile.
+    #[command(flatten)]
+    pub views: Views,
+}
+
+/// What the views do during a replay.
+#[derive(Clone, Copy, Debug, Default, Args)]
+pub struct Views {
+    /// Print how far the views are behind, again and again, on standard error.
+    #[arg(long)]
+    pub watch: bool,
+    /// Build this view anew when half of the invoices are replayed.
+    #[arg(long, value_name = "NAME")]
+    pub rebuild: Option<Name>,
 }
 
 /// How to replay.
@@ -112,11 +135,63 @@ pub struct History {
     pub at: Where,
 }
 
+/// What to report.
+#[derive(Debug, Args)]
+#[command(group = somewhere())]
+pub struct Report {
+    /// Only this customer's invoices, and what has happened to them: a number, or `guest`.
+    #[arg(long, value_name = "CUSTOMER")]
+    pub customer: Option<String>,
+    /// Where the databases are.
+    #[command(flatten)]
+    pub at: Where,
+}
+
+/// What to build anew.
+#[derive(Debug, Args)]
+#[command(group = somewhere())]
+pub struct Rebuild {
+    /// The name of the view.
+    #[arg(value_name = "NAME")]
+    pub view: Name,
+    /// Where the databases are.
+    #[command(flatten)]
+    pub at: Where,
+}
+
+/// How long to watch.
+#[derive(Debug, Args)]
+#[command(group = somewhere())]
+pub struct Watch {
+    /// How many lines to print; without it, for ever.
+    #[arg(long, value_name = "N")]
+    pub times: Option<u64>,
+    /// Where the databases are.
+    #[command(flatten)]
+    pub at: Where,
+}
+
+/// Who takes which name.
+#[derive(Debug, Args)]
+#[command(group = somewhere())]
+pub struct Rename {
+    /// The number of the customer.
+    #[arg(allow_negative_numbers = true)]
+    pub customer: i64,
+    /// The new name.
+    #[arg(value_name = "NAME")]
+    pub new_name: String,
+    /// Where the databases are.
+    #[command(flatten)]
+    pub at: Where,
+}
+
 impl Replay {
     /// The replay of one file, as usual.
     #[must_use]
     pub fn of(file: PathBuf, at: Where) -> Self {
-        Self { files: vec![file], settings: Settings::default(), at, json: false }
+        let (settings, views) = (Settings::default(), Views::default());
+        Self { files: vec![file], settings, at, json: false, views }
     }
 }
 

@@ -1,12 +1,12 @@
-//! A shop of three services, each with its own database, that replays real invoices.
+//! A shop of five services, each with its own database, that replays real invoices, and the views that people see.
 //!
 //! `cargo run --release --example shop` replays one day; `-- --help` says what else it does. `docs/shop.md` says
 //! what it shows, by which rules, and what happens when it is killed at any moment.
 //!
 //! This file only puts the parts together. In reading order: `contracts`, what the services have in common;
-//! `order`, `inventory` and `payment`, with the same files in each; `driver`, which leads an invoice through
-//! them; `input`, which reads the files; `place`, where the databases are; `cli`, `replay`, `summary` and
-//! `history`, the program around.
+//! `order`, `inventory`, `payment`, `users` and `products`, with the same files in each; `driver`, which leads an
+//! invoice through them; `reads`, the views over what they publish; `input`, which reads the files; `place`, where the
+//! databases are; `cli`, `replay`, `views`, `summary` and `history`, the program around.
 
 #![allow(
     unnameable_types,
@@ -24,20 +24,30 @@ mod order;
 mod payment;
 mod place;
 mod problem;
+mod products;
+mod reads;
 mod replay;
 mod summary;
+mod users;
+mod views;
 
 use std::process::ExitCode;
+use std::sync::Arc;
 
 use clap::Parser;
 
 use cli::{Cli, Replay, Task};
-use driver::Driver;
+use driver::{Driver, Services};
 use inventory::service::InventoryService;
 use order::service::OrderService;
 use payment::service::PaymentService;
 use place::{Databases, Place};
 use problem::Problem;
+use products::service::ProductsService;
+use reads::gateway::{Gateway, Logs};
+use replay::Halfway;
+use users::service::UsersService;
+use views::Behind;
 
 /// The day that comes with the example.
 const DAY: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/examples/shop/data/2010-12-01.csv");
@@ -50,6 +60,10 @@ async fn main() -> ExitCode {
         Some(Task::Replay(task)) => run_replay(task, "").await,
         Some(Task::Ship(task)) => ship(task).await,
         Some(Task::History(task)) => print_history(task).await,
+        Some(Task::Report(task)) => report(task).await,
+        Some(Task::Rebuild(task)) => rebuild(task).await,
+        Some(Task::Watch(task)) => watch(task).await,
+        Some(Task::Rename(task)) => rename(task).await,
     };
     match done {
         Ok(()) => ExitCode::SUCCESS,
@@ -61,8 +75,22 @@ async fn run_replay(task: Replay, what_next: &str) -> Result<(), Problem> {
     // The input is judged before anything is opened, let alone written.
     let plan = replay::check(task.files).await?;
     let mut place = Place::for_replay(&task.at).await?;
-    let driver = services(&place).await?;
-    let summary = replay::run(driver, plan, &task.settings).await?;
+    let (driver, gateway) = shop(&place).await?;
+    let (driver, views) = (Arc::new(driver), Behind::start(gateway, task.views));
+    let (half, halfway) = Halfway::new();
+    let replay = replay::run(&driver, plan, &task.settings, half);
+    let rebuild = async {
+        match task.views.rebuild {
+            Some(name) => views.rebuild_at(name, halfway).await,
+            None => Ok(()),
+        }
+    };
+    let done = match tokio::try_join!(replay, rebuild) {
+        Ok((summary, ())) => views.check(&driver, &summary).await.map(|()| summary),
+        Err(problem) => Err(problem),
+    };
+    views.stop().await;
+    let summary = done?;
     place.check_lock().await?;
     let text = if task.json { summary.to_json()? } else { summary.to_table() + what_next };
     problem::print(&text)
@@ -70,21 +98,57 @@ async fn run_replay(task: Replay, what_next: &str) -> Result<(), Problem> {
 
 async fn ship(task: cli::Ship) -> Result<(), Problem> {
     let place = Place::of_a_shop(&task.at).await?;
-    services(&place).await?.ship(&task.invoice, &task.tracking).await?;
+    shop(&place).await?.0.ship(&task.invoice, &task.tracking).await?;
     problem::print(&format!("{} is shipped, {}\n", task.invoice, task.tracking))
 }
 
 async fn print_history(task: cli::History) -> Result<(), Problem> {
     let place = Place::of_a_shop(&task.at).await?;
-    let driver = services(&place).await?;
+    let (driver, _) = shop(&place).await?;
     problem::print(&history::of(&driver, &task.invoice).await?)
 }
 
-/// The composition root: each service on its own database, and the driver that speaks to all three.
-async fn services(place: &Place) -> Result<Driver, Problem> {
-    let Databases { order, inventory, payment } = place.databases();
-    let orders = OrderService::new(OrderService::open(order).await?);
-    let inventory = InventoryService::new(InventoryService::open(inventory).await?);
-    let payments = PaymentService::new(PaymentService::open(payment).await?);
-    Ok(Driver::new(orders, inventory, payments)?)
+async fn report(task: cli::Report) -> Result<(), Problem> {
+    let place = Place::beside(&task.at).await?;
+    let (_, gateway) = shop(&place).await?;
+    views::print_report(&gateway, task.customer.as_deref()).await
+}
+
+async fn rebuild(task: cli::Rebuild) -> Result<(), Problem> {
+    let place = Place::beside(&task.at).await?;
+    let (_, gateway) = shop(&place).await?;
+    views::print_rebuild(&gateway, task.view).await
+}
+
+async fn watch(task: cli::Watch) -> Result<(), Problem> {
+    let place = Place::beside(&task.at).await?;
+    let (_, gateway) = shop(&place).await?;
+    views::print_lags(&gateway, task.times).await
+}
+
+async fn rename(task: cli::Rename) -> Result<(), Problem> {
+    let place = Place::of_a_shop(&task.at).await?;
+    let (driver, gateway) = shop(&place).await?;
+    views::rename(&driver, &gateway, &task).await
+}
+
+/// The composition root: each service on its own database, the driver that speaks to all of them, and the gateway that
+/// follows what they publish.
+async fn shop(place: &Place) -> Result<(Driver, Gateway), Problem> {
+    let Databases { order, inventory, payment, users, products, reads } = place.databases();
+    let services = Services {
+        orders: OrderService::new(OrderService::open(order).await?),
+        inventory: InventoryService::new(InventoryService::open(inventory).await?),
+        payments: PaymentService::new(PaymentService::open(payment).await?),
+        users: UsersService::new(UsersService::open(users).await?),
+        products: ProductsService::new(ProductsService::open(products).await?),
+    };
+    let logs = Logs {
+        orders: services.orders.published(),
+        inventory: services.inventory.published(),
+        users: services.users.published(),
+        products: services.products.published(),
+    };
+    let gateway = Gateway::new(&Gateway::open(reads).await?, logs);
+    Ok((Driver::new(services)?, gateway))
 }

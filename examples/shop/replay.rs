@@ -4,7 +4,7 @@ use std::path::PathBuf;
 use std::sync::Arc;
 
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
-use tokio::sync::mpsc;
+use tokio::sync::{mpsc, watch};
 use tokio::task::{JoinError, JoinSet, spawn_blocking};
 
 use super::cli::Settings;
@@ -13,6 +13,25 @@ use super::driver::Driver;
 use super::input::{BadInput, Bounds, Invoice, Invoices, Plan};
 use super::problem::Problem;
 use super::summary::Summary;
+
+/// Tells when half of the invoices are replayed.
+#[derive(Clone, Debug)]
+pub struct Halfway(watch::Receiver<bool>);
+
+impl Halfway {
+    /// What is told by the sender.
+    #[must_use]
+    pub fn new() -> (watch::Sender<bool>, Self) {
+        let (sender, receiver) = watch::channel(false);
+        (sender, Self(receiver))
+    }
+
+    /// Returns when half of the invoices are replayed, or when the replay has ended.
+    pub async fn reached(mut self) {
+        // When the replay has ended, nobody tells any more.
+        drop(self.0.wait_for(|is_reached| *is_reached).await);
+    }
+}
 
 /// Checks every row of all files, and plans what to replay. Nothing is written.
 ///
@@ -26,7 +45,8 @@ pub async fn check(files: Vec<PathBuf>) -> Result<Plan, Problem> {
     Ok(checked.map_err(died)??)
 }
 
-/// Replays all that is not replayed yet, and sums up what the services then know.
+/// Replays all that is not replayed yet, and sums up what the services then know. `halfway` hears when half of it is
+/// done.
 ///
 /// # Errors
 /// [`Problem::Input`] or [`Problem::Usage`] before anything is written, if the shop holds another replay;
@@ -34,7 +54,12 @@ pub async fn check(files: Vec<PathBuf>) -> Result<Plan, Problem> {
 ///
 /// # Cancel safety
 /// Run it again to go on where it ended.
-pub async fn run(driver: Driver, mut plan: Plan, settings: &Settings) -> Result<Summary, Problem> {
+pub async fn run(
+    driver: &Arc<Driver>,
+    mut plan: Plan,
+    settings: &Settings,
+    halfway: watch::Sender<bool>,
+) -> Result<Summary, Problem> {
     driver.check_terms(settings.stock, &settings.card_limit).await?;
     let mut same = Ok(());
     let open = driver
@@ -51,12 +76,11 @@ pub async fn run(driver: Driver, mut plan: Plan, settings: &Settings) -> Result<
     for invoice in open {
         driver.finish(invoice).await?;
     }
-    let driver = Arc::new(driver);
-    let progress = progress(plan.remaining());
-    let done = settle_all(&driver, plan, settings.concurrency.into(), &progress).await;
-    progress.finish_and_clear();
+    let progress = Progress { bar: bar(plan.remaining()), halfway };
+    let done = settle_all(driver, plan, settings.concurrency.into(), &progress).await;
+    progress.bar.finish_and_clear();
     done?;
-    Ok(Summary::read(&driver).await?)
+    Ok(Summary::read(driver).await?)
 }
 
 /// Settles every invoice of the plan, at most `concurrency` at a time, begun in the order of the plan.
@@ -64,7 +88,7 @@ async fn settle_all(
     driver: &Arc<Driver>,
     plan: Plan,
     concurrency: usize,
-    progress: &ProgressBar,
+    progress: &Progress,
 ) -> Result<(), Problem> {
     let mut invoices = read_ahead(plan, concurrency);
     let mut under_way = JoinSet::new();
@@ -100,17 +124,32 @@ fn read_ahead(plan: Plan, ahead: usize) -> mpsc::Receiver<Result<Invoice, BadInp
 
 fn ended(
     one: Option<Result<Result<(), Failure>, JoinError>>,
-    progress: &ProgressBar,
+    progress: &Progress,
 ) -> Result<(), Problem> {
     if let Some(done) = one {
         done.map_err(died)??;
-        progress.inc(1);
+        progress.one_more();
     }
     Ok(())
 }
 
+/// How far a replay is.
+struct Progress {
+    bar: ProgressBar,
+    halfway: watch::Sender<bool>,
+}
+
+impl Progress {
+    fn one_more(&self) {
+        self.bar.inc(1);
+        if self.bar.position() * 2 >= self.bar.length().unwrap_or_default() {
+            self.halfway.send_if_modified(|is_reached| !std::mem::replace(is_reached, true));
+        }
+    }
+}
+
 /// A bar on standard error; nobody sees it where that is no terminal.
-fn progress(invoices: usize) -> ProgressBar {
+fn bar(invoices: usize) -> ProgressBar {
     let target = ProgressDrawTarget::stderr();
     let bar = ProgressBar::with_draw_target(Some(invoices as u64), target);
     match ProgressStyle::with_template("{wide_bar} {pos}/{len} invoices, {eta} left") {

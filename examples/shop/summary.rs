@@ -5,6 +5,8 @@ use serde::Serialize;
 use super::contracts::{Failure, Money, Units};
 use super::driver::Driver;
 use super::problem::Problem;
+use super::reads::status::Status;
+use super::reads::totals::Totals;
 
 /// What somebody who has seen the day may want to see.
 pub const WHAT_NEXT: &str = "
@@ -14,6 +16,9 @@ What to try next, each after `cargo run --release --example shop --`:
   replay examples/shop/data/2010-12-01.csv --store URL                 the same on PostgreSQL, a role for each service
   history 536365 --data DIR                                            one invoice over the three services
   ship 536365 TRACK-1 --data DIR                                       refused unless the order is confirmed
+  report --data DIR                                                    what the views hold; --customer 17850
+  rename 17850 'Ada Lovelace' --data DIR                               and see the report again
+  rebuild order_summary --data DIR                                     a view anew, beside the one that is read
   replay examples/shop/data/2010-12-01.csv --concurrency 64 --json     many at a time, for programs to read
 ";
 
@@ -64,6 +69,33 @@ impl Summary {
             skus: goods.skus,
             stock_on_hand: goods.stock_on_hand,
         })
+    }
+
+    /// The same figures as the views have them.
+    #[must_use]
+    pub fn of_views(views: &Totals) -> Self {
+        let [revenue, refunded] = views.money();
+        let of = |statuses: &[Status]| statuses.iter().map(|status| views.count(*status)).sum();
+        let confirmed: u64 = of(&[Status::Confirmed, Status::Shipped]);
+        let cancelled: u64 = of(&[Status::OutOfStock, Status::PaymentDeclined]);
+        let orders = confirmed + cancelled + of(&[Status::Pending]);
+        let returns = of(&[Status::Returning, Status::Returned]);
+        let rejected = of(&[Status::Rejected]);
+        Self {
+            invoices: orders + returns + rejected,
+            orders,
+            confirmed,
+            cancelled_out_of_stock: views.count(Status::OutOfStock),
+            cancelled_payment_declined: views.count(Status::PaymentDeclined),
+            returns,
+            rejected,
+            units_sold: views.units(|level| level.sold),
+            units_restocked: views.units(|level| level.restocked),
+            revenue,
+            refunded,
+            skus: views.stocked().count() as u64,
+            stock_on_hand: views.units(|level| level.available + level.reserved),
+        }
     }
 
     /// One JSON object on one line.

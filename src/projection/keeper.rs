@@ -123,8 +123,15 @@ impl Keeper {
                 () = sleep(wait) => continue,
             };
             let Ask::Rebuild(reply) = ask;
+            let begun = self.begin_rebuild().await;
+            // It is begun here before the answer, so that whoever asks next how far it is finds it.
+            if begun.is_ok()
+                && let Err(error) = self.align(&mut live, &mut building).await
+            {
+                tracing::debug!(projection = self.model.name, %error, "begins the rebuild later");
+            }
             // Whoever asked may have gone.
-            drop(reply.send(self.begin_rebuild().await));
+            drop(reply.send(begun));
         }
         self.builds.0.send_replace(Some(Err(Arc::new(UpkeepError::Stopped))));
         for build in [live, building].into_iter().flatten() {

@@ -28,4 +28,5 @@ mod rows;
 mod rows_rights;
 mod server;
 mod shop;
+mod waiting;
 mod wake;

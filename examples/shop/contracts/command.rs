@@ -12,6 +12,10 @@ pub enum Step<'a> {
     Place,
     /// Order: an invoice that makes no sense is kept, with the reason.
     Reject,
+    /// Users: whoever ordered has a profile.
+    Register,
+    /// Products: what is on the lines is in the catalogue.
+    List,
     /// Inventory: all codes are reserved, or none.
     Reserve,
     /// Payment: the total is charged, or declined.
@@ -41,6 +45,8 @@ impl Step<'_> {
         match self {
             Self::Place => "place",
             Self::Reject => "reject",
+            Self::Register => "register",
+            Self::List => "list",
             Self::Reserve => "reserve",
             Self::Charge => "charge",
             Self::Take => "take",
@@ -69,6 +75,12 @@ impl Clerk {
     /// [`InvalidMetadata`] if the name does not fit an event's metadata.
     pub fn new(name: &str) -> Result<Self, InvalidMetadata> {
         Ok(Self { says: Metadata::new().with_actor(name)? })
+    }
+
+    /// What the events of a command carry that belongs to no invoice: who asked.
+    #[must_use]
+    pub fn says(&self) -> Metadata {
+        self.says.clone()
     }
 
     /// The command to take `step` for `invoice`.

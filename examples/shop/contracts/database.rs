@@ -9,7 +9,7 @@ use std::time::Duration;
 use freehold::backend::postgres::sqlx::postgres::{PgConnectOptions, PgPoolOptions};
 use freehold::backend::postgres::{PostgresOptions, PostgresStore};
 use freehold::backend::sqlite::{SqliteOptions, SqliteStore};
-use freehold::{BackendError, EventStore, Limits, Owned, Service};
+use freehold::{BackendError, EventStore, Limits, Owned, RowStore, Service};
 
 /// The most connections that one service has to its database on a server.
 const CONNECTIONS_MAX: u32 = 8;
@@ -19,7 +19,10 @@ const CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
 /// The open database of the service `O`, in nobody else's hands. Which kind it is, no service knows.
 pub type Handle<O> = Owned<O, Arc<dyn EventStore>>;
 
-/// Where the service `O` keeps its events: a file of its own, or a database of its own with a role of its own.
+/// The same of one that keeps views, and no events.
+pub type RowHandle<O> = Owned<O, Arc<dyn RowStore>>;
+
+/// Where the service `O` keeps its data: a file of its own, or a database of its own with a role of its own.
 /// Nobody but the service can open it.
 pub struct Database<O> {
     kept: Kept,
@@ -55,21 +58,43 @@ impl<O: Service> Database<O> {
     /// Dropping the future may leave an empty log.
     pub async fn open(self, witness: &O, limits: Limits) -> Result<Handle<O>, BackendError> {
         let store: Arc<dyn EventStore> = match self.kept {
-            Kept::File(path) => {
-                let options = SqliteOptions { limits, ..SqliteOptions::default() };
-                Arc::new(SqliteStore::open_with(path, options).await?)
-            }
-            Kept::Server(server) => {
-                let pool = PgPoolOptions::new()
-                    .max_connections(CONNECTIONS_MAX)
-                    .acquire_timeout(CONNECT_TIMEOUT)
-                    .connect_lazy_with(*server);
-                let options = PostgresOptions { limits, ..PostgresOptions::default() };
-                Arc::new(PostgresStore::open_with(pool, options).await?)
-            }
+            Kept::File(path) => Arc::new(open_file(path, limits).await?),
+            Kept::Server(server) => Arc::new(open_on_server(*server, limits).await?),
         };
         Ok(Owned::claim(witness, store))
     }
+
+    /// Opens it to keep views in it, for the owner.
+    ///
+    /// # Errors
+    /// [`BackendError`] if it cannot be opened.
+    ///
+    /// # Cancel safety
+    /// As [`Database::open`].
+    pub async fn open_rows(self, witness: &O) -> Result<RowHandle<O>, BackendError> {
+        let store: Arc<dyn RowStore> = match self.kept {
+            Kept::File(path) => Arc::new(open_file(path, Limits::default()).await?),
+            Kept::Server(server) => Arc::new(open_on_server(*server, Limits::default()).await?),
+        };
+        Ok(Owned::claim(witness, store))
+    }
+}
+
+async fn open_file(path: PathBuf, limits: Limits) -> Result<SqliteStore, BackendError> {
+    let options = SqliteOptions { limits, ..SqliteOptions::default() };
+    SqliteStore::open_with(path, options).await
+}
+
+async fn open_on_server(
+    server: PgConnectOptions,
+    limits: Limits,
+) -> Result<PostgresStore, BackendError> {
+    let pool = PgPoolOptions::new()
+        .max_connections(CONNECTIONS_MAX)
+        .acquire_timeout(CONNECT_TIMEOUT)
+        .connect_lazy_with(server);
+    let options = PostgresOptions { limits, ..PostgresOptions::default() };
+    PostgresStore::open_with(pool, options).await
 }
 
 // Whether the owner can be cloned is of no interest.

@@ -74,6 +74,17 @@ pub struct Line {
     pub units: u64,
     /// At which price each.
     pub price: Money,
+    /// What it is, in words; they may be missing.
+    pub description: String,
+}
+
+/// What lines say of one code.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Article {
+    /// The first words for it; empty if there are none.
+    pub description: String,
+    /// The last price.
+    pub price: Money,
 }
 
 /// What the lines cost together.
@@ -94,4 +105,19 @@ pub fn units_by_code(lines: &[Line]) -> BTreeMap<StockCode, Units> {
         *by_code.entry(line.code.clone()).or_default() += Units::new(line.units);
     }
     by_code
+}
+
+/// What the lines say of each code.
+#[must_use]
+pub fn articles(lines: &[Line]) -> BTreeMap<StockCode, Article> {
+    let mut articles: BTreeMap<StockCode, Article> = BTreeMap::new();
+    for Line { code, price, description, .. } in lines {
+        let new = || Article { description: String::new(), price: Money::NOTHING };
+        let article = articles.entry(code.clone()).or_insert_with(new);
+        article.price = price.clone();
+        if article.description.is_empty() {
+            article.description.clone_from(description);
+        }
+    }
+    articles
 }

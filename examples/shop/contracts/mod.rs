@@ -1,9 +1,10 @@
 //! The published language: all that the services, and those who call them, have in common. Values only.
 //!
 //! In reading order: [`Money`] is exact; [`Units`] count goods; [`InvoiceNo`], [`StockCode`] and [`Customer`]
-//! name things; a [`Line`] is some units of a code at a price; a [`Command`] is what a [`Clerk`] asks of
+//! name things, and a [`Profile`] names a customer; a [`Line`] is some units of a code at a price, and an [`Article`] what
+//! lines say of one code; a [`Command`] is what a [`Clerk`] asks of
 //! a service, with an id that makes its repetition harmless; a [`Database`] is where a service keeps its
-//! events, and a [`Feed`] reads them back; a [`Failure`] says what went wrong where.
+//! events, a [`Feed`] reads them back, and others follow what is [`Published`]; a [`Failure`] says what went wrong where.
 
 mod command;
 mod database;
@@ -12,11 +13,13 @@ mod feed;
 mod line;
 mod money;
 mod names;
+mod published;
 
 pub use command::{Clerk, Command, Step};
-pub use database::{Database, Handle};
+pub use database::{Database, Handle, RowHandle};
 pub use failure::{Cause, Failure};
 pub use feed::Feed;
-pub use line::{Line, Units, total, units_by_code};
+pub use line::{Article, Line, Units, articles, total, units_by_code};
 pub use money::Money;
-pub use names::{Customer, InvoiceNo, NAME_BYTES_MAX, StockCode};
+pub use names::{Customer, InvoiceNo, NAME_BYTES_MAX, Profile, StockCode, key_of};
+pub use published::Published;

@@ -92,6 +92,32 @@ impl fmt::Display for Customer {
     }
 }
 
+/// What a customer is called, and where they are written to.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Profile {
+    /// The name.
+    pub name: String,
+    /// The address of their e-mail.
+    pub email: String,
+}
+
+impl Profile {
+    /// The profile of the customer with this number, as long as they have said nothing else.
+    #[must_use]
+    pub fn of_number(number: i64) -> Self {
+        Self { name: format!("Customer {number}"), email: format!("c{number}@example.invalid") }
+    }
+}
+
+/// A key for any text, each text its own, however long it is.
+#[must_use]
+pub fn key_of(text: &str) -> String {
+    let key = stream_text(text);
+    // No text is written so.
+    let short = || format!("%%{}", Uuid::new_v5(&FLOWS, text.as_bytes()));
+    if key.len() <= NAME_BYTES_MAX { key } else { short() }
+}
+
 /// The id of a stream for any text, each text its own: what an id must not hold is written `%XX`, byte by
 /// byte, and so is `%` itself; nothing is written `%`.
 fn stream_text(text: &str) -> String {

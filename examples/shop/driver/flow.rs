@@ -1,24 +1,41 @@
 //! The steps of an invoice.
 
-use freehold::InvalidMetadata;
+use freehold::{InvalidMetadata, Token};
 
-use super::super::contracts::{Clerk, Command, Failure, InvoiceNo, Step, total, units_by_code};
+use super::super::contracts::{
+    Clerk, Command, Customer, Failure, InvoiceNo, Step, articles, total, units_by_code,
+};
 use super::super::input::{Content, Invoice};
 use super::super::inventory::aggregate::Answer as Reserving;
 use super::super::inventory::service::InventoryService;
-use super::super::order::events::{CancelReason, Intake};
+use super::super::order::events::{CancelReason, Intake, Nonsense};
 use super::super::order::queries::{Open, OpenKind};
 use super::super::order::service::OrderService;
 use super::super::payment::aggregate::Answer as Charging;
 use super::super::payment::service::PaymentService;
+use super::super::products::service::ProductsService;
+use super::super::users::service::UsersService;
 
-/// Speaks to the three services, which do not know of each other.
+/// Speaks to the services, which do not know of each other.
 #[derive(Debug)]
 pub struct Driver {
     clerk: Clerk,
-    orders: OrderService,
-    inventory: InventoryService,
-    payments: PaymentService,
+    services: Services,
+}
+
+/// The services.
+#[derive(Debug)]
+pub struct Services {
+    /// What becomes of an invoice.
+    pub orders: OrderService,
+    /// Goods.
+    pub inventory: InventoryService,
+    /// Money.
+    pub payments: PaymentService,
+    /// Customers.
+    pub users: UsersService,
+    /// The catalogue.
+    pub products: ProductsService,
 }
 
 impl Driver {
@@ -26,30 +43,32 @@ impl Driver {
     ///
     /// # Errors
     /// [`InvalidMetadata`] never comes: its name fits.
-    pub fn new(
-        orders: OrderService,
-        inventory: InventoryService,
-        payments: PaymentService,
-    ) -> Result<Self, InvalidMetadata> {
-        Ok(Self { clerk: Clerk::new("shop")?, orders, inventory, payments })
+    pub fn new(services: Services) -> Result<Self, InvalidMetadata> {
+        Ok(Self { clerk: Clerk::new("shop")?, services })
+    }
+
+    /// The services.
+    #[must_use]
+    pub const fn services(&self) -> &Services {
+        &self.services
     }
 
     /// The Order service.
     #[must_use]
     pub const fn orders(&self) -> &OrderService {
-        &self.orders
+        &self.services.orders
     }
 
     /// The Inventory service.
     #[must_use]
     pub const fn inventory(&self) -> &InventoryService {
-        &self.inventory
+        &self.services.inventory
     }
 
     /// The Payment service.
     #[must_use]
     pub const fn payments(&self) -> &PaymentService {
-        &self.payments
+        &self.services.payments
     }
 
     /// Records an invoice, and brings it to its end.
@@ -60,22 +79,25 @@ impl Driver {
     /// # Cancel safety
     /// Dropping the future leaves the invoice open: [`Driver::finish`] it.
     pub async fn settle(&self, invoice: Invoice) -> Result<(), Failure> {
-        let Invoice { number, customer, fingerprint, content } = invoice;
-        let intake = |lines| Intake { invoice: number.clone(), customer, lines, fingerprint };
+        let Invoice { number, customer, country, date, fingerprint, content } = invoice;
+        let invoice = number.clone();
+        let intake = |lines| Intake { invoice, customer, country, date, lines, fingerprint };
         match content {
             Content::Nonsense(reason) => {
                 let command = self.clerk.asks(&number, Step::Reject);
-                self.orders.reject(&command, fingerprint, &reason).await
+                let Intake { invoice, customer, date, fingerprint, .. } = intake(Vec::new());
+                let nonsense = Nonsense { invoice, customer, date, fingerprint, reason };
+                self.services.orders.reject(&command, &nonsense).await
             }
             Content::Order(lines) => {
                 let intake = intake(lines);
-                self.orders.place(&self.clerk.asks(&number, Step::Place), &intake).await?;
+                self.services.orders.place(&self.clerk.asks(&number, Step::Place), &intake).await?;
                 self.finish_order(&intake).await
             }
             Content::Return(lines) => {
                 let intake = intake(lines);
                 let command = self.clerk.asks(&number, Step::Announce);
-                self.orders.announce_return(&command, &intake).await?;
+                self.services.orders.announce_return(&command, &intake).await?;
                 self.finish_return(&intake).await
             }
         }
@@ -104,43 +126,72 @@ impl Driver {
     /// Ask again to know whether it happened; it happens once.
     pub async fn ship(&self, invoice: &InvoiceNo, tracking: &str) -> Result<(), Failure> {
         let command = self.clerk.asks(invoice, Step::Ship(tracking));
-        self.orders.ship(&command, tracking).await
+        self.services.orders.ship(&command, tracking).await
+    }
+
+    /// Gives a customer another name. Returns what to wait for to see it in a view, if anything happened.
+    ///
+    /// # Errors
+    /// [`Failure::Refused`] if there is no such customer, or nobody is called so.
+    ///
+    /// # Cancel safety
+    /// As [`Driver::ship`].
+    pub async fn rename(&self, customer: Customer, name: &str) -> Result<Option<Token>, Failure> {
+        self.services.users.rename(customer, name, self.clerk.says()).await
     }
 
     /// Reserve, charge, take, confirm; or cancel.
     async fn finish_order(&self, order: &Intake) -> Result<(), Failure> {
         let ask = |step| self.clerk.asks(&order.invoice, step);
         let goods = units_by_code(&order.lines);
-        match self.inventory.reserve(&ask(Step::Reserve), &goods).await? {
+        let command = ask(Step::Reserve);
+        let reserve = self.services.inventory.reserve(&command, &goods);
+        let (reserved, ()) = tokio::try_join!(reserve, self.introduce(order))?;
+        match reserved {
             Reserving::Reserved => {}
             Reserving::OutOfStock => {
                 return self.cancel(&ask(Step::Cancel), CancelReason::OutOfStock).await;
             }
         }
         let total = total(&order.lines);
-        match self.payments.charge(&ask(Step::Charge), order.customer, &total).await? {
+        match self.services.payments.charge(&ask(Step::Charge), order.customer, &total).await? {
             Charging::Charged => {
-                self.inventory.take(&ask(Step::Take)).await?;
-                self.orders.confirm(&ask(Step::Confirm)).await
+                self.services.inventory.take(&ask(Step::Take)).await?;
+                self.services.orders.confirm(&ask(Step::Confirm)).await
             }
             Charging::Declined => {
-                self.inventory.release(&ask(Step::Release)).await?;
+                self.services.inventory.release(&ask(Step::Release)).await?;
                 self.cancel(&ask(Step::Cancel), CancelReason::PaymentDeclined).await
             }
         }
     }
 
+    /// Tells who buys and what it is about to those who keep the customers and the catalogue. No step of the invoice
+    /// waits for their answers, but the one that closes it.
+    async fn introduce(&self, invoice: &Intake) -> Result<(), Failure> {
+        let Services { users, products, .. } = &self.services;
+        let ask = |step| self.clerk.asks(&invoice.invoice, step);
+        let (register, list) = (ask(Step::Register), ask(Step::List));
+        let articles = articles(&invoice.lines);
+        tokio::try_join!(
+            users.register(&register, invoice.customer),
+            products.list(&list, &articles)
+        )?;
+        Ok(())
+    }
+
     async fn cancel(&self, command: &Command, reason: CancelReason) -> Result<(), Failure> {
-        self.orders.cancel(command, reason).await
+        self.services.orders.cancel(command, reason).await
     }
 
     /// Refund, restock, complete.
     async fn finish_return(&self, back: &Intake) -> Result<(), Failure> {
         let ask = |step| self.clerk.asks(&back.invoice, step);
-        let total = total(&back.lines);
-        self.payments.refund(&ask(Step::Refund), back.customer, &total).await?;
+        let (command, total) = (ask(Step::Refund), total(&back.lines));
+        let refund = self.services.payments.refund(&command, back.customer, &total);
+        tokio::try_join!(refund, self.introduce(back))?;
         let goods = units_by_code(&back.lines);
-        self.inventory.restock(&ask(Step::Restock), &goods).await?;
-        self.orders.complete_return(&ask(Step::Complete)).await
+        self.services.inventory.restock(&ask(Step::Restock), &goods).await?;
+        self.services.orders.complete_return(&ask(Step::Complete)).await
     }
 }

@@ -11,4 +11,4 @@
 mod flow;
 mod terms;
 
-pub use flow::Driver;
+pub use flow::{Driver, Services};

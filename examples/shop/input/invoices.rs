@@ -18,6 +18,10 @@ pub struct Invoice {
     pub number: InvoiceNo,
     /// Whose it is.
     pub customer: Customer,
+    /// Where they live.
+    pub country: String,
+    /// Of when it is, as the file has it.
+    pub date: String,
     /// Tells its rows from others.
     pub fingerprint: Uuid,
     /// What it asks for.
@@ -122,7 +126,7 @@ struct Draft {
 }
 
 impl Draft {
-    /// The first row decides who buys.
+    /// The first row decides who buys, from where and when.
     fn new(row: &Row<'_>) -> Self {
         let number = row.invoice.clone();
         let content = if number.is_return() {
@@ -131,7 +135,14 @@ impl Draft {
             Content::Order(Vec::new())
         };
         let fingerprint = number.flow();
-        let invoice = Invoice { number, customer: row.customer, fingerprint, content };
+        let invoice = Invoice {
+            number,
+            customer: row.customer,
+            country: row.country.to_owned(),
+            date: row.date.to_owned(),
+            fingerprint,
+            content,
+        };
         Self { invoice, rows: 0, buffer: Vec::new() }
     }
 
@@ -150,7 +161,8 @@ impl Draft {
             Some(_) if row.price.is_negative() => "a price below zero",
             Some(units) => {
                 let (code, price) = (row.code.clone(), row.price.clone());
-                return lines.push(Line { code, units, price });
+                let description = row.description.to_owned();
+                return lines.push(Line { code, units, price, description });
             }
         };
         invoice.content = Content::Nonsense(format!("line {} has {reason}", self.rows));

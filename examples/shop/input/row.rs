@@ -76,9 +76,9 @@ pub(super) struct Row<'r> {
     pub(super) quantity: i64,
     pub(super) price: Money,
     pub(super) customer: Customer,
-    description: &'r str,
-    date: &'r str,
-    country: &'r str,
+    pub(super) description: &'r str,
+    pub(super) date: &'r str,
+    pub(super) country: &'r str,
 }
 
 /// The text of a field, and where it stands.

@@ -7,7 +7,9 @@ use freehold::{BackendError, Limits, Repository, Service, UnitOfWork};
 use tokio::sync::OnceCell;
 
 use super::aggregate::{Answer, Refusal, Reservation, Stock, Terms};
-use super::contracts::{Cause, Command, Database, Failure, Feed, Handle, StockCode, Units};
+use super::contracts::{
+    Cause, Command, Database, Failure, Feed, Handle, Published, StockCode, Units,
+};
 use super::events::{Move, ReservationEvent, StockEvent};
 
 /// The one stream of the terms.
@@ -175,6 +177,12 @@ impl InventoryService {
             Ok(())
         };
         self.run(command, "restock goods", body).await.map(|_| ())
+    }
+
+    /// The service's events, for others to follow.
+    #[must_use]
+    pub fn published(&self) -> Published {
+        Published::new(InventoryOwner::NAME, self.store.get(&self.owner))
     }
 
     /// The service's own events.

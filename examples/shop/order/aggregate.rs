@@ -3,8 +3,8 @@
 use freehold::Aggregate;
 use uuid::Uuid;
 
-use super::contracts::InvoiceNo;
-use super::events::{CancelReason, Intake, OrderEvent};
+use super::contracts::Customer;
+use super::events::{Bill, CancelReason, Intake, Nonsense, OrderEvent};
 
 /// An order, a return, or an invoice that was rejected.
 #[derive(Clone, Debug, Default)]
@@ -20,9 +20,9 @@ pub enum Status {
     #[default]
     Unknown,
     /// Placed; goods and money are not settled.
-    Pending,
+    Pending(Bill),
     /// Settled.
-    Confirmed,
+    Confirmed(Customer),
     /// Gone, with this tracking number.
     Shipped(String),
     /// It came to nothing.
@@ -30,7 +30,7 @@ pub enum Status {
     /// Kept, and that is all.
     Rejected,
     /// A return that is under way.
-    Returning,
+    Returning(Bill),
     /// A return that is done.
     Returned,
 }
@@ -75,17 +75,19 @@ impl Aggregate for Order {
 
     fn apply(&mut self, event: &OrderEvent) {
         self.status = match event {
-            OrderEvent::OrderPlaced(intake) => self.begun(intake.fingerprint, Status::Pending),
-            OrderEvent::OrderConfirmed => Status::Confirmed,
-            OrderEvent::OrderShipped { tracking } => Status::Shipped(tracking.clone()),
-            OrderEvent::OrderCancelled { reason } => Status::Cancelled(*reason),
-            OrderEvent::InvoiceRejected { fingerprint, .. } => {
-                self.begun(*fingerprint, Status::Rejected)
+            OrderEvent::OrderPlaced(intake) => {
+                self.begun(intake.fingerprint, Status::Pending(intake.bill()))
+            }
+            OrderEvent::OrderConfirmed(bill) => Status::Confirmed(bill.customer),
+            OrderEvent::OrderShipped { tracking, .. } => Status::Shipped(tracking.clone()),
+            OrderEvent::OrderCancelled { reason, .. } => Status::Cancelled(*reason),
+            OrderEvent::InvoiceRejected(invoice) => {
+                self.begun(invoice.fingerprint, Status::Rejected)
             }
             OrderEvent::ReturnAnnounced(intake) => {
-                self.begun(intake.fingerprint, Status::Returning)
+                self.begun(intake.fingerprint, Status::Returning(intake.bill()))
             }
-            OrderEvent::ReturnCompleted => Status::Returned,
+            OrderEvent::ReturnCompleted(_) => Status::Returned,
         };
     }
 }
@@ -106,12 +108,8 @@ impl Order {
     ///
     /// # Errors
     /// [`Refusal::OtherRows`] if the number is taken.
-    pub fn reject(&self, invoice: &InvoiceNo, fingerprint: Uuid, reason: &str) -> Decision {
-        self.begin(fingerprint, || OrderEvent::InvoiceRejected {
-            invoice: invoice.clone(),
-            fingerprint,
-            reason: reason.to_owned(),
-        })
+    pub fn reject(&self, invoice: &Nonsense) -> Decision {
+        self.begin(invoice.fingerprint, || OrderEvent::InvoiceRejected(invoice.clone()))
     }
 
     /// Goods come back.
@@ -131,11 +129,11 @@ impl Order {
     /// [`Refusal`] unless it is pending, or confirmed before.
     pub fn confirm(&self) -> Decision {
         match &self.status {
-            Status::Pending => Ok(vec![OrderEvent::OrderConfirmed]),
-            Status::Confirmed | Status::Shipped(_) => Ok(Vec::new()),
+            Status::Pending(bill) => Ok(vec![OrderEvent::OrderConfirmed(bill.clone())]),
+            Status::Confirmed(_) | Status::Shipped(_) => Ok(Vec::new()),
             Status::Cancelled(_) => Err(Refusal::Settled),
             Status::Unknown => Err(Refusal::NoOrder),
-            Status::Rejected | Status::Returning | Status::Returned => Err(Refusal::NotAnOrder),
+            Status::Rejected | Status::Returning(_) | Status::Returned => Err(Refusal::NotAnOrder),
         }
     }
 
@@ -145,11 +143,15 @@ impl Order {
     /// [`Refusal`] unless it is pending, or cancelled before for the same reason.
     pub fn cancel(&self, reason: CancelReason) -> Decision {
         match &self.status {
-            Status::Pending => Ok(vec![OrderEvent::OrderCancelled { reason }]),
+            Status::Pending(Bill { customer, .. }) => {
+                Ok(vec![OrderEvent::OrderCancelled { customer: *customer, reason }])
+            }
             Status::Cancelled(before) if *before == reason => Ok(Vec::new()),
-            Status::Cancelled(_) | Status::Confirmed | Status::Shipped(_) => Err(Refusal::Settled),
+            Status::Cancelled(_) | Status::Confirmed(_) | Status::Shipped(_) => {
+                Err(Refusal::Settled)
+            }
             Status::Unknown => Err(Refusal::NoOrder),
-            Status::Rejected | Status::Returning | Status::Returned => Err(Refusal::NotAnOrder),
+            Status::Rejected | Status::Returning(_) | Status::Returned => Err(Refusal::NotAnOrder),
         }
     }
 
@@ -160,12 +162,13 @@ impl Order {
     pub fn ship(&self, tracking: &str) -> Decision {
         match &self.status {
             _ if tracking.is_empty() => Err(Refusal::NoTracking),
-            Status::Confirmed => {
-                Ok(vec![OrderEvent::OrderShipped { tracking: tracking.to_owned() }])
+            Status::Confirmed(customer) => {
+                let (customer, tracking) = (*customer, tracking.to_owned());
+                Ok(vec![OrderEvent::OrderShipped { customer, tracking }])
             }
             Status::Shipped(before) if before == tracking => Ok(Vec::new()),
             Status::Shipped(_) => Err(Refusal::OtherTracking),
-            Status::Pending => Err(Refusal::NotConfirmed("pending")),
+            Status::Pending(_) => Err(Refusal::NotConfirmed("pending")),
             Status::Cancelled(CancelReason::OutOfStock) => {
                 Err(Refusal::NotConfirmed("cancelled, out of stock"))
             }
@@ -173,7 +176,7 @@ impl Order {
                 Err(Refusal::NotConfirmed("cancelled, payment declined"))
             }
             Status::Unknown => Err(Refusal::NoOrder),
-            Status::Rejected | Status::Returning | Status::Returned => Err(Refusal::NotAnOrder),
+            Status::Rejected | Status::Returning(_) | Status::Returned => Err(Refusal::NotAnOrder),
         }
     }
 
@@ -183,11 +186,11 @@ impl Order {
     /// [`Refusal::NotAReturn`] unless it is a return.
     pub fn complete_return(&self) -> Decision {
         match &self.status {
-            Status::Returning => Ok(vec![OrderEvent::ReturnCompleted]),
+            Status::Returning(bill) => Ok(vec![OrderEvent::ReturnCompleted(bill.clone())]),
             Status::Returned => Ok(Vec::new()),
             Status::Unknown => Err(Refusal::NoOrder),
-            Status::Pending
-            | Status::Confirmed
+            Status::Pending(_)
+            | Status::Confirmed(_)
             | Status::Shipped(_)
             | Status::Cancelled(_)
             | Status::Rejected => Err(Refusal::NotAReturn),

@@ -4,38 +4,35 @@ use freehold::Event;
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
-use super::contracts::{Customer, InvoiceNo, Line};
+use super::contracts::{Customer, InvoiceNo, Line, Money, total};
 
-/// An event in the life of an invoice.
+/// An event in the life of an invoice. Whoever listens need not remember what came before: each says whose it is.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub enum OrderEvent {
     /// Somebody ordered.
     OrderPlaced(Intake),
     /// Goods and money are settled.
-    OrderConfirmed,
+    OrderConfirmed(Bill),
     /// The goods left.
     OrderShipped {
+        /// Whose it is.
+        customer: Customer,
         /// The carrier's number.
         tracking: String,
     },
     /// It came to nothing.
     OrderCancelled {
+        /// Whose it was.
+        customer: Customer,
         /// Why.
         reason: CancelReason,
     },
     /// The invoice makes no sense: it is kept, and nothing else is done.
-    InvoiceRejected {
-        /// Its number.
-        invoice: InvoiceNo,
-        /// Tells its rows from others.
-        fingerprint: Uuid,
-        /// Why.
-        reason: String,
-    },
+    InvoiceRejected(Nonsense),
     /// Goods come back.
     ReturnAnnounced(Intake),
     /// Money and goods are where they were.
-    ReturnCompleted,
+    ReturnCompleted(Bill),
 }
 
 /// What comes in with an order or a return.
@@ -45,10 +42,52 @@ pub struct Intake {
     pub invoice: InvoiceNo,
     /// Whose it is.
     pub customer: Customer,
+    /// Where they live.
+    pub country: String,
+    /// Of when it is, as the file has it.
+    pub date: String,
     /// What it is about.
     pub lines: Vec<Line>,
     /// Tells its rows from others.
     pub fingerprint: Uuid,
+}
+
+/// Whose an invoice is, from where, of when, and how much it comes to.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Bill {
+    /// Whose it is.
+    pub customer: Customer,
+    /// Where they live.
+    pub country: String,
+    /// Of when it is, as the file has it.
+    pub date: String,
+    /// How much it comes to.
+    pub total: Money,
+}
+
+/// An invoice that makes no sense.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Nonsense {
+    /// Its number.
+    pub invoice: InvoiceNo,
+    /// Whose it is.
+    pub customer: Customer,
+    /// Of when it is, as the file has it.
+    pub date: String,
+    /// Tells its rows from others.
+    pub fingerprint: Uuid,
+    /// Why.
+    pub reason: String,
+}
+
+impl Intake {
+    /// What it comes to.
+    #[must_use]
+    pub fn bill(&self) -> Bill {
+        let Self { customer, country, date, lines, .. } = self;
+        let (country, date) = (country.clone(), date.clone());
+        Bill { customer: *customer, country, date, total: total(lines) }
+    }
 }
 
 /// Why an order came to nothing.

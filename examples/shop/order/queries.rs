@@ -7,7 +7,7 @@ use freehold::{RecordedEvent, StreamId};
 use uuid::Uuid;
 
 use super::contracts::{Failure, InvoiceNo};
-use super::events::{CancelReason, Intake, OrderEvent};
+use super::events::{CancelReason, Intake, Nonsense, OrderEvent};
 use super::service::OrderService;
 
 /// How many invoices became what.
@@ -104,16 +104,16 @@ impl OrderService {
 fn count(figures: &mut Figures, event: &OrderEvent) {
     let figure = match event {
         OrderEvent::OrderPlaced(_) => &mut figures.orders,
-        OrderEvent::OrderConfirmed => &mut figures.confirmed,
-        OrderEvent::OrderCancelled { reason: CancelReason::OutOfStock } => {
+        OrderEvent::OrderConfirmed(_) => &mut figures.confirmed,
+        OrderEvent::OrderCancelled { reason: CancelReason::OutOfStock, .. } => {
             &mut figures.cancelled_out_of_stock
         }
-        OrderEvent::OrderCancelled { reason: CancelReason::PaymentDeclined } => {
+        OrderEvent::OrderCancelled { reason: CancelReason::PaymentDeclined, .. } => {
             &mut figures.cancelled_payment_declined
         }
-        OrderEvent::InvoiceRejected { .. } => &mut figures.rejected,
+        OrderEvent::InvoiceRejected(_) => &mut figures.rejected,
         OrderEvent::ReturnAnnounced(_) => &mut figures.returns,
-        OrderEvent::OrderShipped { .. } | OrderEvent::ReturnCompleted => return,
+        OrderEvent::OrderShipped { .. } | OrderEvent::ReturnCompleted(_) => return,
     };
     *figure += 1;
 }
@@ -126,14 +126,14 @@ fn follow(
     let (kind, intake) = match event::decode(recorded)? {
         OrderEvent::OrderPlaced(intake) => (OpenKind::Order, intake),
         OrderEvent::ReturnAnnounced(intake) => (OpenKind::Return, intake),
-        OrderEvent::InvoiceRejected { invoice, fingerprint, .. } => {
+        OrderEvent::InvoiceRejected(Nonsense { invoice, fingerprint, .. }) => {
             each(Known { flow: invoice.flow(), fingerprint });
             return Ok(());
         }
-        OrderEvent::OrderConfirmed
+        OrderEvent::OrderConfirmed(_)
         | OrderEvent::OrderCancelled { .. }
         | OrderEvent::OrderShipped { .. }
-        | OrderEvent::ReturnCompleted => {
+        | OrderEvent::ReturnCompleted(_) => {
             open.remove(recorded.stream());
             return Ok(());
         }

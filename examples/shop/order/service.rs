@@ -4,8 +4,8 @@ use freehold::aggregate::Options;
 use freehold::{BackendError, Limits, Repository, Service};
 
 use super::aggregate::{Order, Refusal};
-use super::contracts::{Command, Database, Failure, Feed, Handle};
-use super::events::{CancelReason, Intake, OrderEvent};
+use super::contracts::{Command, Database, Failure, Feed, Handle, Published};
+use super::events::{CancelReason, Intake, Nonsense, OrderEvent};
 
 /// The proof of being the Order service; nothing outside this file can make one.
 #[derive(Debug)]
@@ -70,15 +70,8 @@ impl OrderService {
     ///
     /// # Cancel safety
     /// As [`OrderService::place`].
-    pub async fn reject(
-        &self,
-        command: &Command,
-        fingerprint: uuid::Uuid,
-        reason: &str,
-    ) -> Result<(), Failure> {
-        let invoice = command.invoice();
-        let decide = |order: &Order| order.reject(invoice, fingerprint, reason);
-        self.run(command, "reject an invoice", decide).await
+    pub async fn reject(&self, command: &Command, invoice: &Nonsense) -> Result<(), Failure> {
+        self.run(command, "reject an invoice", |order| order.reject(invoice)).await
     }
 
     /// Confirms a pending order.
@@ -134,6 +127,12 @@ impl OrderService {
     /// As [`OrderService::place`].
     pub async fn complete_return(&self, command: &Command) -> Result<(), Failure> {
         self.run(command, "complete a return", Order::complete_return).await
+    }
+
+    /// The service's events, for others to follow.
+    #[must_use]
+    pub fn published(&self) -> Published {
+        Published::new(OrderOwner::NAME, self.store.get(&self.owner))
     }
 
     /// The service's own events.

@@ -6,6 +6,9 @@ use super::super::inventory::service::InventoryOwner;
 use super::super::order::service::OrderOwner;
 use super::super::payment::service::PaymentOwner;
 use super::super::problem::Problem;
+use super::super::products::service::ProductsOwner;
+use super::super::reads::gateway::ReadsOwner;
+use super::super::users::service::UsersOwner;
 use super::folder::Folder;
 use super::server::{IfMissing, Server};
 
@@ -27,6 +30,12 @@ pub struct Databases {
     pub inventory: Database<InventoryOwner>,
     /// The Payment service's.
     pub payment: Database<PaymentOwner>,
+    /// The Users service's.
+    pub users: Database<UsersOwner>,
+    /// The Products service's.
+    pub products: Database<ProductsOwner>,
+    /// The views'.
+    pub reads: Database<ReadsOwner>,
 }
 
 impl Place {
@@ -59,6 +68,21 @@ impl Place {
         }
     }
 
+    /// The place of a shop in which another process may be at work, for who only reads what the services have. A server
+    /// has no such place: every process gives the roles new passwords.
+    ///
+    /// # Errors
+    /// As [`Place::of_a_shop`].
+    ///
+    /// # Cancel safety
+    /// As [`Place::for_replay`].
+    pub async fn beside(at: &Where) -> Result<Self, Problem> {
+        match &at.store {
+            Some(_) => Self::of_a_shop(at).await,
+            None => Folder::beside(at.data.as_deref()).map(Self::Folder),
+        }
+    }
+
     /// The databases in it.
     #[must_use]
     pub fn databases(&self) -> Databases {
@@ -67,6 +91,9 @@ impl Place {
                 order: Database::in_folder(folder.path()),
                 inventory: Database::in_folder(folder.path()),
                 payment: Database::in_folder(folder.path()),
+                users: Database::in_folder(folder.path()),
+                products: Database::in_folder(folder.path()),
+                reads: Database::in_folder(folder.path()),
             },
             Self::Server(server) => server.databases(),
         }

@@ -11,12 +11,12 @@ use super::super::problem::Problem;
 /// Whoever holds the lock on this file has the folder.
 const LOCK: &str = "lock";
 
-/// The folder with the databases. No other process has it, until this value goes or the process does, in
-/// whatever way.
+/// The folder with the databases. Unless it was opened beside another process, no other has it until this value goes
+/// or the process does, in whatever way.
 #[derive(Debug)]
 pub struct Folder {
     path: PathBuf,
-    _lock: File,
+    _lock: Option<File>,
     _temporary: Option<TempDir>,
 }
 
@@ -34,7 +34,7 @@ impl Folder {
         let path = temporary.as_ref().map(TempDir::path).or(path).unwrap_or(Path::new("."));
         fs::create_dir_all(path).map_err(|error| unusable(path, &error))?;
         let lock = lock(path)?;
-        Ok(Self { path: path.to_owned(), _lock: lock, _temporary: temporary })
+        Ok(Self { path: path.to_owned(), _lock: Some(lock), _temporary: temporary })
     }
 
     /// The folder of a shop that has replayed something before.
@@ -42,14 +42,17 @@ impl Folder {
     /// # Errors
     /// [`Problem::Usage`] if there is none, none is named, or it cannot be had.
     pub fn of_a_shop(path: Option<&Path>) -> Result<Self, Problem> {
-        let Some(path) = path else {
-            return Err(Problem::Usage("--data: expected a folder, or --store".to_owned()));
-        };
-        if !path.join(LOCK).is_file() {
-            let text = format!("{}: expected a folder that was replayed into", path.display());
-            return Err(Problem::Usage(text));
-        }
-        Ok(Self { path: path.to_owned(), _lock: lock(path)?, _temporary: None })
+        let path = replayed_into(path)?;
+        Ok(Self { path: path.to_owned(), _lock: Some(lock(path)?), _temporary: None })
+    }
+
+    /// The same beside another process that may work in it: for who reads the services' data, and writes none of it.
+    ///
+    /// # Errors
+    /// As [`Folder::of_a_shop`].
+    pub fn beside(path: Option<&Path>) -> Result<Self, Problem> {
+        let path = replayed_into(path)?.to_owned();
+        Ok(Self { path, _lock: None, _temporary: None })
     }
 
     /// Where it is.
@@ -57,6 +60,17 @@ impl Folder {
     pub fn path(&self) -> &Path {
         &self.path
     }
+}
+
+fn replayed_into(path: Option<&Path>) -> Result<&Path, Problem> {
+    let Some(path) = path else {
+        return Err(Problem::Usage("--data: expected a folder, or --store".to_owned()));
+    };
+    if !path.join(LOCK).is_file() {
+        let text = format!("{}: expected a folder that was replayed into", path.display());
+        return Err(Problem::Usage(text));
+    }
+    Ok(path)
 }
 
 fn lock(path: &Path) -> Result<File, Problem> {

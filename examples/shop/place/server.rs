@@ -10,6 +10,9 @@ use super::super::inventory::service::InventoryOwner;
 use super::super::order::service::OrderOwner;
 use super::super::payment::service::PaymentOwner;
 use super::super::problem::Problem;
+use super::super::products::service::ProductsOwner;
+use super::super::reads::gateway::ReadsOwner;
+use super::super::users::service::UsersOwner;
 use super::account::{Account, Made, failed};
 use super::address::{Address, ShopName};
 use super::either::Databases;
@@ -61,12 +64,14 @@ impl Server {
         if_missing: IfMissing,
     ) -> Result<Self, Problem> {
         let admin = Administrator { options: address.options()? };
-        let (order, inventory, payment) = (
-            Account::of::<OrderOwner>(shop),
-            Account::of::<InventoryOwner>(shop),
-            Account::of::<PaymentOwner>(shop),
-        );
-        admin.make_missing(shop, [&order, &inventory, &payment], if_missing).await?;
+        let order = Account::of::<OrderOwner>(shop);
+        let inventory = Account::of::<InventoryOwner>(shop);
+        let payment = Account::of::<PaymentOwner>(shop);
+        let users = Account::of::<UsersOwner>(shop);
+        let products = Account::of::<ProductsOwner>(shop);
+        let reads = Account::of::<ReadsOwner>(shop);
+        let all = [&order, &inventory, &payment, &users, &products, &reads];
+        admin.make_missing(shop, &all, if_missing).await?;
         // The lock is in a database of the shop: it is then the same one by whatever database the administrator comes.
         let mut keeper = admin.connect_to(&order).await?;
         lock(&mut keeper, shop).await?;
@@ -74,6 +79,9 @@ impl Server {
             order: admin.open(&order, &mut keeper).await?,
             inventory: admin.open(&inventory, &mut keeper).await?,
             payment: admin.open(&payment, &mut keeper).await?,
+            users: admin.open(&users, &mut keeper).await?,
+            products: admin.open(&products, &mut keeper).await?,
+            reads: admin.open(&reads, &mut keeper).await?,
         };
         Ok(Self { keeper, databases })
     }
@@ -100,7 +108,7 @@ impl Administrator {
     async fn make_missing(
         &self,
         shop: &ShopName,
-        accounts: [&Account; 3],
+        accounts: &[&Account],
         if_missing: IfMissing,
     ) -> Result<(), Problem> {
         let mut conn = connect(&self.options).await?;

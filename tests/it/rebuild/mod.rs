@@ -84,6 +84,26 @@ async fn until_rebuilt(kept: &Kept) {
     }
 }
 
+/// A view is there to be asked for before anybody folds a first event into it.
+#[tokio::test(start_paused = true)]
+async fn a_view_that_nobody_has_kept_up_yet_reads_as_empty() {
+    let store = MemoryStore::new();
+    let view = read_side(&store).view::<Ticks>();
+    assert_eq!(seen(&view).await, 0);
+    assert!(view.page("", None, 10).want(Want::Head).await.unwrap().views.is_empty());
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_rebuild_that_was_asked_for_is_seen_at_once() {
+    let store = MemoryStore::new();
+    let reads = read_side(&store);
+    let kept = run(&reads);
+    let written = tick(&store, 5_000).await;
+    reads.view::<Ticks>().wait_for(written, Duration::from_secs(5)).await.unwrap();
+    kept.rebuild().await.unwrap();
+    assert!(kept.rebuilding().await.unwrap().is_some());
+}
+
 #[tokio::test(start_paused = true)]
 async fn readers_never_see_a_half_built_view() {
     let store = MemoryStore::new();

@@ -58,7 +58,12 @@ impl Shop {
 
     /// Starts the replay and kills it at a moment before about `ahead` more events of a service; `true` if
     /// some invoices had ended by then, and some had not.
-    async fn kill(&self, rng: &mut Rng, totals: [u64; 3], kills_left: usize) -> bool {
+    async fn kill(
+        &self,
+        rng: &mut Rng,
+        totals: [u64; log::SERVICES.len()],
+        kills_left: usize,
+    ) -> bool {
         let service = rng.usize(..log::SERVICES.len());
         let store = stores::open(self.path(), log::SERVICES[service]).await;
         let head = store.head().await.unwrap().get();

@@ -2,8 +2,12 @@
 
 use freehold::{EventStore, Filter, Position, RecordedEvent};
 
-/// The services.
-pub(super) const SERVICES: [&str; 3] = ["order", "inventory", "payment"];
+/// The services that write events.
+pub(super) const SERVICES: [&str; 5] = ["order", "inventory", "payment", "users", "products"];
+/// All databases: those of the services, and that of the views.
+#[allow(dead_code, reason = "only a server has rights to look at")]
+pub(super) const DATABASES: [&str; 6] =
+    ["order", "inventory", "payment", "users", "products", "reads"];
 /// With these an invoice ends. A shipped order had ended before.
 const LAST: [&str; 4] = ["OrderConfirmed", "OrderCancelled", "ReturnCompleted", "InvoiceRejected"];
 

@@ -1,23 +1,30 @@
 //! The shop, run as its user runs it, against a second and much simpler opinion on the rules.
 //!
-//! `program` runs the built example; `oracle` is the second opinion, on maps in memory; `invoices` makes up
-//! files by a seed; `log` reads what the services have written, and `stores` the databases of a folder; `kill` kills the
-//! program. The tests: `replay` (figures), `crowd` (many
-//! at a time), `bad_input`, `resume` (a second run), `crash` (`kill -9`), `commands` (ship, history),
-//! `rules` (the domain's decisions, given, when, then), and `handles` (what must not compile). On PostgreSQL the same
-//! program is tested in `tests/postgres/shop`, with the same helpers.
+//! `program` runs the built example; `oracle` is the second opinion, on maps in memory, and `expected` says the same of
+//! the views; `invoices` makes up files by a seed; `log` reads what the services have written, `stores` the databases of
+//! a folder, and `kept` what is in the views; `kill` kills the program; `parts` are the program's own modules. The tests:
+//! `replay` (figures), `crowd` (many at a time), `bad_input`, `resume` (a second run), `crash` (`kill -9`), `commands`
+//! (ship, history), `rules` and `introduced` (the domain's decisions, given, when, then), `projections` (given, then),
+//! `views` (what people see of them), and `handles` (what must not compile). On PostgreSQL the same program is tested in
+//! `tests/postgres/shop`, with the same helpers.
 
 mod bad_input;
 mod commands;
 mod crash;
 mod crowd;
+mod expected;
 mod handles;
+mod introduced;
 mod invoices;
+mod kept;
 mod kill;
 mod log;
 mod oracle;
+mod parts;
 mod program;
+mod projections;
 mod replay;
 mod resume;
 mod rules;
 mod stores;
+mod views;

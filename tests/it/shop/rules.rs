@@ -5,30 +5,16 @@ use std::collections::BTreeMap;
 use freehold::testkit::given;
 use uuid::Uuid;
 
-// The program's own modules, compiled into the test.
-#[allow(dead_code, unreachable_pub, unnameable_types, reason = "a test uses a part of the program")]
-#[path = "../../../examples/shop/contracts/mod.rs"]
-mod contracts;
-#[allow(dead_code, unreachable_pub, unnameable_types, reason = "a test uses a part of the program")]
-#[path = "../../../examples/shop/inventory/mod.rs"]
-mod inventory;
-#[allow(dead_code, unreachable_pub, unnameable_types, reason = "a test uses a part of the program")]
-#[path = "../../../examples/shop/order/mod.rs"]
-mod order;
-#[allow(dead_code, unreachable_pub, unnameable_types, reason = "a test uses a part of the program")]
-#[path = "../../../examples/shop/payment/mod.rs"]
-mod payment;
-
-use contracts::{
+use super::parts::contracts::{
     Clerk, Customer, InvoiceNo, Line, Money, NAME_BYTES_MAX, Step, StockCode, Units, total,
     units_by_code,
 };
-use inventory::aggregate::{Answer, Refusal as NoGoods, Reservation, Stock};
-use inventory::events::{Move, ReservationEvent, StockEvent};
-use order::aggregate::{Order, Refusal};
-use order::events::{CancelReason, Intake, OrderEvent};
-use payment::aggregate::{Payment, Refusal as NoMoney};
-use payment::events::{Account, PaymentEvent, Transfer};
+use super::parts::inventory::aggregate::{Answer, Refusal as NoGoods, Reservation, Stock};
+use super::parts::inventory::events::{Move, ReservationEvent, StockEvent};
+use super::parts::order::aggregate::{Order, Refusal};
+use super::parts::order::events::{CancelReason, Intake, OrderEvent};
+use super::parts::payment::aggregate::{Payment, Refusal as NoMoney};
+use super::parts::payment::events::{Account, PaymentEvent, Transfer};
 
 fn money(text: &str) -> Money {
     text.parse().unwrap()
@@ -39,13 +25,20 @@ fn intake(lines: &[(&str, u64, &str)]) -> Intake {
         code: StockCode::new(code).unwrap(),
         units: *units,
         price: money(price),
+        description: String::new(),
     };
     Intake {
         invoice: InvoiceNo::new("536365").unwrap(),
         customer: Customer::Guest,
+        country: "France".to_owned(),
+        date: "2010-12-01 08:26:00".to_owned(),
         lines: lines.iter().map(line).collect(),
         fingerprint: Uuid::from_u128(7),
     }
+}
+
+fn confirmed() -> OrderEvent {
+    OrderEvent::OrderConfirmed(intake(&[("A", 1, "2.5")]).bill())
 }
 
 fn placed() -> OrderEvent {
@@ -64,32 +57,31 @@ fn an_order_is_placed_once_and_with_lines() {
 
 #[test]
 fn a_pending_order_is_confirmed_or_cancelled_and_not_both() {
-    let cancelled = |reason| OrderEvent::OrderCancelled { reason };
+    let customer = Customer::Guest;
+    let cancelled = |reason| OrderEvent::OrderCancelled { customer, reason };
     let (short, declined) = (CancelReason::OutOfStock, CancelReason::PaymentDeclined);
-    given([placed()]).when(Order::confirm).then([OrderEvent::OrderConfirmed]);
-    given([placed(), OrderEvent::OrderConfirmed]).when(Order::confirm).then_nothing();
+    given([placed()]).when(Order::confirm).then([confirmed()]);
+    given([placed(), confirmed()]).when(Order::confirm).then_nothing();
     given([placed(), cancelled(short)]).when(Order::confirm).then_error(Refusal::Settled);
     given([placed()]).when(|o: &Order| o.cancel(declined)).then([cancelled(declined)]);
     given([placed(), cancelled(short)]).when(|o: &Order| o.cancel(short)).then_nothing();
     given([placed(), cancelled(short)])
         .when(|o: &Order| o.cancel(declined))
         .then_error(Refusal::Settled);
-    given([placed(), OrderEvent::OrderConfirmed])
-        .when(|o: &Order| o.cancel(short))
-        .then_error(Refusal::Settled);
+    given([placed(), confirmed()]).when(|o: &Order| o.cancel(short)).then_error(Refusal::Settled);
     given([]).when(Order::confirm).then_error(Refusal::NoOrder);
 }
 
 #[test]
 fn only_a_confirmed_order_ships() {
-    let shipped = |tracking: &str| OrderEvent::OrderShipped { tracking: tracking.to_owned() };
+    let customer = Customer::Guest;
+    let shipped =
+        |tracking: &str| OrderEvent::OrderShipped { customer, tracking: tracking.to_owned() };
     let ship = |o: &Order| o.ship("T1");
     given([placed()]).when(ship).then_error(Refusal::NotConfirmed("pending"));
-    given([placed(), OrderEvent::OrderConfirmed]).when(ship).then([shipped("T1")]);
-    given([placed(), OrderEvent::OrderConfirmed, shipped("T1")]).when(ship).then_nothing();
-    given([placed(), OrderEvent::OrderConfirmed, shipped("T2")])
-        .when(ship)
-        .then_error(Refusal::OtherTracking);
+    given([placed(), confirmed()]).when(ship).then([shipped("T1")]);
+    given([placed(), confirmed(), shipped("T1")]).when(ship).then_nothing();
+    given([placed(), confirmed(), shipped("T2")]).when(ship).then_error(Refusal::OtherTracking);
     let back = OrderEvent::ReturnAnnounced(intake(&[("A", 1, "2.5")]));
     given([back]).when(ship).then_error(Refusal::NotAnOrder);
     given([]).when(ship).then_error(Refusal::NoOrder);

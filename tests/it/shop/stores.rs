@@ -16,8 +16,8 @@ pub(super) async fn open(folder: &Path, service: &str) -> SqliteStore {
 }
 
 /// How many events each service has.
-pub(super) async fn heads(folder: &Path) -> [u64; 3] {
-    let mut heads = [0; 3];
+pub(super) async fn heads(folder: &Path) -> [u64; SERVICES.len()] {
+    let mut heads = [0; SERVICES.len()];
     for (head, service) in heads.iter_mut().zip(SERVICES) {
         *head = open(folder, service).await.head().await.unwrap().get();
     }

@@ -14,7 +14,12 @@ const INVOICES: usize = 143;
 
 /// Kills the replay at a moment before about `ahead` more events of a service; `true` if some invoices had ended by
 /// then, and some had not.
-async fn kill_once(shop: &Shop, rng: &mut Rng, totals: [u64; 3], kills_left: usize) -> bool {
+async fn kill_once(
+    shop: &Shop,
+    rng: &mut Rng,
+    totals: [u64; SERVICES.len()],
+    kills_left: usize,
+) -> bool {
     let service = rng.usize(..SERVICES.len());
     let store = shop.store(SERVICES[service]).await;
     let head = store.head().await.unwrap().get();
@@ -46,12 +51,12 @@ async fn a_replay_killed_at_10_moments_ends_with_the_same_figures() {
     println!("{hits} kills hit, {misses} missed");
 }
 
-/// There are six things to make. The process is killed when one more of them is there, until all are.
+/// There are twelve things to make. The process is killed when one more of them is there, until all are.
 #[tokio::test(flavor = "multi_thread")]
 async fn a_shop_that_is_killed_while_it_is_made_is_made_by_the_next_run() {
     let shop = Shop::new();
     let mut admin = shops::admin().await;
-    for target in 1..=6 {
+    for target in 1..=12 {
         let mut process = Command::from(shop.day()).kill_on_drop(true).spawn().unwrap();
         // Each look takes the time of a question to the server and its answer.
         while shop.made(&mut admin).await < target {

@@ -1,12 +1,17 @@
 //! The shop on PostgreSQL, run as its user runs it: a database and a role for each service.
 //!
-//! `shops` are shops of a test's own, which go away; `program`, `oracle`, `log` and `kill` are those of the tests
+//! `shops` are shops of a test's own, which go away; `program`, `oracle`, `expected`, `log`, `kept` and `kill` are those of the tests
 //! on SQLite. The tests: `replay` (figures, and a second run), `crash` (`kill -9`, of the replay and of what is made
-//! before it), `lock` (one process at a time), `commands` (ship, history), `rights` (what a service's role is
+//! before it), `lock` (one process at a time), `commands` (ship, history), `views`
+//! (what is folded, and shown), `rights` (what a service's role is
 //! refused), and `refused` (what the program is refused).
 
 mod commands;
 mod crash;
+#[path = "../../it/shop/expected.rs"]
+mod expected;
+#[path = "../../it/shop/kept.rs"]
+mod kept;
 #[path = "../../it/shop/kill.rs"]
 mod kill;
 mod lock;
@@ -20,3 +25,4 @@ mod refused;
 mod replay;
 mod rights;
 mod shops;
+mod views;

@@ -3,7 +3,7 @@
 use freehold::backend::postgres::sqlx;
 use freehold::backend::postgres::sqlx::postgres::PgConnectOptions;
 
-use super::log::SERVICES;
+use super::log::DATABASES;
 use super::oracle;
 use super::program::{self, Run};
 use super::shops::{self, Shop, execute};
@@ -87,7 +87,7 @@ async fn an_administrator_needs_the_rights_to_create_and_no_more() {
         let run = replay(&shop, &url);
         assert_eq!((run.code, run.out.as_str()), (Some(0), expected.as_str()), "{run:?}");
     }
-    assert_eq!(shop.made(&mut admin).await, 6);
+    assert_eq!(shop.made(&mut admin).await, 12);
     drop(shop);
     execute(&mut admin, format!("DROP ROLE {administrator}")).await;
 }
@@ -96,7 +96,7 @@ async fn an_administrator_needs_the_rights_to_create_and_no_more() {
 async fn a_role_or_a_database_that_no_shop_has_made_is_left_alone() {
     let mut admin = shops::admin().await;
     for make in ["CREATE ROLE {name} LOGIN PASSWORD 'theirs'", "CREATE DATABASE {name}"] {
-        for service in SERVICES {
+        for service in DATABASES {
             let shop = Shop::new();
             let name = shop.of(service);
             execute(&mut admin, make.replace("{name}", &name)).await;

@@ -2,14 +2,13 @@
 
 use std::path::{Path, PathBuf};
 
-use freehold::EventStore;
 use freehold::backend::postgres::PostgresStore;
 use freehold::backend::postgres::sqlx::postgres::{PgConnectOptions, PgConnection, PgPoolOptions};
 use freehold::backend::postgres::sqlx::{self, AssertSqlSafe, ConnectOptions, Executor};
 use tempfile::TempDir;
 use uuid::Uuid;
 
-use super::log::{self, SERVICES};
+use super::log::{self, DATABASES, SERVICES};
 use super::program::{self, Run};
 use crate::server;
 
@@ -91,11 +90,11 @@ impl Shop {
         PostgresStore::open(pool.await.unwrap()).await.unwrap()
     }
 
-    /// How many events each service has.
-    pub(super) async fn heads(&self) -> [u64; 3] {
-        let mut heads = [0; 3];
+    /// How many events each service has. That is not where its log ends: a commit that came to nothing leaves a gap.
+    pub(super) async fn heads(&self) -> [u64; SERVICES.len()] {
+        let mut heads = [0; SERVICES.len()];
         for (head, service) in heads.iter_mut().zip(SERVICES) {
-            *head = self.store(service).await.head().await.unwrap().get();
+            *head = log::events(&self.store(service).await).await.len() as u64;
         }
         heads
     }
@@ -108,7 +107,7 @@ impl Shop {
     pub(super) async fn made(&self, admin: &mut PgConnection) -> i64 {
         let made = "SELECT (SELECT count(*) FROM pg_roles WHERE rolname = ANY($1))
             + (SELECT count(*) FROM pg_database WHERE datname = ANY($1))";
-        let names = SERVICES.map(|service| self.of(service)).to_vec();
+        let names = DATABASES.map(|service| self.of(service)).to_vec();
         sqlx::query_scalar(made).bind(names).fetch_one(admin).await.unwrap()
     }
 }
@@ -125,7 +124,7 @@ pub(super) async fn execute(conn: &mut PgConnection, sql: String) {
 
 impl Drop for Shop {
     fn drop(&mut self) {
-        let names = SERVICES.map(|service| self.of(service));
+        let names = DATABASES.map(|service| self.of(service));
         server::run_apart(async move {
             let mut admin = admin().await;
             // A role that still has rights in a database is not dropped.

@@ -1,0 +1,40 @@
+//! What is read back from the service's own events.
+
+use std::collections::BTreeMap;
+
+use freehold::event;
+
+use super::contracts::{Article, Failure, Money};
+use super::events::ProductEvent;
+use super::service::ProductsService;
+
+/// Every product, by the id of its stream.
+pub type Figures = BTreeMap<String, Article>;
+
+impl ProductsService {
+    /// Reads the catalogue.
+    ///
+    /// # Errors
+    /// [`Failure::Failed`] if the events cannot be read.
+    ///
+    /// # Cancel safety
+    /// Reading changes nothing.
+    pub async fn figures(&self) -> Result<Figures, Failure> {
+        let mut figures = Figures::new();
+        let nothing = || Article { description: String::new(), price: Money::NOTHING };
+        self.feed()
+            .read(|recorded| {
+                let product = figures.entry(recorded.stream().id().to_owned());
+                let product = product.or_insert_with(nothing);
+                match event::decode(recorded)? {
+                    ProductEvent::ProductDescribed { description } => {
+                        product.description = description;
+                    }
+                    ProductEvent::ProductPriced { price } => product.price = price,
+                }
+                Ok(())
+            })
+            .await?;
+        Ok(figures)
+    }
+}

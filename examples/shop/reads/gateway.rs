@@ -1,0 +1,175 @@
+//! Keeps the views up, and hands them out.
+
+use std::fmt;
+use std::str::FromStr;
+use std::time::Duration;
+
+use freehold::projection::{Asynchronous, Kept, Projection, ReadSide, View};
+use freehold::subscription::SubscriptionOptions;
+use freehold::{BackendError, Service};
+
+use super::contracts::{Database, Published, RowHandle};
+use super::order_history::OrderHistory;
+use super::order_summary::OrderSummary;
+use super::revenue::Revenue;
+use super::stock::Stock;
+
+/// How long the views stand still after the process that kept them up was killed.
+const LEASE_TIME: Duration = Duration::from_secs(3);
+
+/// The proof of being the gateway; nothing outside this file can make one.
+#[derive(Debug)]
+pub struct ReadsOwner(());
+
+impl Service for ReadsOwner {
+    const NAME: &'static str = "reads";
+}
+
+/// The database of the views, in nobody else's hands.
+pub type ReadsStore = RowHandle<ReadsOwner>;
+
+/// What the views are made of.
+#[derive(Debug)]
+pub struct Logs {
+    /// What Order publishes.
+    pub orders: Published,
+    /// What Inventory publishes.
+    pub inventory: Published,
+    /// What Users publishes.
+    pub users: Published,
+    /// What Products publishes.
+    pub products: Published,
+}
+
+/// Keeps the views up, and hands them out. Each follows only the logs that it listens to.
+#[derive(Debug)]
+pub struct Gateway {
+    orders: ReadSide,
+    orders_and_users: ReadSide,
+    goods: ReadSide,
+}
+
+/// Which view.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Name {
+    /// [`OrderSummary`].
+    OrderSummary,
+    /// [`OrderHistory`].
+    OrderHistory,
+    /// [`Revenue`].
+    Revenue,
+    /// [`Stock`].
+    Stock,
+}
+
+impl Gateway {
+    /// Opens the database of the views.
+    ///
+    /// # Errors
+    /// [`BackendError`] if it cannot be opened.
+    ///
+    /// # Cancel safety
+    /// Dropping the future may leave an empty database.
+    pub async fn open(database: Database<ReadsOwner>) -> Result<ReadsStore, BackendError> {
+        database.open_rows(&ReadsOwner(())).await
+    }
+
+    /// The gateway on its database.
+    #[must_use]
+    pub fn new(store: &ReadsStore, logs: Logs) -> Self {
+        let owner = ReadsOwner(());
+        let side = || ReadSide::new(store.get(&owner).clone());
+        let Logs { orders, inventory, users, products } = logs;
+        Self {
+            orders: side().follow(orders.clone()),
+            orders_and_users: side().follow(orders).follow(users),
+            goods: side().follow(inventory).follow(products),
+        }
+    }
+
+    /// The line of every invoice.
+    #[must_use]
+    pub fn summaries(&self) -> View<OrderSummary> {
+        self.orders_and_users.view()
+    }
+
+    /// What has happened to the invoices of a customer.
+    #[must_use]
+    pub fn histories(&self) -> View<OrderHistory> {
+        self.orders.view()
+    }
+
+    /// What was earned, by day and country.
+    #[must_use]
+    pub fn revenue(&self) -> View<Revenue> {
+        self.orders.view()
+    }
+
+    /// How much there is of each code.
+    #[must_use]
+    pub fn stock(&self) -> View<Stock> {
+        self.goods.view()
+    }
+
+    /// Keeps a view up, as long as the handle lives.
+    ///
+    /// # Panics
+    /// Outside a tokio runtime.
+    pub fn keep_up(&self, name: Name) -> Kept {
+        match name {
+            Name::OrderSummary => keep_up(&self.orders_and_users, OrderSummary),
+            Name::OrderHistory => keep_up(&self.orders, OrderHistory),
+            Name::Revenue => keep_up(&self.orders, Revenue),
+            Name::Stock => keep_up(&self.goods, Stock),
+        }
+    }
+
+    /// Keeps all views up, as long as the handles live.
+    ///
+    /// # Panics
+    /// Outside a tokio runtime.
+    #[must_use]
+    pub fn keep_all_up(&self) -> Vec<Kept> {
+        Name::ALL.map(|name| self.keep_up(name)).into()
+    }
+}
+
+fn keep_up<P: Projection<Level: Asynchronous>>(side: &ReadSide, projection: P) -> Kept {
+    let late_after = <P::Level as Asynchronous>::LATE_AFTER;
+    let lease_time = LEASE_TIME;
+    let options = SubscriptionOptions { lease_time, late_after, ..SubscriptionOptions::default() };
+    side.upkeep(projection).options(options).start()
+}
+
+/// Stops keeping views up, so that another process can go on at once.
+pub async fn stop(kept: Vec<Kept>) {
+    for one in kept {
+        one.stop().await;
+    }
+}
+
+impl Name {
+    /// All of them.
+    pub const ALL: [Self; 4] = [Self::OrderSummary, Self::OrderHistory, Self::Revenue, Self::Stock];
+}
+
+impl fmt::Display for Name {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.pad(match self {
+            Self::OrderSummary => OrderSummary::NAME,
+            Self::OrderHistory => OrderHistory::NAME,
+            Self::Revenue => Revenue::NAME,
+            Self::Stock => Stock::NAME,
+        })
+    }
+}
+
+impl FromStr for Name {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        let all = Name::ALL.map(|name| name.to_string());
+        let found = Name::ALL.into_iter().find(|name| name.to_string() == text);
+        found.ok_or_else(|| format!("a view is one of {}", all.join(", ")))
+    }
+}
