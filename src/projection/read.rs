@@ -178,8 +178,7 @@ impl<'v, P: Projection, T: FromRows> Read<'v, P, T> {
         let until = wait::deadline(self.within);
         let mut wanted = self.wanted().await?;
         let (fresh, met) = loop {
-            let waited = self.wait(&wanted, until).await;
-            let is_late = match waited {
+            let is_late = match self.wait(&wanted, until).await {
                 Ok(()) => false,
                 Err(Behind::Unreadable(error)) => return Err(error.into()),
                 Err(_) if self.or_stale => true,

@@ -132,7 +132,12 @@ impl Kept {
     pub async fn health(&self) -> Health {
         let (live, building) = match self.builds.both().await {
             Ok(both) => both,
-            Err(error) => return Health::Stopped(error),
+            Err(error) => {
+                return match &*error {
+                    UpkeepError::Backend(trouble) => Health::Unknown(trouble.clone()),
+                    _ => Health::Stopped(error),
+                };
+            }
         };
         if let Some(building) = building
             && let stopped @ Health::Stopped(_) = building.health().await

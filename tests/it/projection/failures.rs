@@ -1,8 +1,11 @@
 //! Whatever call of the store fails, the views are the fold of the log, and each event is in them once.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use freehold::backend::memory::MemoryStore;
+use freehold::projection::Kept;
+use freehold::subscription::Running;
 use freehold::testkit::{Faults, FaultyStore, Loss};
 use tokio::time::sleep;
 
@@ -24,9 +27,9 @@ async fn run(faults: Faults, what: &str) -> u64 {
         let reads = reads(&store);
         let running = reads.upkeep(Accounts).options(options()).start();
         let token = some(&inner, &mut chance, 8).await;
-        reach(running.live().await.unwrap().progress(), token).await;
+        reach(live(&running).await.progress(), token).await;
         let token = some(&inner, &mut chance, 2).await;
-        reach(running.live().await.unwrap().progress(), token).await;
+        reach(live(&running).await.progress(), token).await;
         running.stop().await;
     }
     check(&inner, what).await;
@@ -61,14 +64,14 @@ async fn each_event_counts_once_when_the_store_is_lost_at_any_call_and_another_p
         let running = reads.upkeep(Accounts).options(options()).start();
         let token = some(&inner, &mut chance, 8).await;
         if calls >= n {
-            reach(running.live().await.unwrap().progress(), token).await;
+            reach(live(&running).await.progress(), token).await;
         }
         // The first comes back, and finds that it has lost its lease.
         store.heal();
         sleep(Duration::from_secs(30)).await;
         lost.stop().await;
         let token = some(&inner, &mut chance, 8).await;
-        reach(running.live().await.unwrap().progress(), token).await;
+        reach(live(&running).await.progress(), token).await;
         check(&inner, &format!("lost at call {n}")).await;
         running.stop().await;
         if calls < n {
@@ -84,5 +87,15 @@ async fn each_event_counts_once_with_faults_at_random() {
         println!("seed {seed}");
         let faults = Faults::seeded(seed).fail_before(0.2).fail_after(0.2).fail_reads(0.2);
         run(faults.delay(0.2, Duration::from_millis(20)), &format!("seed {seed}")).await;
+    }
+}
+
+/// What keeps the views up, as soon as the store lets it.
+async fn live(kept: &Kept) -> Arc<Running> {
+    loop {
+        match kept.live().await {
+            Ok(live) => return live,
+            Err(_) => sleep(Duration::from_millis(10)).await,
+        }
     }
 }
