@@ -83,6 +83,8 @@ impl<'a, V> Views<'a, V> {
             return;
         }
         match &mut self.pass {
+            // Most events of a batch touch what others have touched: nothing is made for them.
+            Pass::Dry(wanted, _) if wanted.keys.contains(key) => {}
             Pass::Dry(wanted, _) => match RowKey::new(key) {
                 Ok(key) => drop(wanted.keys.insert(key)),
                 Err(invalid) => wanted.invalid = Some(invalid),

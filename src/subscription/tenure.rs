@@ -3,8 +3,9 @@
 use std::future::pending;
 use std::sync::Arc;
 
-use futures::future::{join, select_all};
+use futures::future::select_all;
 use tokio::sync::oneshot;
+use tokio::task::JoinSet;
 use tokio::time::{Instant, sleep_until};
 
 use super::error::SinkError;
@@ -118,14 +119,18 @@ impl<'s> Tenure<'s> {
             self.patience = None;
         }
         let (log, events, mut later) = (Arc::clone(&place.log), place.pace.events, place.pace);
-        let ahead = async {
-            if has_more { log.read_all(upto, job.sink.filter(), events).await.ok() } else { None }
-        };
-        // The next page is read while this one is taken in.
-        let (delivered, ahead) = join(self.deliver(n, page, inbox), ahead).await;
-        delivered?;
-        if let Some(place) = self.places.get_mut(n) {
-            place.ahead = ahead.map(|page| later.cut(page));
+        // The next page is read while this one is taken in, on another core if there is one. It ends with the set.
+        let mut ahead = JoinSet::new();
+        if has_more {
+            let filter = job.sink.filter().clone();
+            ahead.spawn(async move { log.read_all(upto, &filter, events).await });
+        }
+        self.deliver(n, page, inbox).await?;
+        // What could not be read ahead is read when it is its turn.
+        if let Some(Ok(Ok(page))) = ahead.join_next().await
+            && let Some(place) = self.places.get_mut(n)
+        {
+            place.ahead = Some(later.cut(page));
             place.pace = later;
         }
         Ok(has_more)

@@ -67,3 +67,33 @@ async fn when_the_one_who_asks_is_gone_another_asks() {
     assert!(began.elapsed() <= Duration::from_millis(11), "{:?}", began.elapsed());
     running.stop().await;
 }
+
+/// Nobody has told this process, but the store knows: that is asked before the answer.
+#[tokio::test(start_paused = true)]
+async fn who_has_no_time_to_wait_is_told_what_is_there() {
+    let store = memory();
+    let (here, elsewhere) = (reads(&store), reads(&store));
+    let running = elsewhere.upkeep(Accounts).options(options()).start();
+    let token = put(&store, "a", named()).await;
+    reach(running.live().await.unwrap().progress(), token).await;
+    here.view::<Accounts>().wait_for(token, Duration::ZERO).await.unwrap();
+    running.stop().await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_view_that_is_not_kept_up_here_any_more_is_waited_for_if_another_process_goes_on() {
+    let store = memory();
+    let (here, elsewhere) = (reads(&store), reads(&store));
+    let first = here.upkeep(Accounts).options(options()).start();
+    let token = put(&store, "a", named()).await;
+    let view = here.view::<Accounts>();
+    view.wait_for(token, SECOND).await.unwrap();
+    let second = elsewhere.upkeep(Accounts).options(options()).start();
+    first.stop().await;
+    let token = put(&store, "a", named()).await;
+    reach(second.live().await.unwrap().progress(), token).await;
+    view.wait_for(token, SECOND).await.unwrap();
+    let token = put(&store, "a", named()).await;
+    view.wait_for(token, SECOND).await.unwrap();
+    second.stop().await;
+}

@@ -176,3 +176,33 @@ async fn a_waiter_in_another_process_outlives_the_swap() {
     until_rebuilt(&kept).await;
     kept.stop().await;
 }
+
+/// The same projection, shared out otherwise.
+struct SharedTicks;
+
+impl Projection for SharedTicks {
+    const NAME: &'static str = Ticks::NAME;
+    const PARTITIONS: u32 = 2;
+    type View = Count;
+    type Events = Ticked;
+    type Level = Eventual<1_000>;
+}
+
+impl On<Ticked> for SharedTicks {
+    fn on(&self, event: &Recorded<'_, Ticked>, views: &mut Views<'_, Count>) {
+        Ticks.on(event, views);
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn views_that_are_shared_out_otherwise_are_not_kept_up_and_that_is_said() {
+    let store = MemoryStore::new();
+    let kept = run(&read_side(&store));
+    kept.live().await.unwrap();
+    kept.stop().await;
+    let shared = read_side(&store).run(SharedTicks);
+    let Health::Stopped(error) = shared.health().await else { panic!("it is kept up") };
+    assert_eq!(error.to_string(), "the views are shared out over 1 parts, and not over 2");
+    assert!(shared.lag().await.is_err() && shared.rebuilding().await.is_err());
+    shared.stop().await;
+}

@@ -161,3 +161,17 @@ async fn a_batch_whose_commit_has_happened_is_not_given_to_the_sink_again() {
     }
     running.stop().await;
 }
+
+/// Whatever is appended to a log that was restored would be passed over, up to where the job is.
+#[tokio::test(start_paused = true)]
+async fn a_log_that_ends_before_what_was_taken_in_stops_the_subscription() {
+    let (store, got) = (memory(), Taken::default());
+    let token = record(&store, &["order-1", "order-2"]).await;
+    let running = start(Ledger::new("job", &got).stands_at(3), &store, options());
+    let behind = running.progress().wait_for(token).await.unwrap_err();
+    let freehold::consistency::Behind::Stopped { error } = behind else { panic!("{behind:?}") };
+    let source = std::error::Error::source(&*error).unwrap().to_string();
+    assert!(source.ends_with("ends at 2, and was taken in up to 3"), "{source}");
+    assert!(got.positions().is_empty());
+    running.stop().await;
+}

@@ -167,3 +167,23 @@ async fn parking_survives_a_failure_of_every_call() {
         }
     }
 }
+
+#[tokio::test(start_paused = true)]
+async fn a_subscription_that_stopped_since_too_much_is_parked_goes_on_with_a_replay() {
+    let (store, got) = (memory(), Taken::default());
+    let token = record(&store, &["order-1", "order-1", "order-2", "order-1"]).await;
+    let is_mended = Arc::new(AtomicUsize::new(0));
+    let mended = Arc::clone(&is_mended);
+    let sink =
+        Ledger::new("job", &got).but_not(move |at| at == 1 && mended.load(Ordering::SeqCst) == 0);
+    let two = SubscriptionOptions { parked_events_max: 2, ..parking() };
+    let running = start(sink, &store, two);
+    running.progress().wait_for(token).await.unwrap_err();
+    is_mended.store(1, Ordering::SeqCst);
+    // What is waiting behind the first was not written down yet: it comes again.
+    assert_eq!(running.replay("order-1").await.unwrap(), 1);
+    reach(running.progress(), token).await;
+    assert_eq!(got.positions(), [1, 2, 3, 4]);
+    assert!(running.parked(10).await.unwrap().is_empty());
+    running.stop().await;
+}
