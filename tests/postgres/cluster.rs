@@ -74,13 +74,21 @@ impl Cluster {
                 if postmaster.try_wait().unwrap().is_some() {
                     break;
                 }
-                if TcpStream::connect(("127.0.0.1", self.port)).is_ok() {
+                if self.listens() {
                     self.postmaster = Some(postmaster);
                     return;
                 }
                 std::thread::yield_now();
             }
         }
+    }
+
+    /// Whether somebody listens on the port. While nobody does, a client that is given that very port for its own end is
+    /// connected with itself.
+    fn listens(&self) -> bool {
+        TcpStream::connect(("127.0.0.1", self.port)).is_ok_and(|stream| {
+            stream.local_addr().is_ok_and(|own| stream.peer_addr().is_ok_and(|peer| own != peer))
+        })
     }
 
     fn spawn(&self) -> Child {
