@@ -15,7 +15,8 @@ use crate::event::Event;
 /// # Contract
 /// - **P1 pure** – [`On::on`] depends on the event, the views it is shown and the facts of the batch, and on nothing else;
 ///   it has no other effect than on the views.
-/// - **P2 keyed by the event** – which keys it touches follows from the event alone, so that both passes touch the same.
+/// - **P2 keyed by the event** – which keys it touches follows from the event, and the facts of the batch, alone, so that both passes touch
+///   the same.
 pub trait Projection: Send + Sync + Sized + 'static {
     /// The name of the set of its views, and of its job: 1 to 40 of `a`–`z`, `0`–`9` and `_`, the first of them a letter. It
     /// does not begin with `freehold_`, nor end with `_g` and a number, as the sets of rebuilds do. It must never change, or
@@ -23,7 +24,7 @@ pub trait Projection: Send + Sync + Sized + 'static {
     const NAME: &'static str;
 
     /// Over how many parts it is shared out, by the keys of its views; processes that run it share the parts. It cannot be
-    /// changed later but by a rebuild.
+    /// changed later: views that were shared out otherwise are not kept up, which is said.
     const PARTITIONS: u32 = 1;
 
     /// What is kept under each key.

@@ -5,7 +5,7 @@ use super::enrich::Facts;
 use super::events::{Events, are_distinct};
 use super::views::{Folding, Loaded, Views, Wanted, slot};
 use crate::subscription::{Partition, SinkError};
-use crate::types::{RecordedEvent, Row, RowSet, RowWrite};
+use crate::types::{RecordedEvent, Row, RowSet, RowValue, RowWrite};
 
 /// The longest name, in bytes: with the number of a rebuild behind it, it still names a set of rows.
 const NAME_BYTES_MAX: usize = 40;
@@ -64,7 +64,7 @@ impl<'e, P: Projection> Decoded<'e, P> {
         let mut decoded = Vec::with_capacity(events.len());
         for record in events {
             let event = P::Events::decode(record)
-                .map_err(|why| SinkError::undecodable(record.position(), why))?;
+                .map_err(|why| SinkError::event(record.position(), why))?;
             decoded.extend(event.map(|event| (record, event)));
         }
         Ok(Self { events: decoded, partition })
@@ -116,7 +116,7 @@ impl<'e, P: Projection> Decoded<'e, P> {
         for (key, slot) in folding.loaded.into_iter().filter(|(_, slot)| slot.is_touched) {
             rows.push(match slot.view {
                 Some(view) => {
-                    let value = crate::types::RowValue::of(&view);
+                    let value = RowValue::of(&view);
                     RowWrite::put(set, &key, value.map_err(|why| SinkError::Batch(why.into()))?)
                 }
                 None => RowWrite::delete(set, &key),

@@ -5,9 +5,8 @@ use serde::{Deserialize, Serialize};
 
 use crate::consistency::Progress;
 use crate::ports::{BackendError, Fault, RowStore};
+use crate::subscription::BoxError;
 use crate::types::{LeaseName, RowKey, RowSet, RowValue, RowWrite, RowsWanted};
-
-type Cause = Box<dyn std::error::Error + Send + Sync>;
 
 /// One build of a projection's views, from the first event on: a set of rows, and a job with checkpoints, of its own.
 #[derive(Debug)]
@@ -23,7 +22,7 @@ pub(super) struct Generation {
 }
 
 impl Generation {
-    pub(super) fn new(name: &str, number: u32, parts: u32) -> Result<Self, Cause> {
+    pub(super) fn new(name: &str, number: u32, parts: u32) -> Result<Self, BoxError> {
         let parts = parts.max(1);
         // The first build has the plain name.
         let (set, job) = match number {
@@ -55,7 +54,7 @@ pub(super) struct Pointer {
 }
 
 /// The pointers of all projections of a store are in one set.
-pub(super) fn set() -> Result<RowSet, Cause> {
+pub(super) fn set() -> Result<RowSet, BoxError> {
     Ok(RowSet::new("freehold_views")?)
 }
 
@@ -76,11 +75,11 @@ impl Pointer {
     }
 
     /// What writes it down.
-    pub(super) fn write(&self, name: &str) -> Result<RowWrite, Cause> {
+    pub(super) fn write(&self, name: &str) -> Result<RowWrite, BoxError> {
         Ok(RowWrite::put(&set()?, &RowKey::new(name)?, RowValue::of(self)?))
     }
 }
 
-pub(super) fn unreadable(why: impl Into<Cause>) -> BackendError {
+pub(super) fn unreadable(why: impl Into<BoxError>) -> BackendError {
     BackendError::new("projection", "read which build is live", Fault::Corrupt, why)
 }

@@ -1,5 +1,6 @@
 //! Keeping the build up that is read, and making the one that will be.
 
+use std::error::Error;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -34,8 +35,8 @@ pub enum UpkeepError {
     /// It could not be written down.
     #[error(transparent)]
     Commit(#[from] CommitError),
-    /// The views were made by a projection that was shared out over another number of parts. They must be rebuilt with the
-    /// number that they have, or under another name.
+    /// The views were made by a projection that was shared out over another number of parts. Declare the
+    /// number that they have, or keep them under another name.
     #[error("the views are shared out over {stored} parts, and not over {declared}")]
     Parts {
         /// What is written down.
@@ -106,7 +107,7 @@ impl Keeper {
                 Err(error) => {
                     tracing::warn!(
                         projection = self.model.name,
-                        error = &error as &dyn std::error::Error,
+                        error = &error as &dyn Error,
                         "the projection is not kept up"
                     );
                     self.refuse(error);
@@ -264,10 +265,9 @@ impl Keeper {
     /// Changes the pointer, as the only one who does so at the time.
     async fn change(&self, change: impl FnOnce(&mut Pointer)) -> Result<Pointer, UpkeepError> {
         let (store, name) = (&self.model.store, self.model.name);
-        let unnamed = |why: Box<dyn std::error::Error + Send + Sync>| generation::unreadable(why);
-        store.prepare(&generation::set().map_err(unnamed)?).await?;
-        let lease = LeaseName::new(&format!("{name}.views")).map_err(|why| unnamed(why.into()))?;
-        let owner = Owner::new(uuid::Uuid::now_v7());
+        store.prepare(&generation::set().map_err(generation::unreadable)?).await?;
+        let lease = LeaseName::new(&format!("{name}.views")).map_err(generation::unreadable)?;
+        let owner = Owner::new(self.model.ids.draw());
         let Claim::Granted(lease) = store.claim(&lease, owner, CHANGE_TIME).await? else {
             return Err(UpkeepError::Busy);
         };

@@ -2,8 +2,11 @@
 
 use std::time::Duration;
 
-/// Folded in the append's own transaction: who reads after a commit sees it. Every append waits for it, and cannot happen
-/// without it. For money, reservations and rights.
+/// Folded in the append's own transaction: who reads after a commit sees it, and every append waits for it. For money,
+/// reservations and rights.
+///
+/// No store folds so yet. A projection that declares it says that it must not run behind the append, and does not compile
+/// there.
 #[derive(Debug)]
 pub enum Strong {}
 
@@ -26,12 +29,3 @@ pub trait Asynchronous {
 impl<const MILLIS: u64> Asynchronous for Eventual<MILLIS> {
     const LATE_AFTER: Duration = Duration::from_millis(MILLIS);
 }
-
-/// A level that is folded inside the append.
-#[diagnostic::on_unimplemented(
-    message = "a `{Self}` projection cannot run inside the append",
-    label = "declare `type Level = Strong`, or run it on a read side"
-)]
-pub trait Inline {}
-
-impl Inline for Strong {}

@@ -82,7 +82,7 @@
 //! # What a projection may do
 //!
 //! [`On::on`] runs twice for each event: a dry pass notes the keys, whose views are then loaded all at once, and the
-//! second pass folds. So the keys come from the event alone, and nothing else has an effect: no call of another service, no
+//! second pass folds. So the keys come from the event alone (and from what was asked before the fold), and nothing else has an effect: no call of another service, no
 //! clock, no chance. What another service knows enters batch by batch before the fold ([`Enrich`]).
 
 mod contract;
@@ -108,7 +108,7 @@ pub use contract::{On, Projection};
 pub use enrich::{Enrich, Facts};
 pub use events::Events;
 pub use keeper::UpkeepError;
-pub use level::{Asynchronous, Eventual, Inline, Strong};
+pub use level::{Asynchronous, Eventual, Strong};
 #[cfg(feature = "testkit")]
 pub(crate) use pure::PureViews;
 pub use read::{Fresh, Read, ReadError, ViewPage, Want};

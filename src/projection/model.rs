@@ -8,7 +8,7 @@ use tokio::time::Instant;
 
 use super::generation::{Generation, Pointer, unreadable};
 use crate::consistency::{Lag, Session};
-use crate::ports::{BackendError, Clock, EventStore, RowStore};
+use crate::ports::{BackendError, Clock, EventStore, Ids, RowStore};
 use crate::types::{Filter, LogId, Position, Token};
 
 /// What all who run or read one projection share in a process.
@@ -19,33 +19,22 @@ pub(super) struct Model {
     pub(super) store: Arc<dyn RowStore>,
     pub(super) logs: Vec<Arc<dyn EventStore>>,
     pub(super) clock: Arc<dyn Clock>,
+    pub(super) ids: Arc<dyn Ids>,
     pub(super) poll_interval: Duration,
     pub(super) filter: Filter,
-    known: Mutex<Known>,
+    /// Empty at first.
+    pub(super) known: Mutex<Known>,
 }
 
+/// What is known of the builds.
 #[derive(Debug, Default)]
-struct Known {
+pub(super) struct Known {
     generations: HashMap<u32, Arc<Generation>>,
     /// Which build is read, and when that was asked.
     live: Option<(u32, Instant)>,
 }
 
 impl Model {
-    #[allow(clippy::too_many_arguments, reason = "each is a field, and there is one caller")]
-    pub(super) fn new(
-        name: &'static str,
-        parts: u32,
-        store: Arc<dyn RowStore>,
-        logs: Vec<Arc<dyn EventStore>>,
-        clock: Arc<dyn Clock>,
-        poll_interval: Duration,
-        filter: Filter,
-    ) -> Self {
-        let known = Mutex::default();
-        Self { name, parts, store, logs, clock, poll_interval, filter, known }
-    }
-
     /// A build of the views.
     pub(super) fn generation(&self, number: u32) -> Result<Arc<Generation>, BackendError> {
         let mut known = self.known();

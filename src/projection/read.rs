@@ -9,7 +9,7 @@ use std::time::Duration;
 
 use futures::future::{BoxFuture, FutureExt};
 use serde::de::DeserializeOwned;
-use tokio::time::Instant;
+use tokio::time::{Instant, sleep};
 
 use super::contract::Projection;
 use super::generation::Generation;
@@ -17,7 +17,7 @@ use super::model::Model;
 use super::wait;
 use crate::consistency::{Behind, Lag, Session};
 use crate::ports::{BackendError, Fault, telemetry};
-use crate::types::{InvalidRowKey, RowKey, RowPage, RowsWanted, Token};
+use crate::types::{InvalidRowKey, Row, RowKey, RowPage, RowsWanted, Token};
 
 /// How long a read waits by default for what it wants.
 const WITHIN: Duration = Duration::from_secs(2);
@@ -144,7 +144,7 @@ impl<V: DeserializeOwned> FromRows for Option<V> {
 impl<V: DeserializeOwned> FromRows for ViewPage<V> {
     fn from_rows(page: RowPage) -> Result<Self, serde_json::Error> {
         let has_more = page.has_more;
-        let read = |row: crate::types::Row| Ok((row.key, row.value.read()?));
+        let read = |row: Row| Ok((row.key, row.value.read()?));
         let views = page.rows.into_iter().map(read).collect::<Result<_, serde_json::Error>>()?;
         Ok(Self { views, has_more })
     }
@@ -190,7 +190,7 @@ impl<'v, P: Projection, T: FromRows> Read<'v, P, T> {
                 break (fresh, is_met);
             }
             // Another build is read now, which is not so far yet; or time has passed.
-            tokio::time::sleep(self.model.poll_interval).await;
+            sleep(self.model.poll_interval).await;
             if let Want::Within(_) = self.want {
                 wanted = self.wanted().await?;
             }

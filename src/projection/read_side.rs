@@ -11,7 +11,7 @@ use super::model::Model;
 use super::sink;
 use super::upkeep::{Kept, Upkeep};
 use super::view::View;
-use crate::ports::{Clock, EventStore, RowStore, SystemClock};
+use crate::ports::{Clock, EventStore, Ids, RowStore, SystemClock, SystemIds};
 
 /// How often it is asked how far a view is that another process keeps up, while somebody waits for it.
 const POLL_INTERVAL: Duration = Duration::from_millis(10);
@@ -25,6 +25,7 @@ pub struct ReadSide {
     store: Arc<dyn RowStore>,
     logs: Vec<Arc<dyn EventStore>>,
     clock: Arc<dyn Clock>,
+    ids: Arc<dyn Ids>,
     poll_interval: Duration,
     models: Arc<Mutex<HashMap<&'static str, Arc<Model>>>>,
 }
@@ -36,6 +37,7 @@ impl ReadSide {
             store: Arc::new(store),
             logs: Vec::new(),
             clock: Arc::new(SystemClock),
+            ids: Arc::new(SystemIds),
             poll_interval: POLL_INTERVAL,
             models: Arc::default(),
         }
@@ -56,6 +58,14 @@ impl ReadSide {
     #[must_use]
     pub fn clock(mut self, clock: impl Clock) -> Self {
         self.clock = Arc::new(clock);
+        self.models = Arc::default();
+        self
+    }
+
+    /// Sets where the ids of the owners of leases are drawn from.
+    #[must_use]
+    pub fn ids(mut self, ids: impl Ids) -> Self {
+        self.ids = Arc::new(ids);
         self.models = Arc::default();
         self
     }
@@ -115,15 +125,17 @@ impl ReadSide {
         fold::check::<P>();
         let mut models = self.models.lock().unwrap_or_else(PoisonError::into_inner);
         let model = models.entry(P::NAME).or_insert_with(|| {
-            Arc::new(Model::new(
-                P::NAME,
-                P::PARTITIONS.max(1),
-                Arc::clone(&self.store),
-                self.logs.clone(),
-                Arc::clone(&self.clock),
-                self.poll_interval,
-                sink::filter::<P>(),
-            ))
+            Arc::new(Model {
+                name: P::NAME,
+                parts: P::PARTITIONS.max(1),
+                store: Arc::clone(&self.store),
+                logs: self.logs.clone(),
+                clock: Arc::clone(&self.clock),
+                ids: Arc::clone(&self.ids),
+                poll_interval: self.poll_interval,
+                filter: sink::filter::<P>(),
+                known: Mutex::default(),
+            })
         });
         Arc::clone(model)
     }

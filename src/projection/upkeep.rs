@@ -4,7 +4,7 @@ use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
 
-use tokio::sync::{oneshot, watch};
+use tokio::sync::{mpsc, oneshot, watch};
 use tokio::task::JoinHandle;
 
 use super::contract::Projection;
@@ -19,6 +19,9 @@ use crate::subscription::{Health, Running, Subscription, SubscriptionOptions};
 
 /// How long a build is kept that is read no more: longer than any read takes that has begun with it.
 const RETIRE_AFTER: Duration = Duration::from_mins(1);
+
+/// How many may ask for something at a time.
+const ASKS_MAX: usize = 4;
 
 /// How a projection is kept up, before it begins.
 #[must_use = "a projection is not kept up until it is started"]
@@ -70,7 +73,7 @@ impl<P: Projection<Level: Asynchronous>> Upkeep<P> {
         let retire_after = self.retire_after;
         let subscribe = Box::new(move |generation: &Generation| self.subscribe(generation).start());
         let (stop, stopped) = watch::channel(false);
-        let (asks, inbox) = tokio::sync::mpsc::channel(ASKS_MAX);
+        let (asks, inbox) = mpsc::channel(ASKS_MAX);
         let builds = Arc::new(Builds::default());
         let keeper = Keeper {
             model: Arc::clone(&model),
@@ -96,6 +99,7 @@ impl<P: Projection<Level: Asynchronous>> Upkeep<P> {
         let mut subscription = Subscription::new(sink, Arc::clone(&self.model.store))
             .options(self.options)
             .clock(Arc::clone(&self.model.clock))
+            .ids(Arc::clone(&self.model.ids))
             .tell(generation.progress.clone());
         for log in &self.model.logs {
             subscription = subscription.follow(Arc::clone(log));
@@ -113,15 +117,12 @@ impl<P: Projection> fmt::Debug for Upkeep<P> {
     }
 }
 
-/// How many may ask for something at a time.
-const ASKS_MAX: usize = 4;
-
 /// A projection that is kept up. When the handle is dropped, it stops behind the batch that is under way.
 #[must_use = "a projection is kept up only as long as its handle lives"]
 #[derive(Debug)]
 pub struct Kept {
     builds: Arc<Builds>,
-    asks: tokio::sync::mpsc::Sender<Ask>,
+    asks: mpsc::Sender<Ask>,
     stop: watch::Sender<bool>,
     task: JoinHandle<()>,
 }

@@ -1,12 +1,13 @@
 //! Giving a page of events to the sink: all at once, and after an error one by one.
 
+use std::error::Error;
 use std::panic::AssertUnwindSafe;
 use std::sync::Arc;
 
 use futures::FutureExt;
 
 use super::batch::{Applied, Batch};
-use super::error::{Panicked, SinkError};
+use super::error::{BoxError, Panicked, SinkError};
 use super::options::AfterRetries;
 use super::parked::{self, Parked};
 use super::tenure::{Moved, Tenure};
@@ -44,7 +45,7 @@ enum Attempt {
     /// All up to here is taken in, and the checkpoint is there.
     Reached(Position),
     /// An event is to blame: the one with this number, if that is known.
-    Failed(Option<usize>, Box<dyn std::error::Error + Send + Sync>),
+    Failed(Option<usize>, BoxError),
 }
 
 /// An event that could not be taken in, however often it was tried.
@@ -53,7 +54,7 @@ enum Attempt {
 struct Poison {
     position: Position,
     attempts: u32,
-    source: Box<dyn std::error::Error + Send + Sync>,
+    source: BoxError,
 }
 
 /// More events are parked than may be.
@@ -222,7 +223,7 @@ impl Tenure<'_> {
         &mut self,
         n: usize,
         load: &mut Load,
-        mut error: Box<dyn std::error::Error + Send + Sync>,
+        mut error: BoxError,
         inbox: &mut Inbox,
     ) -> Result<(), Left> {
         let mut backoff = self.job.options.retry.begin(self.job.seeds.draw());
@@ -253,7 +254,7 @@ impl Tenure<'_> {
             return Err(Left::Error(Arc::new(poison)));
         }
         tracing::error!(
-            lease = %self.lease.name(), %position, attempts, error = &*error as &dyn std::error::Error,
+            lease = %self.lease.name(), %position, attempts, error = &*error as &dyn Error,
             "an event is parked"
         );
         telemetry::parked(self.lease.name().as_str());

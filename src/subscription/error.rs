@@ -3,9 +3,11 @@
 use std::any::Any;
 use std::error::Error;
 
-use crate::event::EventError;
 use crate::ports::{BackendError, CommitError};
 use crate::types::{Fenced, Position};
+
+/// An error of anybody's.
+pub(crate) type BoxError = Box<dyn Error + Send + Sync>;
 
 /// Why a sink could not take a batch in. It decides what the runner does next.
 #[derive(Debug, thiserror::Error)]
@@ -80,12 +82,5 @@ impl Panicked {
         let said = panic.downcast_ref::<&str>().map(|said| (*said).to_owned());
         let said = said.or_else(|| panic.downcast_ref::<String>().cloned());
         Self(said.unwrap_or_else(|| "without a word".to_owned()))
-    }
-}
-
-impl SinkError {
-    /// An event at `position` that cannot be decoded.
-    pub(crate) fn undecodable(position: Position, why: EventError) -> Self {
-        Self::event(position, why)
     }
 }

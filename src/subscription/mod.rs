@@ -79,6 +79,7 @@ mod tenure;
 mod worker;
 
 pub use batch::{Applied, Batch};
+pub(crate) use error::BoxError;
 pub use error::SinkError;
 pub use health::Health;
 pub use options::{AfterRetries, SubscriptionOptions};

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use chrono::{DateTime, Utc};
 use serde::{Deserialize, Serialize};
 
-use super::error::SinkError;
+use super::error::{BoxError, SinkError};
 use crate::ports::{BackendError, Fault, RowStore};
 use crate::types::{
     EventId, LeaseName, LogId, Position, RecordedEvent, Row, RowKey, RowSet, RowValue, RowWrite,
@@ -87,9 +87,7 @@ impl Parked {
     }
 }
 
-type Cause = Box<dyn std::error::Error + Send + Sync>;
-
-fn unreadable(why: Cause) -> BackendError {
+fn unreadable(why: BoxError) -> BackendError {
     BackendError::new("subscription", "read what is parked", Fault::Corrupt, why)
 }
 
@@ -101,7 +99,7 @@ pub(super) fn told(error: &(dyn std::error::Error + 'static)) -> String {
 }
 
 /// All parked events of all jobs of a store are in one set.
-pub(super) fn set() -> Result<RowSet, Cause> {
+pub(super) fn set() -> Result<RowSet, BoxError> {
     Ok(RowSet::new("freehold_parked")?)
 }
 
@@ -110,7 +108,7 @@ fn prefix(job: &LeaseName) -> Arc<str> {
     format!("{job}:").into()
 }
 
-fn row_key(job: &LeaseName, log: LogId, position: Position) -> Result<RowKey, Cause> {
+fn row_key(job: &LeaseName, log: LogId, position: Position) -> Result<RowKey, BoxError> {
     // As wide as the greatest position, so that their order is that of the keys.
     Ok(RowKey::new(&format!("{job}:{log}:{:020}", position.get()))?)
 }
@@ -173,13 +171,13 @@ impl ParkedKeys {
 }
 
 /// The row that parks an event.
-pub(super) fn put(job: &LeaseName, parked: &Parked) -> Result<RowWrite, Cause> {
+pub(super) fn put(job: &LeaseName, parked: &Parked) -> Result<RowWrite, BoxError> {
     let key = row_key(job, parked.log, parked.position)?;
     Ok(RowWrite::put(&set()?, &key, RowValue::of(parked)?))
 }
 
 /// The end of being parked.
-pub(super) fn delete(job: &LeaseName, parked: &Parked) -> Result<RowWrite, Cause> {
+pub(super) fn delete(job: &LeaseName, parked: &Parked) -> Result<RowWrite, BoxError> {
     Ok(RowWrite::delete(&set()?, &row_key(job, parked.log, parked.position)?))
 }
 

@@ -1,5 +1,6 @@
 //! The handle of a subscription that runs.
 
+use std::error::Error;
 use std::fmt;
 use std::sync::{Arc, Mutex, PoisonError};
 
@@ -51,7 +52,7 @@ pub enum ReplayError {
         /// How many were taken in before it.
         replayed: usize,
         /// Why.
-        source: Box<dyn std::error::Error + Send + Sync>,
+        source: Box<dyn Error + Send + Sync>,
     },
     /// Something else went wrong; what was not replayed is still parked.
     #[error(transparent)]

@@ -1,5 +1,6 @@
 //! The work under one lease: from its grant to its end.
 
+use std::error::Error;
 use std::future::pending;
 use std::sync::Arc;
 
@@ -227,7 +228,7 @@ impl<'s> Tenure<'s> {
     ) -> Result<(), Left> {
         match error {
             SinkError::Transient(error) => {
-                tracing::warn!(lease = %self.lease.name(), error = &*error as &dyn std::error::Error, "waits");
+                tracing::warn!(lease = %self.lease.name(), error = &*error as &dyn Error, "waits");
                 self.status.meets(Arc::from(error));
                 tokio::select! {
                     biased;

@@ -1,5 +1,7 @@
 //! One part of a subscription: asks for the lease, works under it, and asks again.
 
+use std::error::Error;
+use std::future::pending;
 use std::panic::AssertUnwindSafe;
 use std::sync::Arc;
 use std::time::Duration;
@@ -121,7 +123,7 @@ impl Inbox {
         let over = async {
             match time {
                 Some(time) => sleep(time).await,
-                None => std::future::pending().await,
+                None => pending().await,
             }
         };
         tokio::select! {
@@ -191,7 +193,7 @@ impl Worker {
                 }
                 Left::Error(error) => {
                     telemetry::stopped(self.name.as_str());
-                    tracing::error!(lease = %self.name, error = &*error as &dyn std::error::Error, "stopped");
+                    tracing::error!(lease = %self.name, error = &*error as &dyn Error, "stopped");
                     if !self.inbox.wait_for_order(self.job.options.resume_interval).await {
                         return self.status.enter(Phase::Ended);
                     }

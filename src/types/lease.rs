@@ -206,6 +206,36 @@ impl Advance {
     }
 }
 
+impl Advance {
+    /// For backends: how the checkpoint stands, if the lease is at `epoch` and the checkpoint at `checkpoint`. A lease that
+    /// nobody was ever granted is at [`Epoch::NONE`].
+    ///
+    /// # Errors
+    /// [`Fenced`] if the advance may not happen.
+    pub fn standing(&self, epoch: Epoch, checkpoint: Position) -> Result<Standing, Fenced> {
+        let fenced = Fenced::new(self, epoch, checkpoint);
+        let is_held = epoch > Epoch::NONE && epoch == self.lease.epoch();
+        match checkpoint {
+            at if is_held && at == self.from => Ok(Standing::Open),
+            at if is_held && at == self.to => Ok(Standing::Moved(fenced)),
+            _ => Err(fenced),
+        }
+    }
+}
+
+/// For backends: how a checkpoint stands that is to move on.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[allow(
+    clippy::exhaustive_enums,
+    reason = "backends decide by it, and a new case must not pass them by"
+)]
+pub enum Standing {
+    /// It is where it is expected.
+    Open,
+    /// It was moved just so before; or another commit has moved it there, which is then the error.
+    Moved(Fenced),
+}
+
 /// The lease was granted to another, or the checkpoint was moved by another. Whoever meets this must stop at once: what
 /// it believes to be its job is somebody else's.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]

@@ -27,7 +27,7 @@ pub use commit::Commit;
 pub use committed::Committed;
 pub use event::{EventId, EventName, InvalidEventName, NewEvent, RecordedEvent, Recording};
 pub use lease::{
-    Advance, Claim, Epoch, Fenced, InvalidLeaseName, Lease, LeaseName, LeaseState, Owner,
+    Advance, Claim, Epoch, Fenced, InvalidLeaseName, Lease, LeaseName, LeaseState, Owner, Standing,
 };
 pub use limits::Limits;
 pub use metadata::{InvalidMetadata, Metadata};

@@ -13,7 +13,6 @@ mod aggregate;
 mod mutants;
 mod processes;
 mod projection;
-mod rebuild;
 mod shop;
 mod sqlite;
 mod subscription;

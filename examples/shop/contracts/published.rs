@@ -72,6 +72,10 @@ impl EventStore for Published {
         self.log.head().await
     }
 
+    async fn end(&self) -> Result<Position, BackendError> {
+        self.log.end().await
+    }
+
     async fn changed(&self, after: Position) -> Result<(), BackendError> {
         self.log.changed(after).await?;
         tokio::time::sleep(GATHER_TIME).await;

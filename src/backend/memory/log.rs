@@ -6,13 +6,13 @@ use std::ops::RangeInclusive;
 
 use chrono::{DateTime, Utc};
 
-use super::rows::{Found, Rows};
+use super::rows::Rows;
 use super::store::BACKEND;
 use crate::ports::{BackendError, CommitError, Fault};
 use crate::types::{
     Append, Committed, Conflict, DedupKey, EventId, ExpectedVersion, FeedPage, Filter, InboxKey,
-    LogId, NewEvent, Parts, Position, ReadFrom, RecordedEvent, Recording, StreamId, StreamPage,
-    StreamVersion, Token,
+    LogId, NewEvent, Parts, Position, ReadFrom, RecordedEvent, Recording, Standing, StreamId,
+    StreamPage, StreamVersion, Token,
 };
 
 #[derive(Debug, Default)]
@@ -50,15 +50,15 @@ impl Log {
         let mut is_bare = parts.inbox.is_none();
         if let Some(advance) = &parts.advance {
             match self.rows.look(advance)? {
-                Found::Open => is_bare = false,
+                Standing::Open => is_bare = false,
                 // Another commit has moved the checkpoint just so.
-                Found::Repeated(fenced) if !is_bare => return Err(fenced.into()),
-                Found::Repeated(_) if parts.appends.is_empty() => {
+                Standing::Moved(fenced) if !is_bare => return Err(fenced.into()),
+                Standing::Moved(_) if parts.appends.is_empty() => {
                     let token = Token::new(identity, self.head());
                     return Ok(Committed::new(Vec::new(), None, token).as_duplicate());
                 }
-                Found::Repeated(fenced) if !is_recorded => return Err(fenced.into()),
-                Found::Repeated(_) => {}
+                Standing::Moved(fenced) if !is_recorded => return Err(fenced.into()),
+                Standing::Moved(_) => {}
             }
         }
         if is_recorded {

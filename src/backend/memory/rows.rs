@@ -8,7 +8,7 @@ use tokio::time::Instant;
 
 use crate::types::{
     Advance, Claim, Epoch, Fenced, Lease, LeaseName, LeaseState, LogId, Owner, Parts, Position,
-    Row, RowKey, RowPage, RowSet, RowValue, RowsWanted, Token,
+    Row, RowKey, RowPage, RowSet, RowValue, RowsWanted, Standing, Token,
 };
 
 #[derive(Debug, Default)]
@@ -26,14 +26,6 @@ struct Granted {
     checkpoints: BTreeMap<LogId, Position>,
 }
 
-/// What an advance finds.
-pub(super) enum Found {
-    /// The checkpoint is where it is expected.
-    Open,
-    /// It was moved just so before; or another commit has moved it there, which is then the error.
-    Repeated(Fenced),
-}
-
 /// A set that nobody has prepared.
 #[derive(Debug, thiserror::Error)]
 #[error("the set of rows `{0}` was not prepared")]
@@ -49,18 +41,12 @@ impl Rows {
     }
 
     /// Whether an advance may happen.
-    pub(super) fn look(&self, advance: &Advance) -> Result<Found, Fenced> {
+    pub(super) fn look(&self, advance: &Advance) -> Result<Standing, Fenced> {
         let granted = self.leases.get(advance.lease.name());
         let epoch = granted.map_or(Epoch::NONE, |granted| granted.epoch);
         let checkpoint = granted.and_then(|granted| granted.checkpoints.get(&advance.log));
         let checkpoint = checkpoint.copied().unwrap_or_default();
-        let fenced = Fenced::new(advance, epoch, checkpoint);
-        let is_held = granted.is_some() && epoch == advance.lease.epoch();
-        match checkpoint {
-            at if is_held && at == advance.from => Ok(Found::Open),
-            at if is_held && at == advance.to => Ok(Found::Repeated(fenced)),
-            _ => Err(fenced),
-        }
+        advance.standing(epoch, checkpoint)
     }
 
     /// Whether all sets that a commit writes are there.

@@ -14,8 +14,8 @@ use super::schema::Sql;
 use super::value::{Moment, Uuid};
 use crate::ports::Clock;
 use crate::types::{
-    Advance, Commit, Committed, Conflict, Epoch, EventId, Fenced, InvalidCommit, Limits, LogId,
-    PartKind, Parts, Position, StreamVersion, Token,
+    Advance, Commit, Committed, Conflict, EventId, Fenced, InvalidCommit, Limits, LogId, PartKind,
+    Parts, Position, Standing, StreamVersion, Token,
 };
 
 /// Everything that a commit can hold is kept.
@@ -110,16 +110,14 @@ impl Log {
     ) -> sqlx::Result<Option<Refusal>> {
         let epoch = row::epoch(row.try_get(5)?)?;
         let checkpoint = row::position(row.try_get(6)?)?;
-        let is_held = epoch > Epoch::NONE && epoch == advance.lease.epoch();
-        if is_held && checkpoint == advance.from {
-            return Ok(None);
-        }
-        let fenced = Fenced::new(advance, epoch, checkpoint);
-        if !is_held || checkpoint != advance.to {
-            return Ok(Some(Refusal::Fenced(fenced)));
-        }
-        let head = head.map(row::position).transpose()?;
-        Ok(Some(Refusal::Moved(fenced, head.map(|head| Token::new(self.id, head)))))
+        Ok(match advance.standing(epoch, checkpoint) {
+            Ok(Standing::Open) => None,
+            Ok(Standing::Moved(fenced)) => {
+                let head = head.map(row::position).transpose()?;
+                Some(Refusal::Moved(fenced, head.map(|head| Token::new(self.id, head))))
+            }
+            Err(fenced) => Some(Refusal::Fenced(fenced)),
+        })
     }
 }
 

@@ -6,13 +6,13 @@ use std::sync::Arc;
 use rusqlite::{Connection, params};
 
 use super::insert::Insert;
-use super::rows::{self, Found};
+use super::rows;
 use super::streams::{self, Ends, Place};
 use super::{duplicate, error, row};
 use crate::ports::{BackendError, Clock, CommitError, Fault};
 use crate::types::{
     Advance, Commit, Committed, Conflict, ExpectedVersion::After, InboxKey, InvalidCommit, Limits,
-    LogId, PartKind, Parts, Position, StreamVersion, Token,
+    LogId, PartKind, Parts, Position, Standing, StreamVersion, Token,
 };
 
 /// Everything that a commit can hold is kept.
@@ -95,14 +95,14 @@ impl Log {
         advance: &Advance,
     ) -> Result<Option<Committed>, CommitError> {
         match rows::look(conn, advance).map_err(failed)?? {
-            Found::Open => Ok(None),
+            Standing::Open => Ok(None),
             // Another commit has moved it: this one handles a message that is new.
-            Found::Repeated(fenced) if parts.inbox.is_some() => Err(fenced.into()),
-            Found::Repeated(_) if parts.appends.is_empty() => {
+            Standing::Moved(fenced) if parts.inbox.is_some() => Err(fenced.into()),
+            Standing::Moved(_) if parts.appends.is_empty() => {
                 let token = Token::new(self.id, head(conn).map_err(failed)?);
                 Ok(Some(Committed::new(Vec::new(), None, token).as_duplicate()))
             }
-            Found::Repeated(fenced) => {
+            Standing::Moved(fenced) => {
                 let repeated = duplicate::of_events(conn, self.id, parts, true)?;
                 repeated.map(Some).ok_or_else(|| fenced.into())
             }

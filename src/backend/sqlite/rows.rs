@@ -7,16 +7,9 @@ use rusqlite::{Connection, OptionalExtension, params};
 
 use super::{row, schema};
 use crate::types::{
-    Advance, Epoch, Fenced, LeaseName, LogId, Parts, Position, RowSet, RowValue, RowWrite, Token,
+    Advance, Epoch, Fenced, LeaseName, LogId, Parts, Position, RowSet, RowValue, RowWrite,
+    Standing, Token,
 };
-
-/// What an advance finds.
-pub(super) enum Found {
-    /// The checkpoint is where it is expected.
-    Open,
-    /// It was moved just so before; or another commit has moved it there, which is then the error.
-    Repeated(Fenced),
-}
 
 /// A set that nobody has prepared.
 #[derive(Debug, thiserror::Error)]
@@ -69,7 +62,7 @@ pub(super) fn are_prepared(
 pub(super) fn look(
     conn: &Connection,
     advance: &Advance,
-) -> rusqlite::Result<Result<Found, Fenced>> {
+) -> rusqlite::Result<Result<Standing, Fenced>> {
     let mut select = conn.prepare_cached(
         "SELECT epoch, coalesce((SELECT position FROM freehold_checkpoints
                                  WHERE lease = freehold_leases.name AND log = ?2), 0)
@@ -81,13 +74,7 @@ pub(super) fn look(
         .query_row(key, |found| Ok((row::epoch(found, 0)?, row::position(found, 1)?)))
         .optional()?;
     let (epoch, checkpoint) = granted.unwrap_or((Epoch::NONE, Position::START));
-    let fenced = Fenced::new(advance, epoch, checkpoint);
-    let is_held = granted.is_some() && epoch == advance.lease.epoch();
-    Ok(match checkpoint {
-        at if is_held && at == advance.from => Ok(Found::Open),
-        at if is_held && at == advance.to => Ok(Found::Repeated(fenced)),
-        _ => Err(fenced),
-    })
+    Ok(advance.standing(epoch, checkpoint))
 }
 
 /// Writes what was looked at.

@@ -8,5 +8,6 @@ mod fold;
 mod parts;
 mod poller;
 mod reads;
+mod rebuild;
 mod refused;
 mod session;
