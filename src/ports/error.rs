@@ -4,6 +4,7 @@ use std::error::Error;
 use std::fmt;
 use std::sync::Arc;
 
+use super::Unfoldable;
 use crate::types::{Conflict, EventId, Fenced, InvalidCommit};
 
 /// What kind of trouble a backend is in, as far as a caller can act on it.
@@ -97,6 +98,9 @@ pub enum CommitError {
     /// recorded. Nothing was written.
     #[error("event id {0} is recorded already, in another commit than this")]
     IdReused(EventId),
+    /// A strong projection cannot fold the commit's events, or is not folded here. Nothing was written.
+    #[error(transparent)]
+    Unfoldable(#[from] Unfoldable),
     /// The reply was lost, so the commit may have happened. Commit the very same again: it happens
     /// once.
     #[error("it is unknown whether the commit happened; commit the same again to know")]
@@ -112,7 +116,11 @@ impl CommitError {
     #[must_use]
     pub const fn is_transient(&self) -> bool {
         match self {
-            Self::Conflict(_) | Self::Fenced(_) | Self::Invalid(_) | Self::IdReused(_) => false,
+            Self::Conflict(_)
+            | Self::Fenced(_)
+            | Self::Invalid(_)
+            | Self::IdReused(_)
+            | Self::Unfoldable(_) => false,
             Self::Unknown(_) => true,
             Self::Backend(error) => error.is_transient(),
         }

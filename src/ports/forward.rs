@@ -4,7 +4,9 @@ use std::pin::Pin;
 use std::sync::Arc;
 use std::time::Duration;
 
-use super::{BackendError, CommitError, EventStore, Leases, RowStore, Store};
+use super::{
+    BackendError, CommitError, EventStore, InlineFold, InlineStore, Inlined, Leases, RowStore, Store,
+};
 use crate::types::{
     Claim, Commit, Committed, DedupKey, FeedPage, Filter, Lease, LeaseName, LeaseState, Limits,
     LogId, Owner, Position, ReadFrom, RowPage, RowSet, RowsWanted, StreamId, StreamPage,
@@ -187,5 +189,28 @@ impl<S: RowStore + ?Sized> RowStore for Arc<S> {
         Self: 'f,
     {
         (**self).rows(set, wanted, of)
+    }
+}
+
+#[deny(clippy::missing_trait_methods)]
+impl<S: InlineStore + ?Sized> InlineStore for Arc<S> {
+    fn inline<'a, 'f>(
+        &'a self,
+        fold: Arc<dyn InlineFold>,
+    ) -> Reply<'f, Result<Inlined, CommitError>>
+    where
+        'a: 'f,
+        Self: 'f,
+    {
+        (**self).inline(fold)
+    }
+
+    fn detach<'a, 'b, 'f>(&'a self, fold: &'b LeaseName) -> Reply<'f, Result<(), BackendError>>
+    where
+        'a: 'f,
+        'b: 'f,
+        Self: 'f,
+    {
+        (**self).detach(fold)
     }
 }

@@ -2,7 +2,8 @@
 //!
 //! Every port is dyn-compatible and says its `# Contract` in numbered clauses; the testkit has a test for
 //! each. [`Store`] is the one way to write; [`EventStore`] adds the reading of streams and of the feed;
-//! [`Leases`] says who may do a job now and how far it has come, and [`RowStore`] keeps what was folded from the feed.
+//! [`Leases`] says who may do a job now and how far it has come, [`RowStore`] keeps what was folded from the feed, and
+//! [`InlineStore`] folds within the append.
 //! [`Clock`] and [`Ids`] let tests decide what time it is and which ids are drawn.
 
 mod clock;
@@ -10,6 +11,7 @@ mod error;
 mod event_store;
 mod forward;
 mod ids;
+mod inline;
 mod leases;
 mod row_store;
 mod store;
@@ -19,6 +21,7 @@ pub use clock::{Clock, SystemClock};
 pub use error::{BackendError, CommitError, Fault};
 pub use event_store::{EventStore, EventStoreExt};
 pub use ids::{Ids, SystemIds};
+pub use inline::{Folding, InlineFold, InlineFolds, InlineStore, Inlined, Unfoldable};
 pub use leases::Leases;
 pub use row_store::RowStore;
 pub use store::Store;

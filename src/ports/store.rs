@@ -53,8 +53,7 @@ pub trait Store: Debug + Send + Sync + 'static {
     /// Makes all of `commit` durable, or nothing, and says where it landed.
     ///
     /// # Errors
-    /// [`CommitError::Conflict`], [`CommitError::Fenced`], [`CommitError::Invalid`], [`CommitError::IdReused`] and
-    /// [`CommitError::Backend`] promise that nothing was written; [`CommitError::Unknown`] does not.
+    /// [`CommitError::Unknown`] leaves open what was written; every other promises that nothing was.
     ///
     /// # Cancel safety
     /// Dropping the future leaves an unknown outcome, never half a commit (S11).

@@ -5,8 +5,7 @@ use std::time::Duration;
 /// Folded in the append's own transaction: who reads after a commit sees it, and every append waits for it. For money,
 /// reservations and rights.
 ///
-/// No store folds so yet. A projection that declares it says that it must not run behind the append, and does not compile
-/// there.
+/// [`ReadSide::inline`](super::ReadSide::inline) has a store fold it; behind the append it does not compile.
 #[derive(Debug)]
 pub enum Strong {}
 
@@ -19,7 +18,7 @@ pub enum Eventual<const MILLIS: u64> {}
 /// A level that is folded behind the append.
 #[diagnostic::on_unimplemented(
     message = "a `{Self}` projection cannot run behind the append",
-    label = "declare `type Level = Eventual<..>`, or hand it to the store as an inline projection"
+    label = "declare `type Level = Eventual<..>`, or have the store fold it by `ReadSide::inline`"
 )]
 pub trait Asynchronous {
     /// After how long it is late.
@@ -29,3 +28,12 @@ pub trait Asynchronous {
 impl<const MILLIS: u64> Asynchronous for Eventual<MILLIS> {
     const LATE_AFTER: Duration = Duration::from_millis(MILLIS);
 }
+
+/// A level that is folded within the append.
+#[diagnostic::on_unimplemented(
+    message = "a `{Self}` projection is not folded within the append",
+    label = "declare `type Level = Strong`, or run it behind the append by `ReadSide::run`"
+)]
+pub trait Inline {}
+
+impl Inline for Strong {}

@@ -90,6 +90,7 @@ mod enrich;
 mod events;
 mod fold;
 mod generation;
+mod inline;
 mod keeper;
 mod level;
 mod model;
@@ -108,7 +109,8 @@ pub use contract::{On, Projection};
 pub use enrich::{Enrich, Facts};
 pub use events::Events;
 pub use keeper::UpkeepError;
-pub use level::{Asynchronous, Eventual, Strong};
+pub use inline::InlineError;
+pub use level::{Asynchronous, Eventual, Inline, Strong};
 #[cfg(feature = "testkit")]
 pub(crate) use pure::PureViews;
 pub use read::{Fresh, Read, ReadError, ViewPage, Want};

@@ -6,12 +6,13 @@ use std::time::Duration;
 
 use super::contract::Projection;
 use super::fold;
-use super::level::Asynchronous;
+use super::inline::InlineError;
+use super::level::{Asynchronous, Inline};
 use super::model::Model;
 use super::sink;
 use super::upkeep::{Kept, Upkeep};
 use super::view::View;
-use crate::ports::{Clock, EventStore, Ids, RowStore, SystemClock, SystemIds};
+use crate::ports::{Clock, EventStore, Ids, InlineStore, RowStore, SystemClock, SystemIds};
 
 /// How often it is asked how far a view is that another process keeps up, while somebody waits for it.
 const POLL_INTERVAL: Duration = Duration::from_millis(10);
@@ -112,6 +113,101 @@ impl ReadSide {
     /// How a projection is kept up, for who wants other bounds, or facts of other services.
     pub fn upkeep<P: Projection<Level: Asynchronous>>(&self, projection: P) -> Upkeep<P> {
         Upkeep::new(projection, self.model::<P>())
+    }
+
+    /// Has `store` fold a strong projection within every commit: whoever reads after a commit sees it in the views, and a
+    /// commit that the projection cannot take in is refused. What is in the log already is folded first; while it is long,
+    /// writers go on, and are held out for the last page of it only.
+    ///
+    /// From then on every process that appends to the log must do this first, or its commits are refused as
+    /// [`Unfoldable::Missing`](crate::Unfoldable::Missing), so that nothing is missing from the views. Who only reads need
+    /// not. [`InlineStore::detach`] ends it; its code can be changed under another name only, whose views then are folded
+    /// from the first event on.
+    ///
+    /// ```
+    /// use freehold::backend::memory::MemoryStore;
+    /// use freehold::projection::{On, Projection, ReadSide, Recorded, Strong, Views};
+    /// # use freehold::{Aggregate, Event, Repository};
+    /// # use serde::{Deserialize, Serialize};
+    /// # #[derive(Serialize, Deserialize)]
+    /// # enum StockEvent { Received { units: u64 }, Reserved { units: u64 } }
+    /// # impl Event for StockEvent { const CATEGORY: &'static str = "stock"; }
+    /// # #[derive(Clone, Default)]
+    /// # struct Stock;
+    /// # impl Aggregate for Stock { type Event = StockEvent; fn apply(&mut self, _: &StockEvent) {} }
+    /// # impl Stock {
+    /// #     fn receive(&self, units: u64) -> Result<Vec<StockEvent>, std::convert::Infallible> {
+    /// #         Ok(vec![StockEvent::Received { units }])
+    /// #     }
+    /// # }
+    ///
+    /// struct OnHand;
+    ///
+    /// impl Projection for OnHand {
+    ///     const NAME: &'static str = "on_hand";
+    ///     type View = u64;
+    ///     type Events = StockEvent;
+    ///     type Level = Strong;
+    /// }
+    ///
+    /// impl On<StockEvent> for OnHand {
+    ///     fn on(&self, event: &Recorded<'_, StockEvent>, views: &mut Views<'_, u64>) {
+    ///         views.update(event.id(), |on_hand| match &**event {
+    ///             StockEvent::Received { units } => *on_hand += units,
+    ///             StockEvent::Reserved { units } => *on_hand -= units,
+    ///         });
+    ///     }
+    /// }
+    /// # #[tokio::main(flavor = "current_thread")]
+    /// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+    ///
+    /// let store = MemoryStore::new();
+    /// let reads = ReadSide::new(store.clone()).follow(store.clone());
+    /// let on_hand = reads.inline(OnHand, store.clone()).await?;
+    ///
+    /// let stock = Repository::<Stock>::new(store);
+    /// stock.execute("lamp", |lamp| lamp.receive(3)).await?;
+    /// assert_eq!(on_hand.get("lamp").await?.value, Some(3));
+    /// # Ok(())
+    /// # }
+    /// ```
+    ///
+    /// A projection that is folded behind the append cannot be folded within it:
+    ///
+    /// ```compile_fail,E0277
+    /// # use freehold::backend::memory::MemoryStore;
+    /// # use freehold::projection::{Eventual, On, Projection, ReadSide, Recorded, Views};
+    /// # #[derive(serde::Serialize, serde::Deserialize)]
+    /// # enum StockEvent { Reserved }
+    /// # impl freehold::Event for StockEvent { const CATEGORY: &'static str = "stock"; }
+    /// # struct OnHand;
+    /// # impl Projection for OnHand {
+    /// #   const NAME: &'static str = "on_hand";
+    /// #   type View = u64;
+    /// #   type Events = StockEvent;
+    ///     type Level = Eventual<5_000>;
+    /// # }
+    /// # impl On<StockEvent> for OnHand { fn on(&self, _: &Recorded<'_, StockEvent>, _: &mut Views<'_, u64>) {} }
+    /// # async fn strong(store: MemoryStore) {
+    /// ReadSide::new(store.clone()).inline(OnHand, store).await;
+    /// # }
+    /// ```
+    ///
+    /// # Errors
+    /// [`InlineError`] says why it is not folded. While [`CommitError::Unknown`](crate::CommitError::Unknown) is the cause, it
+    /// may be: ask again.
+    ///
+    /// # Cancel safety
+    /// It is folded or not; asking again is safe.
+    pub async fn inline<P: Projection<Level: Inline>>(
+        &self,
+        projection: P,
+        store: impl InlineStore,
+    ) -> Result<View<P>, InlineError> {
+        const { assert!(P::PARTITIONS <= 1, "a strong projection has one part") };
+        let model = self.model::<P>();
+        model.inline(projection, store).await?;
+        Ok(View::new(model))
     }
 
     /// The views of a projection, to be read and waited for. It need not run in this process.

@@ -13,9 +13,6 @@ use crate::ports::RowStore;
 use crate::subscription::{Applied, Batch, Sink, SinkError};
 use crate::types::{Commit, Filter, LeaseName, Row, RowSet, RowsWanted};
 
-/// How many rows under a prefix are loaded at a time.
-const PAGE: usize = 1_000;
-
 /// A projection that is folded behind the log.
 pub(super) struct ProjectionSink<P> {
     pub(super) projection: Arc<P>,
@@ -30,20 +27,14 @@ impl<P: Projection> ProjectionSink<P> {
     /// What is there of what the batch touches.
     async fn load(&self, wanted: &Wanted) -> Result<Vec<Row>, SinkError> {
         let mut rows = Vec::new();
-        if !wanted.keys.is_empty() {
-            let keys = RowsWanted::Keys(wanted.keys.iter().cloned().collect());
-            rows = self.store.rows(&self.set, &keys, None).await?.rows;
-        }
-        for prefix in &wanted.prefixes {
-            let prefix: Arc<str> = prefix.as_str().into();
-            let mut after = None;
+        for mut wanted in wanted.rows() {
             loop {
-                let page = RowsWanted::Page { prefix: prefix.clone(), after, limit: PAGE };
-                let page = self.store.rows(&self.set, &page, None).await?;
-                after = page.rows.last().map(|row| row.key.clone());
+                let page = self.store.rows(&self.set, &wanted, None).await?;
+                let last = page.rows.last().map(|row| row.key.clone());
                 rows.extend(page.rows);
-                if !page.has_more {
-                    break;
+                match &mut wanted {
+                    RowsWanted::Page { after, .. } if page.has_more => *after = last,
+                    _ => break,
                 }
             }
         }

@@ -8,7 +8,10 @@ use serde::de::DeserializeOwned;
 
 use super::enrich::Facts;
 use crate::subscription::Partition;
-use crate::types::{InvalidRowKey, RowKey};
+use crate::types::{InvalidRowKey, RowKey, RowsWanted};
+
+/// How many rows under a prefix are loaded at a time.
+const PAGE: usize = 1_000;
 
 /// The views as one event sees them: as the events before it have left them.
 ///
@@ -32,6 +35,18 @@ pub(super) struct Wanted {
     pub(super) keys: BTreeSet<RowKey>,
     pub(super) prefixes: BTreeSet<String>,
     pub(super) invalid: Option<InvalidRowKey>,
+}
+
+impl Wanted {
+    /// The rows to be loaded.
+    pub(super) fn rows(&self) -> Vec<RowsWanted> {
+        let keys = (!self.keys.is_empty()).then(|| self.keys.iter().cloned().collect());
+        let pages = self.prefixes.iter().map(|prefix| {
+            let prefix = prefix.as_str().into();
+            RowsWanted::Page { prefix, after: None, limit: PAGE }
+        });
+        keys.map(RowsWanted::Keys).into_iter().chain(pages).collect()
+    }
 }
 
 /// The views of a batch.

@@ -3,7 +3,7 @@
 use std::any::Any;
 use std::error::Error;
 
-use crate::ports::{BackendError, CommitError};
+use crate::ports::{BackendError, CommitError, Unfoldable};
 use crate::types::{Fenced, Position};
 
 /// An error of anybody's.
@@ -67,7 +67,10 @@ impl From<CommitError> for SinkError {
             CommitError::Conflict(_) | CommitError::Unknown(_) => Self::transient(error),
             CommitError::Backend(error) => error.into(),
             // What an event leads to is too large, or is refused for good.
-            CommitError::Invalid(_) | CommitError::IdReused(_) => Self::Batch(error.into()),
+            CommitError::Invalid(_)
+            | CommitError::IdReused(_)
+            | CommitError::Unfoldable(Unfoldable::Failed { .. }) => Self::Batch(error.into()),
+            CommitError::Unfoldable(Unfoldable::Missing(_)) => Self::fatal(error),
         }
     }
 }

@@ -67,6 +67,9 @@ impl fmt::Debug for LeaseName {
 pub struct Owner(Uuid);
 
 impl Owner {
+    /// The store itself, which holds the leases of what it folds within commits.
+    pub const STORE: Self = Self(Uuid::nil());
+
     /// The owner with this id.
     #[must_use]
     pub const fn new(id: Uuid) -> Self {

@@ -3,12 +3,13 @@
 use std::collections::HashMap;
 use std::collections::hash_map::Entry;
 use std::ops::RangeInclusive;
+use std::sync::Arc;
 
 use chrono::{DateTime, Utc};
 
 use super::rows::Rows;
 use super::store::BACKEND;
-use crate::ports::{BackendError, CommitError, Fault};
+use crate::ports::{BackendError, CommitError, Fault, InlineFold};
 use crate::types::{
     Append, Committed, Conflict, DedupKey, EventId, ExpectedVersion, FeedPage, Filter, InboxKey,
     LogId, NewEvent, Parts, Position, ReadFrom, RecordedEvent, Recording, Standing, StreamId,
@@ -24,6 +25,8 @@ pub(super) struct Log {
     ids: HashMap<EventId, Position>,
     inbox: HashMap<InboxKey, Committed>,
     pub(super) rows: Rows,
+    /// In the order of their names.
+    pub(super) folds: Vec<Arc<dyn InlineFold>>,
 }
 
 impl Log {
@@ -39,7 +42,13 @@ impl Log {
         now: DateTime<Utc>,
     ) -> Result<Committed, CommitError> {
         let parts = match write {
-            Write::Single(single) => return self.write_single(single, identity, now),
+            Write::Single(single) if self.folds.is_empty() => {
+                return self.write_single(single, identity, now);
+            }
+            Write::Single((stream, expected, event)) => {
+                let appends = vec![Append { stream, expected, events: vec![event] }];
+                Parts { appends, ..Parts::default() }
+            }
             Write::Parts(parts) => parts,
         };
         if let Some(first) = parts.inbox.as_ref().and_then(|key| self.inbox.get(key)) {
@@ -73,7 +82,11 @@ impl Log {
         self.rows.are_prepared(&parts).map_err(|why| {
             CommitError::from(BackendError::new(BACKEND, "commit", Fault::Missing, why))
         })?;
-        Ok(self.record(parts, identity, now))
+        let folded = self.fold(&parts, now)?;
+        let committed = self.record(parts, identity, now);
+        self.rows.put(folded);
+        self.folded_up_to(identity);
+        Ok(committed)
     }
 
     /// The same for one event of one stream: each is looked up once.
@@ -229,7 +242,7 @@ impl Log {
         FeedPage::new(events, upto, upto < self.head())
     }
 
-    fn version(&self, stream: &StreamId) -> StreamVersion {
+    pub(super) fn version(&self, stream: &StreamId) -> StreamVersion {
         StreamVersion::new(self.streams.get(stream).map_or(0, Vec::len) as u64)
     }
 

@@ -18,6 +18,7 @@
 //! ```
 
 mod event_store;
+mod inline;
 mod leases;
 mod log;
 mod row_store;

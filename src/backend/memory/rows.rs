@@ -8,7 +8,7 @@ use tokio::time::Instant;
 
 use crate::types::{
     Advance, Claim, Epoch, Fenced, Lease, LeaseName, LeaseState, LogId, Owner, Parts, Position,
-    Row, RowKey, RowPage, RowSet, RowValue, RowsWanted, Standing, Token,
+    Row, RowKey, RowPage, RowSet, RowValue, RowWrite, RowsWanted, Standing, Token,
 };
 
 #[derive(Debug, Default)]
@@ -44,14 +44,17 @@ impl Rows {
     pub(super) fn look(&self, advance: &Advance) -> Result<Standing, Fenced> {
         let granted = self.leases.get(advance.lease.name());
         let epoch = granted.map_or(Epoch::NONE, |granted| granted.epoch);
-        let checkpoint = granted.and_then(|granted| granted.checkpoints.get(&advance.log));
-        let checkpoint = checkpoint.copied().unwrap_or_default();
-        advance.standing(epoch, checkpoint)
+        advance.standing(epoch, self.checkpoint(advance.lease.name(), advance.log))
     }
 
     /// Whether all sets that a commit writes are there.
     pub(super) fn are_prepared(&self, parts: &Parts) -> Result<(), Unprepared> {
-        match parts.rows.iter().find(|row| !self.sets.contains_key(&row.set)) {
+        self.have_sets_of(&parts.rows)
+    }
+
+    /// Whether all sets that these rows are for are there.
+    pub(super) fn have_sets_of(&self, rows: &[RowWrite]) -> Result<(), Unprepared> {
+        match rows.iter().find(|row| !self.sets.contains_key(&row.set)) {
             Some(row) => Err(Unprepared(row.set.clone())),
             None => Ok(()),
         }
@@ -59,18 +62,33 @@ impl Rows {
 
     /// Writes what was looked at.
     pub(super) fn write(&mut self, parts: &mut Parts) {
-        for row in parts.rows.drain(..) {
+        self.put(std::mem::take(&mut parts.rows));
+        if let Some(advance) = parts.advance.take().filter(|advance| advance.to > advance.from) {
+            self.move_checkpoint(advance.lease.name(), advance.log, advance.to);
+        }
+    }
+
+    /// Writes rows of sets that are there.
+    pub(super) fn put(&mut self, rows: Vec<RowWrite>) {
+        for row in rows {
             let Some(set) = self.sets.get_mut(&row.set) else { continue };
             match row.value {
                 Some(value) => drop(set.insert(row.key, value)),
                 None => drop(set.remove(&row.key)),
             }
         }
-        if let Some(advance) = parts.advance.take().filter(|advance| advance.to > advance.from)
-            && let Some(granted) = self.leases.get_mut(advance.lease.name())
-        {
-            granted.checkpoints.insert(advance.log, advance.to);
+    }
+
+    /// Moves the checkpoint of a lease that was granted.
+    pub(super) fn move_checkpoint(&mut self, name: &LeaseName, log: LogId, to: Position) {
+        if let Some(granted) = self.leases.get_mut(name) {
+            granted.checkpoints.insert(log, to);
         }
+    }
+
+    pub(super) fn checkpoint(&self, name: &LeaseName, log: LogId) -> Position {
+        let granted = self.leases.get(name).and_then(|granted| granted.checkpoints.get(&log));
+        granted.copied().unwrap_or_default()
     }
 
     pub(super) fn page(
@@ -128,6 +146,20 @@ impl Rows {
         if self.holder(lease).is_some()
             && let Some(granted) = self.leases.get_mut(lease.name())
         {
+            granted.holder = None;
+        }
+    }
+
+    /// Takes a lease for the store itself, from whoever holds it.
+    pub(super) fn hold(&mut self, name: &LeaseName) {
+        let granted = self.leases.entry(name.clone()).or_default();
+        granted.epoch = Epoch::new(granted.epoch.get() + 1);
+        granted.holder = Some((Owner::STORE, later(Instant::now(), Duration::MAX)));
+    }
+
+    /// Gives a lease back that the store itself holds.
+    pub(super) fn let_go(&mut self, name: &LeaseName) {
+        if let Some(granted) = self.leases.get_mut(name) {
             granted.holder = None;
         }
     }

@@ -3,13 +3,14 @@
 use std::ops::RangeInclusive;
 use std::sync::Arc;
 
+use chrono::{DateTime, SubsecRound, Utc};
 use rusqlite::{Connection, params};
 
 use super::insert::Insert;
 use super::rows;
 use super::streams::{self, Ends, Place};
 use super::{duplicate, error, row};
-use crate::ports::{BackendError, Clock, CommitError, Fault};
+use crate::ports::{BackendError, Clock, CommitError, Fault, InlineFolds};
 use crate::types::{
     Advance, Commit, Committed, Conflict, ExpectedVersion::After, InboxKey, InvalidCommit, Limits,
     LogId, PartKind, Parts, Position, Standing, StreamVersion, Token,
@@ -25,6 +26,7 @@ pub(super) struct Log {
     pub(super) id: LogId,
     pub(super) limits: Limits,
     pub(super) clock: Arc<dyn Clock>,
+    pub(super) folds: InlineFolds,
 }
 
 /// Why the events of a commit were not written.
@@ -49,8 +51,8 @@ impl Log {
     /// Writes all of a commit into the open transaction.
     ///
     /// A repetition is answered as the commit was, and writes nothing; a refused commit has written nothing
-    /// either, and so has one that found a set [`Fault::Missing`]. After any other [`CommitError::Backend`] a part
-    /// of it may be there: the transaction, or a savepoint that was opened before, must be rolled back.
+    /// either, and so has one that found a set [`Fault::Missing`]. After any other [`CommitError::Backend`], or when a fold
+    /// cannot take its events in, a part of it may be there: the transaction, or a savepoint that was opened before, must be rolled back.
     pub(super) fn append(
         &self,
         conn: &Connection,
@@ -78,8 +80,16 @@ impl Log {
             let missing = BackendError::new(error::BACKEND, "commit", Fault::Missing, why);
             return repeated()?.ok_or(CommitError::Backend(missing));
         }
-        match self.insert(conn, parts, &before) {
-            Ok(committed) => Ok(committed),
+        let folds = match self.folds(conn, parts) {
+            Ok(folds) => folds,
+            Err(error) => return repeated()?.ok_or(error),
+        };
+        let now = self.clock.now().trunc_subsecs(6);
+        match self.insert(conn, parts, &before, now) {
+            Ok(committed) => {
+                self.fold(conn, &folds, (parts, &committed), now)?;
+                Ok(committed)
+            }
             Err(Stop::Sqlite(error)) => Err(failed(error)),
             // Fresh events pay for no look-up: only now, with the commit's own rows undone, see which
             // events are there.
@@ -114,8 +124,9 @@ impl Log {
         conn: &Connection,
         parts: &Parts,
         before: &[Option<Place>],
+        now: DateTime<Utc>,
     ) -> Result<Committed, Stop> {
-        let mut events = Insert::new(conn, self.clock.now())?;
+        let mut events = Insert::new(conn, now)?;
         let mut after = Vec::with_capacity(parts.appends.len());
         for (append, newest) in parts.appends.iter().zip(before) {
             match events.insert(append, *newest) {
@@ -200,6 +211,6 @@ fn insert_inbox(
     Ok(())
 }
 
-fn failed(error: rusqlite::Error) -> CommitError {
+pub(super) fn failed(error: rusqlite::Error) -> CommitError {
     CommitError::Backend(error::backend("commit", error))
 }

@@ -157,7 +157,11 @@ fn walk_back(
     Ok(events)
 }
 
-fn read_feed(conn: &Connection, after: Position, limit: usize) -> rusqlite::Result<FeedPage> {
+pub(super) fn read_feed(
+    conn: &Connection,
+    after: Position,
+    limit: usize,
+) -> rusqlite::Result<FeedPage> {
     let sql = select_events!("WHERE position > ?1 ORDER BY position LIMIT ?2");
     let mut events = select(conn, sql, (signed(after.get()), one_more(limit)), limit)?;
     let has_more = events.len() > limit;

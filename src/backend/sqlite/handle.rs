@@ -19,7 +19,7 @@ use super::savepoint::Savepoint;
 use super::staged::Staged;
 use super::transact::{TransactError, Work};
 use super::{schema, writer};
-use crate::ports::{BackendError, CommitError, Fault, telemetry};
+use crate::ports::{BackendError, CommitError, Fault, InlineFolds, telemetry};
 use crate::types::{Commit, Committed, Position};
 
 /// The most statements that a connection keeps prepared; the user's own count too.
@@ -114,7 +114,8 @@ impl SqliteStore {
             conn.query_row(&set, [], |_| Ok(())).map_err(failed)?;
         }
         let id = schema::migrate(&mut conn, &options)?;
-        let log = Log { id, limits: options.limits, clock: Arc::clone(&options.clock) };
+        let (limits, clock) = (options.limits, Arc::clone(&options.clock));
+        let log = Log { id, limits, clock, folds: InlineFolds::default() };
         let heads = Arc::new(watch::Sender::new(Position::START));
         let queue =
             writer::start(conn, log.clone(), Arc::clone(&heads), &options).map_err(|why| {

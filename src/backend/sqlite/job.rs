@@ -5,7 +5,7 @@ use tokio::sync::oneshot;
 
 use super::append::Log;
 use super::error::BACKEND;
-use crate::ports::{CommitError, Fault, telemetry};
+use crate::ports::{CommitError, Fault, Unfoldable, telemetry};
 use crate::types::{Committed, Parts};
 
 /// Something that is written within a shared transaction and answered after it.
@@ -60,8 +60,11 @@ impl Job for CommitJob {
     fn apply(&mut self, tx: &Transaction<'_>, log: &Log) -> Result<(), Broken> {
         let answer = log.append(tx, &self.parts);
         // A part of it may be there, unless a set is missing, which is seen before: then all is rolled back.
-        let failed =
-            matches!(&answer, Err(CommitError::Backend(why)) if why.fault() != Fault::Missing);
+        let failed = match &answer {
+            Err(CommitError::Backend(why)) => why.fault() != Fault::Missing,
+            Err(CommitError::Unfoldable(why)) => matches!(why, Unfoldable::Failed { .. }),
+            _ => false,
+        };
         self.answer = Some(answer);
         if failed { Err(Broken::RolledBack) } else { Ok(()) }
     }

@@ -101,6 +101,27 @@ fn release(conn: &Connection, lease: &Lease) -> rusqlite::Result<()> {
     update.execute(params![lease.name().as_str(), row::signed(lease.epoch().get())]).map(drop)
 }
 
+/// Takes a lease for the store itself, from whoever holds it.
+pub(super) fn hold(conn: &Connection, name: &LeaseName) -> rusqlite::Result<()> {
+    let mut take = conn.prepare_cached(concat!(
+        "INSERT INTO freehold_leases (name, epoch, owner, expires_at)
+         VALUES (?1, 1, ?2, ",
+        now!(),
+        " + ?3)
+         ON CONFLICT (name) DO UPDATE
+         SET epoch = epoch + 1, owner = excluded.owner, expires_at = excluded.expires_at"
+    ))?;
+    let id = Owner::STORE.as_uuid();
+    let time = micros(Duration::from_hours(100 * 365 * 24));
+    take.execute(params![name.as_str(), id.as_bytes().as_slice(), time]).map(drop)
+}
+
+/// Gives a lease back that the store itself holds.
+pub(super) fn let_go(conn: &Connection, name: &LeaseName) -> rusqlite::Result<()> {
+    let release = "UPDATE freehold_leases SET owner = NULL WHERE name = ?1";
+    conn.execute(release, [name.as_str()]).map(drop)
+}
+
 fn state(conn: &Connection, name: &LeaseName) -> rusqlite::Result<LeaseState> {
     let mut select = conn.prepare_cached(concat!(
         "SELECT epoch, CASE WHEN expires_at > ",

@@ -22,6 +22,7 @@ mod duplicate;
 mod error;
 mod event_store;
 mod handle;
+mod inline;
 mod insert;
 mod job;
 mod leases;

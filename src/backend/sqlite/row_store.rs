@@ -45,7 +45,7 @@ impl RowStore for SqliteStore {
     }
 }
 
-fn page(
+pub(super) fn page(
     conn: &Connection,
     set: &RowSet,
     wanted: &RowsWanted,

@@ -79,7 +79,15 @@ pub(super) fn look(
 
 /// Writes what was looked at.
 pub(super) fn write(conn: &Connection, parts: &Parts) -> rusqlite::Result<()> {
-    for (set, rows) in by_set(&parts.rows) {
+    put(conn, &parts.rows)?;
+    let moves = parts.advance.as_ref().filter(|advance| advance.to > advance.from);
+    let Some(Advance { lease, log, to, .. }) = moves else { return Ok(()) };
+    move_checkpoint(conn, lease.name(), *log, *to)
+}
+
+/// Writes rows of sets that are there.
+pub(super) fn put(conn: &Connection, rows: &[RowWrite]) -> rusqlite::Result<()> {
+    for (set, rows) in by_set(rows) {
         let mut upsert = conn.prepare_cached(&upsert(set))?;
         let mut delete =
             conn.prepare_cached(&format!("DELETE FROM {} WHERE key = ?1", table(set)))?;
@@ -90,21 +98,33 @@ pub(super) fn write(conn: &Connection, parts: &Parts) -> rusqlite::Result<()> {
             };
         }
     }
-    let moves = parts.advance.as_ref().filter(|advance| advance.to > advance.from);
-    let Some(Advance { lease, log, to, .. }) = moves else { return Ok(()) };
+    Ok(())
+}
+
+/// Moves the checkpoint of a lease.
+pub(super) fn move_checkpoint(
+    conn: &Connection,
+    lease: &LeaseName,
+    log: LogId,
+    to: Position,
+) -> rusqlite::Result<()> {
     let mut upsert = conn.prepare_cached(
         "INSERT INTO freehold_checkpoints (lease, log, position) VALUES (?1, ?2, ?3)
          ON CONFLICT (lease, log) DO UPDATE SET position = ?3",
     )?;
     let log = log.as_uuid();
     let position = row::signed(to.get());
-    upsert.execute(params![lease.name().as_str(), log.as_bytes().as_slice(), position]).map(drop)
+    upsert.execute(params![lease.as_str(), log.as_bytes().as_slice(), position]).map(drop)
 }
 
 /// The checkpoints of a lease, in the order of the logs' ids.
 pub(super) fn checkpoints(conn: &Connection, lease: &LeaseName) -> rusqlite::Result<Vec<Token>> {
     let mut select = conn.prepare_cached(
-        "SELECT log, position FROM freehold_checkpoints WHERE lease = ?1 ORDER BY log",
+        // What is folded within every commit holds what the log holds.
+        "SELECT log, CASE WHEN log = (SELECT id FROM freehold_log)
+                           AND EXISTS (SELECT 1 FROM freehold_inline WHERE name = ?1)
+                     THEN (SELECT coalesce(max(position), 0) FROM freehold_events) ELSE position END
+         FROM freehold_checkpoints WHERE lease = ?1 ORDER BY log",
     )?;
     let checkpoints = select.query_map([lease.as_str()], |found| {
         Ok(Token::new(LogId::new(row::uuid(found, 0)?), row::position(found, 1)?))

@@ -33,6 +33,23 @@ impl Savepoint {
         )
     }
 
+    /// Does all of some work, or nothing.
+    pub(super) fn whole(
+        self,
+        conn: &Connection,
+        work: impl FnOnce() -> rusqlite::Result<()>,
+    ) -> rusqlite::Result<()> {
+        self.open(conn)?;
+        let done = work();
+        match done {
+            Ok(()) => self.keep(conn)?,
+            // Some errors undo the whole transaction.
+            Err(_) if conn.is_autocommit() => {}
+            Err(_) => self.undo(conn)?,
+        }
+        done
+    }
+
     /// Undoes what was written since.
     pub(super) fn undo(self, conn: &Connection) -> rusqlite::Result<()> {
         run(

@@ -10,8 +10,11 @@ use crate::ports::{BackendError, Fault};
 use crate::types::LogId;
 
 /// The steps from an empty file to today's schema. They are only ever added to.
-const MIGRATIONS: &[&str] =
-    &[include_str!("schema/001_events.sql"), include_str!("schema/002_rows.sql")];
+const MIGRATIONS: &[&str] = &[
+    include_str!("schema/001_events.sql"),
+    include_str!("schema/002_rows.sql"),
+    include_str!("schema/003_inline.sql"),
+];
 
 /// Brings the file to today's schema, and says which log it holds.
 ///

@@ -1,11 +1,14 @@
 //! The faulty store as a store: every call is passed on, or fails.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use async_trait::async_trait;
 
 use super::store::FaultyStore;
-use crate::ports::{BackendError, CommitError, EventStore, Leases, RowStore, Store};
+use crate::ports::{
+    BackendError, CommitError, EventStore, InlineFold, InlineStore, Inlined, Leases, RowStore, Store,
+};
 use crate::types::{
     Claim, Commit, Committed, DedupKey, FeedPage, Filter, Lease, LeaseName, LeaseState, Limits,
     LogId, Owner, Position, ReadFrom, RowPage, RowSet, RowsWanted, StreamId, StreamPage,
@@ -113,5 +116,17 @@ impl<S: RowStore> RowStore for FaultyStore<S> {
         of: Option<&LeaseName>,
     ) -> Result<RowPage, BackendError> {
         self.ask("read rows", self.inner.rows(set, wanted, of)).await
+    }
+}
+
+#[async_trait]
+#[deny(clippy::missing_trait_methods)]
+impl<S: InlineStore> InlineStore for FaultyStore<S> {
+    async fn inline(&self, fold: Arc<dyn InlineFold>) -> Result<Inlined, CommitError> {
+        self.write(self.inner.inline(fold)).await
+    }
+
+    async fn detach(&self, fold: &LeaseName) -> Result<(), BackendError> {
+        self.ask("detach a fold", self.inner.detach(fold)).await
     }
 }
