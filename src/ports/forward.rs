@@ -5,7 +5,8 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use super::{
-    BackendError, CommitError, EventStore, InlineFold, InlineStore, Inlined, Leases, RowStore, Store,
+    BackendError, CommitError, EventStore, InlineFold, InlineStore, Inlined, Leases, RowStore,
+    Store,
 };
 use crate::types::{
     Claim, Commit, Committed, DedupKey, FeedPage, Filter, Lease, LeaseName, LeaseState, Limits,

@@ -7,9 +7,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use async_trait::async_trait;
 
 use super::{BackendError, CommitError, EventStore, RowStore};
-use crate::types::{
-    Filter, LeaseName, Position, RecordedEvent, Row, RowSet, RowWrite, RowsWanted,
-};
+use crate::types::{Filter, LeaseName, Position, RecordedEvent, Row, RowSet, RowWrite, RowsWanted};
 
 /// Why a fold cannot take events in.
 type BoxError = Box<dyn Error + Send + Sync>;
@@ -107,21 +105,21 @@ pub enum Unfoldable {
 /// Folds events into rows within the commit that appends them, so that the rows are never behind.
 ///
 /// # Contract
-/// - **I1 together** – the events of a commit, and the rows that the folds make of them, become visible together, or none;
+/// - **F1 together** – the events of a commit, and the rows that the folds make of them, become visible together, or none;
 ///   a repetition folds nothing, and neither does what is refused.
-/// - **I2 whole** – when [`InlineStore::inline`] has answered [`Inlined::Folds`], the rows hold all events of the log that
+/// - **F2 whole** – when [`InlineStore::inline`] has answered [`Inlined::Folds`], the rows hold all events of the log that
 ///   the fold wants, each once: the earlier ones, and from then on every one, whoever writes it.
-/// - **I3 in order** – an event is folded after all that stand before it in the log and touch the same rows, however many
+/// - **F3 in order** – an event is folded after all that stand before it in the log and touch the same rows, however many
 ///   write at once.
-/// - **I4 by all** – a commit of events through a handle that was not given the fold is folded all the same, or changes
+/// - **F4 by all** – a commit of events through a handle that was not given the fold is folded all the same, or changes
 ///   nothing and is [`Unfoldable::Missing`].
-/// - **I5 refused** – a commit that a fold cannot take in changes nothing and is [`Unfoldable::Failed`]; those beside it
+/// - **F5 refused** – a commit that a fold cannot take in changes nothing and is [`Unfoldable::Failed`]; those beside it
 ///   happen.
-/// - **I6 held** – the store holds the lease of the fold: nobody is granted it, a commit under an older epoch is
+/// - **F6 held** – the store holds the lease of the fold: nobody is granted it, a commit under an older epoch is
 ///   [`CommitError::Fenced`], and its checkpoint is where the log ends, in every answer.
-/// - **I7 bounded** – writers are held out for one page of events at most ([`Store::limits`](crate::Store::limits)); if the
+/// - **F7 bounded** – writers are held out for one page of events at most ([`Store::limits`](crate::Store::limits)); if the
 ///   fold is farther behind, nothing changes, and the answer is [`Inlined::Behind`].
-/// - **I8 let go** – after [`InlineStore::detach`] the rows stay as they are, the lease is free, and its checkpoint is where
+/// - **F8 let go** – after [`InlineStore::detach`] the rows stay as they are, the lease is free, and its checkpoint is where
 ///   the log ended; to detach what is not folded changes nothing.
 #[async_trait]
 pub trait InlineStore: EventStore + RowStore {

@@ -15,7 +15,9 @@ use super::level::Inline;
 use super::model::Model;
 use super::sink::ProjectionSink;
 use crate::consistency::Behind;
-use crate::ports::{BackendError, CommitError, EventStore, Folding, InlineFold, InlineStore, Inlined};
+use crate::ports::{
+    BackendError, CommitError, EventStore, Folding, InlineFold, InlineStore, Inlined,
+};
 use crate::subscription::{BoxError, Partition, Subscription};
 use crate::types::{Filter, LeaseName, RecordedEvent, RowSet, Token};
 
@@ -27,7 +29,9 @@ const ASK_INTERVAL: Duration = Duration::from_millis(100);
 #[non_exhaustive]
 pub enum InlineError {
     /// The read side keeps its views elsewhere than in the store, or follows another log than the store's.
-    #[error("a strong projection is in the store of the one log that it follows, and this read side is not")]
+    #[error(
+        "a strong projection is in the store of the one log that it follows, and this read side is not"
+    )]
     Elsewhere,
     /// What is in the log already could not be folded.
     #[error("what is in the log already cannot be folded")]

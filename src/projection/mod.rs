@@ -108,8 +108,8 @@ mod wait;
 pub use contract::{On, Projection};
 pub use enrich::{Enrich, Facts};
 pub use events::Events;
-pub use keeper::UpkeepError;
 pub use inline::InlineError;
+pub use keeper::UpkeepError;
 pub use level::{Asynchronous, Eventual, Inline, Strong};
 #[cfg(feature = "testkit")]
 pub(crate) use pure::PureViews;

@@ -4,8 +4,11 @@ use std::sync::Arc;
 
 use freehold::backend::postgres::{PostgresOptions, PostgresStore};
 use freehold::testkit::async_trait;
-use freehold::testkit::conformance::{Harness, RowHarness};
-use freehold::{EventStore, RowStore, event_store_conformance, row_store_conformance};
+use freehold::testkit::conformance::{Harness, InlineHarness, RowHarness};
+use freehold::{
+    EventStore, InlineStore, RowStore, event_store_conformance, inline_store_conformance,
+    row_store_conformance,
+};
 
 use crate::server::{Schemas, pool};
 
@@ -49,7 +52,16 @@ impl RowHarness for Database {
     }
 }
 
+#[async_trait]
+impl InlineHarness for Database {
+    async fn open(&self, log: &str) -> Arc<dyn InlineStore> {
+        self.store(log).await
+    }
+}
+
 event_store_conformance!(database, Database::new(PostgresOptions::default()));
 event_store_conformance!(database_without_groups, Database::without_groups());
 row_store_conformance!(database_rows, Database::new(PostgresOptions::default()));
 row_store_conformance!(database_rows_without_groups, Database::without_groups());
+inline_store_conformance!(database_folds, Database::new(PostgresOptions::default()));
+inline_store_conformance!(database_folds_without_groups, Database::without_groups());

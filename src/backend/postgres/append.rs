@@ -4,6 +4,7 @@ use std::ops::RangeInclusive;
 use std::sync::Arc;
 use std::time::Duration;
 
+use chrono::{DateTime, SubsecRound, Utc};
 use sqlx::Row;
 use sqlx::postgres::{PgConnection, PgRow};
 
@@ -12,7 +13,7 @@ use super::row;
 use super::rows::{self, goes_apart};
 use super::schema::Sql;
 use super::value::{Moment, Uuid};
-use crate::ports::Clock;
+use crate::ports::{Clock, InlineFolds};
 use crate::types::{
     Advance, Commit, Committed, Conflict, EventId, Fenced, InvalidCommit, Limits, LogId, PartKind,
     Parts, Position, Standing, StreamVersion, Token,
@@ -29,6 +30,7 @@ pub(super) struct Log {
     pub(super) limits: Limits,
     pub(super) clock: Arc<dyn Clock>,
     pub(super) sql: Sql,
+    pub(super) folds: InlineFolds,
 }
 
 /// What came of one commit of a group.
@@ -59,12 +61,13 @@ impl Log {
 
     /// Writes each commit of a group, whole or not at all. No stream that one of them writes may be in another; an
     /// event id or an inbox key that is in two of them fails the statement. A commit that goes apart is a group of one.
+    /// Also tells the positions of all events that were written.
     pub(super) async fn write(
         &self,
         conn: &mut PgConnection,
         group: &[&Parts],
         how: How,
-    ) -> sqlx::Result<Vec<Verdict>> {
+    ) -> sqlx::Result<(Vec<Verdict>, Vec<i64>)> {
         let Arrays { guards: g, events: e, keys: i, places } = Arrays::of(group)?;
         let apart = group.first().filter(|parts| goes_apart(parts));
         let sql = if apart.is_some() { &self.sql.commit_rows } else { &self.sql.commit };
@@ -84,7 +87,7 @@ impl Log {
             .bind(i.commit)
             .bind(i.consumer)
             .bind(i.message)
-            .bind(Moment(self.clock.now()))
+            .bind(Moment(how.at))
             .bind(how.lock_timeout.map(milliseconds))
             .bind(how.is_careful)
             .bind(group.iter().any(|parts| parts.appends.is_empty()));
@@ -96,9 +99,10 @@ impl Log {
         if let Some(advance) = apart.and_then(|parts| parts.advance.as_ref())
             && let Some(refusal) = self.fence(advance, &row, written.head)?
         {
-            return Ok(vec![Verdict::Refused(refusal)]);
+            return Ok((vec![Verdict::Refused(refusal)], Vec::new()));
         }
-        written.verdicts(self.id, group, &places)
+        let positions = written.positions.as_slice().to_vec();
+        Ok((written.verdicts(self.id, group, &places)?, positions))
     }
 
     /// Why an advance may not happen, if it may not.
@@ -134,6 +138,14 @@ pub(super) struct How {
     pub(super) lock_timeout: Option<Duration>,
     /// Whether to look for the events first. If not, one that is recorded fails the statement.
     pub(super) is_careful: bool,
+    /// When it is, in whole microseconds.
+    pub(super) at: DateTime<Utc>,
+}
+
+impl How {
+    pub(super) fn new(log: &Log, lock_timeout: Option<Duration>, is_careful: bool) -> Self {
+        Self { lock_timeout, is_careful, at: log.clock.now().trunc_subsecs(6) }
+    }
 }
 
 /// What the function answers.

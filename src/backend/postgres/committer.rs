@@ -3,15 +3,15 @@
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
-use sqlx::Postgres;
 use sqlx::pool::PoolConnection;
 use sqlx::postgres::PgPool;
+use sqlx::{Connection, Postgres};
 use tokio::sync::watch;
 use tokio::time::sleep;
 
 use super::append::{How, Log, Verdict};
 use super::connection::outside;
-use super::error::{BACKEND, Fate, backend, fate_of, is_of_one, is_taken};
+use super::error::{BACKEND, Fate, backend, fate_of, is_of_one, is_taken, refused};
 use super::group::{Answer, Job};
 use crate::ports::{BackendError, CommitError, telemetry};
 use crate::types::{Parts, Position};
@@ -110,6 +110,15 @@ impl Committer {
             if !std::mem::replace(&mut is_careful, true) && is_taken(&error) {
                 continue;
             }
+            // A fold that was given just now is used the next time.
+            if let Some(why) = refused(&error)
+                && (fate == Fate::Failed || !self.log.folds_some(group))
+            {
+                return Err(match group {
+                    [_] => Trouble::Failed(why.into()),
+                    _ => Trouble::Apart(unknown),
+                });
+            }
             let is_for_one_to_blame = group.len() > 1 && is_of_one(&error);
             let failed = backend("commit", error);
             if fate == Fate::Unknown {
@@ -146,8 +155,15 @@ impl Committer {
             Some(conn) => conn,
             None => outside(&self.pool).await?,
         };
-        let how = How { lock_timeout: Some(self.lock_timeout), is_careful };
-        let verdicts = self.log.write(&mut conn, group, how).await.map_err(failed)?;
+        let how = How::new(&self.log, Some(self.lock_timeout), is_careful);
+        let verdicts = if self.log.folds_some(group) {
+            let mut tx = conn.begin().await.map_err(failed)?;
+            let verdicts = self.log.write_and_fold(&mut tx, group, how).await.map_err(failed)?;
+            tx.commit().await.map_err(failed)?;
+            verdicts
+        } else {
+            self.log.write(&mut conn, group, how).await.map_err(failed)?.0
+        };
         let mut answers = Vec::with_capacity(group.len());
         for (parts, verdict) in group.iter().zip(verdicts) {
             answers.push(match verdict {

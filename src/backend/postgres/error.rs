@@ -1,8 +1,9 @@
 //! What PostgreSQL says, in the crate's words.
 
 use sqlx::Error;
+use sqlx::postgres::PgDatabaseError;
 
-use crate::ports::{BackendError, Fault};
+use crate::ports::{BackendError, CommitError, Fault, Unfoldable};
 use crate::types::LogId;
 
 /// The backend's name, in errors and in what is counted.
@@ -39,6 +40,36 @@ pub struct OtherLog {
     pub found: LogId,
 }
 
+/// The writer does not fold by the folds of the log. It may have been given one just now.
+const UNFOLDED: &str = "FH001";
+
+/// Why a fold stops a statement or a transaction, on its way through the driver's errors.
+pub(super) fn refusal(why: Unfoldable) -> Error {
+    Error::Encode(Box::new(why))
+}
+
+/// What stopped it, if it was a fold.
+pub(super) fn refused(error: &Error) -> Option<Unfoldable> {
+    match error {
+        Error::Encode(why) => why.downcast_ref::<Unfoldable>().cloned(),
+        Error::Database(said) if said.code().as_deref() == Some(UNFOLDED) => {
+            let said = said.try_downcast_ref::<PgDatabaseError>();
+            let names = said.and_then(PgDatabaseError::detail).unwrap_or_default();
+            Some(Unfoldable::Missing(names.to_owned()))
+        }
+        _ => None,
+    }
+}
+
+/// A transaction of ours failed.
+pub(super) fn of_commit(operation: &'static str, error: Error) -> CommitError {
+    match refused(&error) {
+        Some(why) => why.into(),
+        None if fate_of(&error) == Fate::Unknown => CommitError::Unknown(backend(operation, error)),
+        None => backend(operation, error).into(),
+    }
+}
+
 /// PostgreSQL failed to `operation`.
 pub(super) fn backend(operation: &'static str, error: Error) -> BackendError {
     BackendError::new(BACKEND, operation, fault_of(&error), error)
@@ -66,13 +97,13 @@ pub(super) fn fate_of(error: &Error) -> Fate {
         Error::Database(said) => match said.code().as_deref() {
             // Serialization, deadlock, a lock that took too long; and an id or a key that somebody else has written
             // since this statement looked: the same again sees it.
-            Some("40001" | "40P01" | "55P03" | "23505") => Fate::Again,
+            Some("40001" | "40P01" | "55P03" | "23505" | UNFOLDED) => Fate::Again,
             // The server ended the session, perhaps after the commit.
             Some("57P01" | "57P02" | "57P05") => Fate::Unknown,
             Some(code) if code.starts_with("08") => Fate::Unknown,
             _ => Fate::Failed,
         },
-        // It was not sent.
+        // It was not sent, or was taken back.
         Error::Encode(_) | Error::InvalidArgument(_) | Error::TypeNotFound { .. } => Fate::Failed,
         _ => Fate::Unknown,
     }

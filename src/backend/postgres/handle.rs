@@ -11,14 +11,14 @@ use tokio::task::unconstrained;
 
 use super::append::{How, Log, Verdict};
 use super::committer::Committer;
-use super::error::{BACKEND, Fate, OtherLog, backend, closed, fate_of};
+use super::error::{BACKEND, Fate, OtherLog, backend, closed, fate_of, refused};
 use super::feed::Feed;
 use super::group::{Job, start};
 use super::options::PostgresOptions;
 use super::schema::{self, Sql};
 use super::staged::Staged;
 use super::wake;
-use crate::ports::{BackendError, CommitError, Fault, telemetry};
+use crate::ports::{BackendError, CommitError, Fault, InlineFolds, telemetry};
 use crate::types::{Commit, Committed, Parts, Position};
 
 /// How often a commit in the user's transaction looks again when somebody else has written the same event or key.
@@ -98,7 +98,8 @@ impl PostgresStore {
             })
         };
         let id = opening.await.map_err(|_| closed("open"))??;
-        let log = Log { id, limits: options.limits, clock: Arc::clone(&options.clock), sql };
+        let (limits, clock) = (options.limits, Arc::clone(&options.clock));
+        let log = Log { id, limits, clock, sql, folds: InlineFolds::default() };
         let heads = Arc::new(watch::Sender::new(Position::START));
         let committer = Committer {
             pool: pool.clone(),
@@ -190,7 +191,7 @@ impl PostgresStore {
                     return answer.map(|committed| Staged::new(committed, events, heads));
                 }
                 Err(error) if fate_of(&error) == Fate::Again && races < RACES_MAX => races += 1,
-                Err(error) => return Err(failed(error)),
+                Err(error) => return Err(refused(&error).map_or_else(|| failed(error), Into::into)),
             }
         }
     }
@@ -207,8 +208,13 @@ impl PostgresStore {
             let error = BackendError::new(BACKEND, "commit_in", Fault::Other, why);
             return Ok(Err(error.into()));
         }
-        let how = How { lock_timeout: None, is_careful: true };
-        Ok(match log.write(&mut *conn, &[parts], how).await?.pop() {
+        let how = How::new(log, None, true);
+        let mut verdicts = if log.folds_some(&[parts]) {
+            log.write_and_fold(&mut *conn, &[parts], how).await?
+        } else {
+            log.write(&mut *conn, &[parts], how).await?.0
+        };
+        Ok(match verdicts.pop() {
             Some(Verdict::Written(committed)) => Ok(committed),
             Some(Verdict::Refused(refusal)) => log.explain(conn, parts, refusal).await?,
             None => Err(backend("commit_in", sqlx::Error::RowNotFound).into()),

@@ -5,7 +5,7 @@ use std::time::Duration;
 use async_trait::async_trait;
 use sqlx::Row;
 use sqlx::pool::PoolConnection;
-use sqlx::{Postgres, SqlStr};
+use sqlx::{Executor, Postgres, SqlStr};
 
 use super::append::milliseconds;
 use super::connection::outside;
@@ -82,8 +82,16 @@ impl Shared {
     }
 
     async fn lease(&self, name: &LeaseName) -> sqlx::Result<LeaseState> {
+        self.lease_on(&self.pool, name).await
+    }
+
+    pub(super) async fn lease_on(
+        &self,
+        conn: impl Executor<'_, Database = Postgres>,
+        name: &LeaseName,
+    ) -> sqlx::Result<LeaseState> {
         let select = sqlx::query(self.log.sql.lease.clone()).bind(name.as_str());
-        let Some(found) = select.fetch_optional(&self.pool).await? else {
+        let Some(found) = select.fetch_optional(conn).await? else {
             return Ok(LeaseState::default());
         };
         let holder: Option<Uuid> = found.try_get(1)?;

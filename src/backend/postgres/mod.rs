@@ -26,6 +26,7 @@ mod event_store;
 mod feed;
 mod group;
 mod handle;
+mod inline;
 mod leases;
 mod options;
 mod row;

@@ -20,7 +20,7 @@ const WITH_CHECKPOINTS: &str =
         SELECT key, value FROM {view} WHERE {which}
     ) AS page
     UNION ALL
-    SELECT NULL::text COLLATE \"C\", NULL, log, position FROM {schema}.checkpoints WHERE lease = $1
+    SELECT NULL::text COLLATE \"C\", NULL, c.log, {reached} FROM {schema}.checkpoints AS c WHERE c.lease = $1
     ORDER BY key NULLS LAST, log";
 
 #[async_trait]
@@ -102,7 +102,7 @@ impl Shared {
 
 /// The keys that begin with a prefix: those from the first text on, and before the second, if there is one. Texts are
 /// ordered by their bytes, which is the order of their characters, so it ends where the last character counts one up.
-fn range(prefix: &str) -> (&str, Option<String>) {
+pub(super) fn range(prefix: &str) -> (&str, Option<String>) {
     // No key holds this one, and PostgreSQL takes no text with it.
     if prefix.contains('\0') {
         return ("", Some(String::new()));

@@ -40,16 +40,16 @@ pub(super) fn bind<'q>(
 /// Rows by their sets, and in the order of their keys: whoever writes some of the same ones meets us at the first of them,
 /// and not in a circle.
 #[derive(Default)]
-struct Rows<'p> {
-    view: Vec<String>,
+pub(super) struct Rows<'p> {
+    pub(super) view: Vec<String>,
     /// How many rows of each table follow each other.
-    count: Vec<i32>,
-    key: Vec<&'p str>,
-    value: Vec<Option<&'p str>>,
+    pub(super) count: Vec<i32>,
+    pub(super) key: Vec<&'p str>,
+    pub(super) value: Vec<Option<&'p str>>,
 }
 
 impl<'p> Rows<'p> {
-    fn of(writes: &'p [RowWrite]) -> sqlx::Result<Self> {
+    pub(super) fn of(writes: &'p [RowWrite]) -> sqlx::Result<Self> {
         let mut sorted: Vec<&RowWrite> = writes.iter().collect();
         sorted.sort_unstable_by_key(|row| (&row.set, &row.key));
         let mut rows = Self::default();

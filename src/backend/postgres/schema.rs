@@ -14,11 +14,19 @@ use crate::ports::{BackendError, Fault};
 use crate::types::{LogId, RowSet};
 
 /// The steps from an empty schema to today's. They are only ever added to.
-const MIGRATIONS: &[&str] =
-    &[include_str!("schema/001_events.sql"), include_str!("schema/002_rows.sql")];
+const MIGRATIONS: &[&str] = &[
+    include_str!("schema/001_events.sql"),
+    include_str!("schema/002_rows.sql"),
+    include_str!("schema/003_inline.sql"),
+];
 
 /// The class of the advisory locks of all logs. Nothing else should use it.
 const LOCK_CLASS: i32 = 1_718_773_092;
+
+/// How far a job `c` has come. What is folded within every commit holds what the log holds.
+const REACHED: &str = "CASE WHEN c.log = (SELECT id FROM {schema}.log)
+             AND EXISTS (SELECT FROM {schema}.inline AS i WHERE i.name = c.lease)
+        THEN (SELECT coalesce(max(e.position), 0) FROM {schema}.events AS e) ELSE c.position END";
 
 /// The statements, with the name of the schema in them.
 #[derive(Clone, Debug)]
@@ -42,6 +50,10 @@ pub(super) struct Sql {
     pub(super) lease: SqlStr,
     pub(super) remove: SqlStr,
     pub(super) prepare: SqlStr,
+    pub(super) write_rows: SqlStr,
+    pub(super) begin_fold: SqlStr,
+    pub(super) hold_out: SqlStr,
+    pub(super) set_inline: SqlStr,
 }
 
 impl Sql {
@@ -87,10 +99,14 @@ impl Sql {
             release: sql(&format!("UPDATE {{schema}}.leases AS l SET owner = NULL {of_lease}")),
             lease: sql("SELECT l.epoch, CASE WHEN l.expires_at > clock_timestamp() THEN l.owner END,
                     ARRAY(SELECT c.log FROM {schema}.checkpoints AS c WHERE c.lease = l.name ORDER BY c.log),
-                    ARRAY(SELECT c.position FROM {schema}.checkpoints AS c WHERE c.lease = l.name ORDER BY c.log)
+                    ARRAY(SELECT {reached} FROM {schema}.checkpoints AS c WHERE c.lease = l.name ORDER BY c.log)
                 FROM {schema}.leases AS l WHERE l.name = $1"),
             remove: sql("SELECT {schema}.remove($1, $2)"),
             prepare: sql("SELECT {schema}.prepare($1)"),
+            write_rows: sql("SELECT {schema}.write_rows($1, $2, $3, $4)"),
+            begin_fold: sql("SELECT {schema}.begin_fold($1, $2)"),
+            hold_out: sql("SELECT folds, checkpoint FROM {schema}.hold_out($1, $2)"),
+            set_inline: sql("SELECT {schema}.set_inline($1, $2)"),
         }
     }
 
@@ -104,6 +120,7 @@ impl Sql {
 fn within(schema: &SchemaName, text: &str) -> SqlStr {
     let text = text
         .replace("{schema}", schema.as_str())
+        .replace("{reached}", &REACHED.replace("{schema}", schema.as_str()))
         .replace("{columns}", COLUMNS)
         .replace("{columns of stream}", COLUMNS_OF_STREAM)
         .replace("{class}", &LOCK_CLASS.to_string());

@@ -89,7 +89,8 @@ impl Log {
     ) -> Result<Vec<RowWrite>, CommitError> {
         let mut rows = Vec::new();
         for fold in folds {
-            let is_wanted = |event: &&RecordedEvent| fold.filter().admits(event.stream().category());
+            let is_wanted =
+                |event: &&RecordedEvent| fold.filter().admits(event.stream().category());
             let wanted: Vec<_> = events.iter().filter(is_wanted).cloned().collect();
             if wanted.is_empty() {
                 continue;

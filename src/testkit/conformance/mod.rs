@@ -13,6 +13,10 @@
 //! [`Leases`](crate::Leases) (`l01_…` to `l08_…`) and [`RowStore`](crate::RowStore) (`r01_…` to `r06_…`). Where a clause
 //! tells of events and inbox keys beside rows, a store that refuses them as unsupported passes without.
 //!
+//! A store that folds within the append implements [`InlineHarness`] and calls
+//! [`inline_store_conformance!`](crate::inline_store_conformance) for the clauses of [`InlineStore`](crate::InlineStore)
+//! (`f01_…` to `f08_…`).
+//!
 //! Set `FREEHOLD_HEAVY=1` for many more rounds and writers where tasks race.
 //!
 //! [`Clock`](crate::Clock) and [`Ids`](crate::Ids) have one clause each; their functions
@@ -25,6 +29,9 @@ mod event_store_outcomes;
 mod event_store_pages;
 mod event_store_streams;
 mod harness;
+mod inline_guarded;
+mod inline_kit;
+mod inline_whole;
 mod kit;
 mod leases_checkpoints;
 mod leases_fence;
@@ -52,7 +59,9 @@ pub use event_store_follow::*;
 pub use event_store_outcomes::*;
 pub use event_store_pages::*;
 pub use event_store_streams::*;
-pub use harness::{Harness, RowHarness};
+pub use harness::{Harness, InlineHarness, RowHarness};
+pub use inline_guarded::*;
+pub use inline_whole::*;
 pub(super) use kit::within;
 pub use leases_checkpoints::*;
 pub use leases_fence::*;

@@ -85,6 +85,38 @@ macro_rules! row_store_conformance {
     };
 }
 
+/// Makes a module of tests of the conformance suite for [`InlineStore`](crate::InlineStore): one for each function of
+/// [`testkit::conformance`](crate::testkit::conformance) that is named after a clause of it.
+///
+/// The arguments are as with [`event_store_conformance!`](crate::event_store_conformance), but the harness is an
+/// [`InlineHarness`](crate::testkit::conformance::InlineHarness).
+///
+/// ```
+/// # use std::{collections::HashMap, sync::{Arc, Mutex}};
+/// use freehold::InlineStore;
+/// use freehold::backend::memory::MemoryStore;
+/// use freehold::testkit::{async_trait, conformance::InlineHarness};
+///
+/// #[derive(Default)]
+/// struct InMemory(Mutex<HashMap<String, MemoryStore>>);
+///
+/// #[async_trait]
+/// impl InlineHarness for InMemory {
+///     async fn open(&self, log: &str) -> Arc<dyn InlineStore> {
+///         Arc::new(self.0.lock().unwrap().entry(log.to_owned()).or_default().clone())
+///     }
+/// }
+///
+/// freehold::inline_store_conformance!(folds_in_memory, InMemory::default());
+/// # fn main() {}
+/// ```
+#[macro_export]
+macro_rules! inline_store_conformance {
+    ($name:ident, $harness:expr $(,)?) => {
+        $crate::__inline_store_clauses! { [$crate::__conformance_suite] { $name, $harness; } }
+    };
+}
+
 /// Hands the names of all clause functions to another macro, so that whoever needs them has the same.
 #[doc(hidden)]
 #[macro_export]
@@ -205,6 +237,34 @@ macro_rules! __row_store_clauses {
             r06_a_set_that_was_removed_is_missing
             r07_a_commit_with_a_row_twice_is_refused
             r07_rows_beyond_the_limits_are_refused
+        }
+    };
+}
+
+/// The same for the clauses of folds within the append.
+#[doc(hidden)]
+#[macro_export]
+macro_rules! __inline_store_clauses {
+    ([$($then:tt)*] $with:tt) => {
+        $($then)* ! {
+            $with
+            f01_a_repetition_folds_nothing
+            f01_what_is_refused_folds_nothing
+            f01_readers_never_see_events_without_their_rows
+            f02_what_is_in_the_log_is_folded_first
+            f02_every_commit_is_folded
+            f02_folds_stand_side_by_side
+            f02_a_fold_that_begins_among_writers_misses_nothing
+            f03_racing_commits_are_folded_in_the_order_of_the_feed
+            f04_a_handle_without_the_fold_writes_nothing_past_it
+            f05_a_commit_that_cannot_be_folded_is_refused
+            f05_commits_beside_a_refused_one_happen
+            f06_nobody_is_granted_the_lease_of_a_fold
+            f06_a_job_that_folded_behind_the_append_is_fenced
+            f06_the_checkpoint_is_where_the_log_ends
+            f07_a_fold_that_is_far_behind_is_not_begun
+            f08_what_was_detached_is_folded_no_more
+            f08_other_folds_go_on
         }
     };
 }

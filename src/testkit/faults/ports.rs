@@ -7,7 +7,8 @@ use async_trait::async_trait;
 
 use super::store::FaultyStore;
 use crate::ports::{
-    BackendError, CommitError, EventStore, InlineFold, InlineStore, Inlined, Leases, RowStore, Store,
+    BackendError, CommitError, EventStore, InlineFold, InlineStore, Inlined, Leases, RowStore,
+    Store,
 };
 use crate::types::{
     Claim, Commit, Committed, DedupKey, FeedPage, Filter, Lease, LeaseName, LeaseState, Limits,

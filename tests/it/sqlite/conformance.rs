@@ -5,8 +5,11 @@ use std::sync::Arc;
 
 use freehold::backend::sqlite::{SqliteOptions, SqliteStore};
 use freehold::testkit::async_trait;
-use freehold::testkit::conformance::{Harness, RowHarness};
-use freehold::{EventStore, RowStore, event_store_conformance, row_store_conformance};
+use freehold::testkit::conformance::{Harness, InlineHarness, RowHarness};
+use freehold::{
+    EventStore, InlineStore, RowStore, event_store_conformance, inline_store_conformance,
+    row_store_conformance,
+};
 use tempfile::TempDir;
 
 struct Files {
@@ -39,6 +42,13 @@ impl RowHarness for Files {
     }
 }
 
+#[async_trait]
+impl InlineHarness for Files {
+    async fn open(&self, log: &str) -> Arc<dyn InlineStore> {
+        Arc::new(self.store(log).await)
+    }
+}
+
 fn without_batches() -> Files {
     Files::new(SqliteOptions {
         batch_commits_max: 1,
@@ -52,3 +62,5 @@ event_store_conformance!(files, Files::new(SqliteOptions::default()));
 event_store_conformance!(files_without_batches, without_batches());
 row_store_conformance!(rows_in_files, Files::new(SqliteOptions::default()));
 row_store_conformance!(rows_in_files_without_batches, without_batches());
+inline_store_conformance!(folds_in_files, Files::new(SqliteOptions::default()));
+inline_store_conformance!(folds_in_files_without_batches, without_batches());

@@ -5,8 +5,8 @@ use std::sync::{Arc, Mutex};
 
 use freehold::backend::memory::MemoryStore;
 use freehold::testkit::async_trait;
-use freehold::testkit::conformance::{Harness, RowHarness};
-use freehold::{EventStore, RowStore};
+use freehold::testkit::conformance::{Harness, InlineHarness, RowHarness};
+use freehold::{EventStore, InlineStore, RowStore};
 
 /// Logs by name; each lives as long as the harness.
 #[derive(Default)]
@@ -28,6 +28,13 @@ impl Harness for InMemory {
 #[async_trait]
 impl RowHarness for InMemory {
     async fn open(&self, log: &str) -> Arc<dyn RowStore> {
+        Arc::new(self.log(log))
+    }
+}
+
+#[async_trait]
+impl InlineHarness for InMemory {
+    async fn open(&self, log: &str) -> Arc<dyn InlineStore> {
         Arc::new(self.log(log))
     }
 }

@@ -59,9 +59,33 @@ BEGIN
     EXECUTE format('DROP TABLE IF EXISTS {schema}.%I', view);
 END $body$;
 
+-- Puts and deletes rows. `r_rows` has the number of rows for each table of `r_view`, and the keys and values of all follow
+-- each other; a row without a value is deleted.
+CREATE FUNCTION {schema}.write_rows(r_view text[], r_rows int[], r_key text[], r_value text[]) RETURNS void
+LANGUAGE plpgsql SET enable_seqscan = off SET plan_cache_mode = force_generic_plan
+AS $body$
+DECLARE
+    first int := 1;
+    last  int;
+BEGIN
+    FOR nth IN 1 .. cardinality(r_view) LOOP
+        last := first + r_rows[nth] - 1;
+        IF array_position(r_value[first:last], NULL) IS NOT NULL THEN
+            EXECUTE format(
+                'DELETE FROM {schema}.%I WHERE key IN (SELECT r.key FROM unnest($1, $2) AS r (key, value)
+                                                       WHERE r.value IS NULL)', r_view[nth])
+            USING r_key[first:last], r_value[first:last];
+        END IF;
+        EXECUTE format(
+            'INSERT INTO {schema}.%I (key, value) SELECT r.key, r.value::json FROM unnest($1, $2) AS r (key, value)
+             WHERE r.value IS NOT NULL ON CONFLICT (key) DO UPDATE SET value = excluded.value', r_view[nth])
+        USING r_key[first:last], r_value[first:last];
+        first := last + 1;
+    END LOOP;
+END $body$;
+
 -- Writes one commit with rows, an advance, or both: as `commit` does, whose arguments come first, and then, if that has not
--- refused it, the rows, and the checkpoint. A commit without an advance names no lease. `r_rows` has the number of rows for
--- each table of `r_view`, and the keys and values of all follow each other; a row without a value is deleted.
+-- refused it, the rows, as `write_rows` does, and the checkpoint. A commit without an advance names no lease.
 --
 -- `epoch` and `checkpoint` tell of the lease of the advance. It stays locked until the end, so that nobody is granted it
 -- meanwhile: a claim that comes later waits, and one that came earlier is seen. If the advance may not happen, nothing else
@@ -78,9 +102,6 @@ CREATE FUNCTION {schema}.commit_rows(
 ) LANGUAGE plpgsql
 SET enable_seqscan = off SET plan_cache_mode = force_generic_plan
 AS $body$
-DECLARE
-    first int := 1;
-    last  int;
 BEGIN
     IF lock_timeout IS NOT NULL THEN
         PERFORM set_config('lock_timeout', lock_timeout, true);
@@ -108,20 +129,7 @@ BEGIN
         RETURN;
     END IF;
 
-    FOR nth IN 1 .. cardinality(r_view) LOOP
-        last := first + r_rows[nth] - 1;
-        IF array_position(r_value[first:last], NULL) IS NOT NULL THEN
-            EXECUTE format(
-                'DELETE FROM {schema}.%I WHERE key IN (SELECT r.key FROM unnest($1, $2) AS r (key, value)
-                                                       WHERE r.value IS NULL)', r_view[nth])
-            USING r_key[first:last], r_value[first:last];
-        END IF;
-        EXECUTE format(
-            'INSERT INTO {schema}.%I (key, value) SELECT r.key, r.value::json FROM unnest($1, $2) AS r (key, value)
-             WHERE r.value IS NOT NULL ON CONFLICT (key) DO UPDATE SET value = excluded.value', r_view[nth])
-        USING r_key[first:last], r_value[first:last];
-        first := last + 1;
-    END LOOP;
+    PERFORM {schema}.write_rows(r_view, r_rows, r_key, r_value);
     -- An advance that goes nowhere has guarded the commit.
     IF a_to > a_from THEN
         INSERT INTO {schema}.checkpoints (lease, log, position) VALUES (a_lease, a_log, a_to)
