@@ -14,7 +14,9 @@ type BoxError = Box<dyn Error + Send + Sync>;
 
 /// Folds events into rows of one set within the commit that appends them. A strong projection makes one.
 ///
-/// It is pure: what it makes follows from the events and the rows that it asked for.
+/// # Contract
+/// - **G1 pure** – which rows it wants follows from the events, and what it makes of them from the events and those rows,
+///   and from nothing else.
 pub trait InlineFold: fmt::Debug + Send + Sync + 'static {
     /// The name of the job, and so of its lease.
     fn name(&self) -> &LeaseName;

@@ -18,6 +18,7 @@ mod commit_in;
 mod conformance;
 mod errors;
 mod feed;
+mod inline;
 mod killed;
 mod leases;
 mod lost;

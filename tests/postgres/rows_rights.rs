@@ -54,6 +54,7 @@ async fn a_role_without_rights_to_rows_is_denied_and_with_those_of_the_guide_is_
 
     grant(
         "GRANT SELECT, INSERT, UPDATE ON {s}.leases, {s}.checkpoints TO {role};
+         GRANT SELECT ON {s}.inline TO {role};
          GRANT SELECT, INSERT, UPDATE, DELETE ON {s}.view_shown TO {role}",
     )
     .await;

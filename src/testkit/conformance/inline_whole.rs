@@ -122,6 +122,7 @@ pub async fn f02_a_fold_that_begins_among_writers_misses_nothing(h: &dyn InlineH
             writers.spawn(async move {
                 for n in 0..10 {
                     log.events.commit(one("a", &format!("{writer}.{n}"))).await;
+                    yield_now().await;
                 }
             });
         }

@@ -19,8 +19,8 @@
 //!
 //! Set `FREEHOLD_HEAVY=1` for many more rounds and writers where tasks race.
 //!
-//! [`Clock`](crate::Clock) and [`Ids`](crate::Ids) have one clause each; their functions
-//! ([`k01_a_store_records_the_times_it_was_told`], [`i01_no_id_is_drawn_twice`]) take what they test.
+//! [`Clock`](crate::Clock), [`Ids`](crate::Ids) and [`InlineFold`](crate::InlineFold) have one clause each; their functions
+//! ([`k01_a_store_records_the_times_it_was_told`], [`i01_no_id_is_drawn_twice`], [`g01_a_fold_is_pure`]) take what they test.
 
 mod event_store_changes;
 mod event_store_feed;

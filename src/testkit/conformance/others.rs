@@ -1,4 +1,4 @@
-//! K1 and I1: what the world gives.
+//! K1, I1 and G1: what the world gives, and what a fold is.
 
 use std::collections::HashSet;
 use std::sync::Arc;
@@ -8,9 +8,9 @@ use std::time::Duration;
 use chrono::DateTime;
 
 use super::kit::{Log, append, stream};
-use crate::ports::{EventStore, Ids};
+use crate::ports::{EventStore, Ids, InlineFold};
 use crate::testkit::ManualClock;
-use crate::types::{ExpectedVersion::Any, RecordedEvent};
+use crate::types::{ExpectedVersion::Any, RecordedEvent, Row};
 
 /// K1: `store` records the times that `clock` tells, which it was given, be it that they jump forth and
 /// back or stand still; and what happens later does not change them.
@@ -73,5 +73,19 @@ pub fn i01_no_id_is_drawn_twice(ids: &Arc<dyn Ids>) {
         for id in thread.join().expect("drawing an id does not panic") {
             assert!(drawn.insert(id), "{id} was drawn twice");
         }
+    }
+}
+
+/// G1: the same events and rows lead to the same wishes and the same rows, however often they are folded.
+pub fn g01_a_fold_is_pure(fold: &dyn InlineFold, events: &[RecordedEvent], before: &[Row]) {
+    let once = || {
+        let folding = fold.begin(events).expect("the events can be taken in");
+        let wanted = folding.wanted().to_vec();
+        let rows = folding.fold(before.to_vec()).expect("the events can be folded");
+        (wanted, rows)
+    };
+    let first = once();
+    for again in 0..3 {
+        assert_eq!(once(), first, "folded anew, for the {again}. time");
     }
 }

@@ -3,11 +3,15 @@
 //!
 //! [`flaw`] wraps a store in memory; [`store`], [`repeats`], [`reading`] and [`feed`] hold the mutants by what they
 //! break; [`roll`] says which clause kills which; [`killed`] sees that it does. [`row_flaw`], [`row_roll`] and
-//! [`leases`], [`fence`], [`rows`] and [`found`] are the same for leases and rows.
+//! [`leases`], [`fence`], [`rows`] and [`found`] are the same for leases and rows, and [`fold_flaw`], [`fold_roll`] and
+//! [`folds`] for folds within the append.
 
 mod feed;
 mod fence;
 mod flaw;
+mod fold_flaw;
+mod fold_roll;
+mod folds;
 mod found;
 mod killed;
 mod leases;

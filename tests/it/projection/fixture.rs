@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::convert::Infallible;
 
 use freehold::backend::memory::MemoryStore;
-use freehold::projection::{Eventual, On, Projection, ReadSide, Recorded, View, Views};
+use freehold::projection::{Eventual, On, Projection, ReadSide, Recorded, Strong, View, Views};
 use freehold::testkit::{Faults, FaultyStore};
 use freehold::{Aggregate, Event, EventStore, Filter, Position, Repository, RowStore, Token};
 use serde::de::DeserializeOwned;
@@ -50,8 +50,9 @@ impl<E: Event + Clone + Send + Sync + 'static> Aggregate for Of<E> {
 }
 
 /// Records one event.
-pub(crate) async fn put<E>(store: &MemoryStore, id: &str, event: E) -> Token
+pub(crate) async fn put<S, E>(store: &S, id: &str, event: E) -> Token
 where
+    S: EventStore + Clone,
     E: Event + Clone + Send + Sync + 'static,
 {
     let log = Repository::<Of<E>>::new(store.clone());
@@ -91,7 +92,7 @@ fn on_user(event: &Recorded<'_, User>, views: &mut Views<'_, Account>) {
 
 /// Declares the projection under a name, over so many parts.
 macro_rules! accounts {
-    ($projection:ident, $name:literal, $parts:literal) => {
+    ($projection:ident, $name:literal, $parts:literal, $level:ty) => {
         pub(crate) struct $projection;
 
         impl Projection for $projection {
@@ -99,7 +100,7 @@ macro_rules! accounts {
             const PARTITIONS: u32 = $parts;
             type View = Account;
             type Events = (Transfer, User);
-            type Level = Eventual<5_000>;
+            type Level = $level;
         }
 
         impl On<Transfer> for $projection {
@@ -116,11 +117,17 @@ macro_rules! accounts {
     };
 }
 
-accounts!(Accounts, "accounts", 1);
-accounts!(SharedAccounts, "shared_accounts", 3);
+accounts!(Accounts, "accounts", 1, Eventual<5_000>);
+accounts!(SharedAccounts, "shared_accounts", 3, Eventual<5_000>);
+// The same views as `Accounts`, by another level.
+accounts!(StrongAccounts, "accounts", 1, Strong);
 
 /// Records `n` events that a seed chooses.
-pub(crate) async fn some(store: &MemoryStore, chance: &mut fastrand::Rng, n: usize) -> Token {
+pub(crate) async fn some<S: EventStore + Clone>(
+    store: &S,
+    chance: &mut fastrand::Rng,
+    n: usize,
+) -> Token {
     let mut token = None;
     for _ in 0..n {
         let account = |chance: &mut fastrand::Rng| format!("a{}", chance.u8(0..12));
@@ -138,7 +145,7 @@ pub(crate) async fn some(store: &MemoryStore, chance: &mut fastrand::Rng, n: usi
 }
 
 /// The log, folded by other code than the crate's.
-pub(crate) async fn oracle(store: &MemoryStore) -> BTreeMap<String, Account> {
+pub(crate) async fn oracle(store: &impl EventStore) -> BTreeMap<String, Account> {
     let mut accounts: BTreeMap<String, Account> = BTreeMap::new();
     let mut after = Position::START;
     loop {

@@ -5,6 +5,7 @@ mod compile;
 mod failures;
 pub(crate) mod fixture;
 mod fold;
+mod inline;
 mod parts;
 mod poller;
 mod reads;
