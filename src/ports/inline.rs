@@ -12,6 +12,12 @@ use crate::types::{Filter, LeaseName, Position, RecordedEvent, Row, RowSet, RowW
 /// Why a fold cannot take events in.
 type BoxError = Box<dyn Error + Send + Sync>;
 
+/// What makes the rows that events leave of those that were there.
+type Fold<'e> = Box<dyn FnOnce(Vec<Row>) -> Result<Vec<RowWrite>, BoxError> + Send + 'e>;
+
+/// Folds, in the order of their names.
+type Folds = Arc<[Arc<dyn InlineFold>]>;
+
 /// Folds events into rows of one set within the commit that appends them. A strong projection makes one.
 ///
 /// # Contract
@@ -39,7 +45,7 @@ pub trait InlineFold: fmt::Debug + Send + Sync + 'static {
 #[must_use = "a fold that was begun has folded nothing"]
 pub struct Folding<'e> {
     wanted: Vec<RowsWanted>,
-    fold: Box<dyn FnOnce(Vec<Row>) -> Result<Vec<RowWrite>, BoxError> + Send + 'e>,
+    fold: Fold<'e>,
 }
 
 impl<'e> Folding<'e> {
@@ -144,7 +150,7 @@ pub trait InlineStore: EventStore + RowStore {
 
 /// For backends: the folds that a handle and its clones were given.
 #[derive(Clone, Debug, Default)]
-pub struct InlineFolds(Arc<Mutex<Arc<[Arc<dyn InlineFold>]>>>);
+pub struct InlineFolds(Arc<Mutex<Folds>>);
 
 impl InlineFolds {
     /// Adds a fold, in place of one of the same name.
@@ -172,15 +178,15 @@ impl InlineFolds {
         names: impl IntoIterator<Item = N>,
     ) -> Result<Vec<Arc<dyn InlineFold>>, Unfoldable> {
         let all = self.all();
-        let mut named = Vec::new();
+        let mut found = Vec::new();
         for name in names {
             let name = name.as_ref();
             match all.iter().find(|fold| fold.name().as_str() == name) {
-                Some(fold) => named.push(Arc::clone(fold)),
+                Some(fold) => found.push(Arc::clone(fold)),
                 None => return Err(Unfoldable::Missing(name.to_owned())),
             }
         }
-        Ok(named)
+        Ok(found)
     }
 }
 

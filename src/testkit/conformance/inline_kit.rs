@@ -96,7 +96,9 @@ impl Notes {
                 rows.entry(RowKey::new(key)?).or_default().push(tag.clone());
             }
             if tag.starts_with(SWEEP) {
-                rows.values_mut().for_each(|row| row.push("swept".to_owned()));
+                for row in rows.values_mut() {
+                    row.push("swept".to_owned());
+                }
             }
         }
         let put = |(key, tags): (RowKey, Vec<String>)| {

@@ -163,7 +163,9 @@ pub async fn f03_racing_commits_are_folded_in_the_order_of_the_feed(h: &dyn Inli
                 wanted.entry(key.to_owned()).or_default().push(tag.clone());
             }
             if tag.starts_with(SWEEP) {
-                wanted.values_mut().for_each(|row| row.push("swept".to_owned()));
+                for row in wanted.values_mut() {
+                    row.push("swept".to_owned());
+                }
             }
         }
         after = page.upto;

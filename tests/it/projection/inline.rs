@@ -261,9 +261,9 @@ async fn what_is_committed_beside_sql_of_ones_own_is_folded_too() {
         let tx = connection.transaction_with_behavior(TransactionBehavior::Immediate).unwrap();
         drop(store.commit_in(&tx, named(name)).unwrap());
         if is_kept {
-            tx.commit().unwrap()
+            tx.commit().unwrap();
         } else {
-            tx.rollback().unwrap()
+            tx.rollback().unwrap();
         }
         assert_eq!(all(&view).await, oracle(&store).await, "{name}");
     }
