@@ -45,6 +45,7 @@ pub mod event;
 mod ports;
 pub mod projection;
 pub mod retry;
+mod saga;
 pub mod subscription;
 #[cfg(feature = "testkit")]
 pub mod testkit;

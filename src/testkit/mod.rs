@@ -27,6 +27,7 @@ mod faults;
 mod laws;
 pub mod model;
 mod projecting;
+mod saga;
 mod scenario;
 pub mod strategies;
 mod world;

@@ -1,0 +1,335 @@
+//! One run of a saga by one owner: a machine without clock, store or participants. It is told what has happened, and says
+//! what to do.
+//!
+//! What it knows beside the log is worth nothing to others: which calls are under way, which steps may have been called by
+//! somebody before, and how often something was tried. So a new owner begins with the log, and takes every step that may
+//! have been called for one that was (`tainted`).
+
+mod backward;
+mod forward;
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
+
+use super::json::Json;
+use super::outcome::Effect;
+use super::record::{Cause, Record};
+use super::shape::{Kind, Shape, StepShape};
+use super::state::{OutOfPlace, Phase, State};
+
+/// A saga, as its owner has it.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub(crate) struct Run {
+    shape: Arc<Shape>,
+    rules: Rules,
+    /// What is written down.
+    state: State,
+    /// Steps that may have been called without an answer: a refusal proves nothing any more.
+    tainted: BTreeSet<usize>,
+    /// Steps that were refused and had no effect.
+    refused: BTreeSet<usize>,
+    calls: BTreeMap<usize, Way>,
+    tries: BTreeMap<(usize, Way), u32>,
+    /// Steps that are tried again later.
+    resting: BTreeSet<usize>,
+    /// What is to be written down next.
+    results: Vec<Record>,
+    /// What is being written down.
+    appending: Vec<Record>,
+    /// Answers that came while the saga was being given up.
+    held: Vec<(usize, Way, Outcome)>,
+    giving_up: Option<Cause>,
+    is_lost: bool,
+}
+
+/// Which way a step is called.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub(crate) enum Way {
+    /// Forward.
+    Do,
+    /// The same again, to learn what came of it.
+    Redrive,
+    /// Backward.
+    Undo,
+}
+
+/// How a call has ended.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub(crate) enum Outcome {
+    Ok(Json),
+    Rejected(Json),
+    Transient,
+    Unknown,
+}
+
+/// What is to be done.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub(crate) enum Command {
+    /// Write these down, all or none, as the next of this owner.
+    Append(Vec<Record>),
+    Call {
+        step: usize,
+        way: Way,
+        /// What is known of what is to be undone.
+        effect: Option<Effect<Json>>,
+    },
+    /// Say later that the step has rested, for the `tries`th time.
+    Rest { step: usize, tries: u32 },
+}
+
+/// The rules of the protocol. Each has a counterexample; the explorer shows it when the rule is off.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[allow(clippy::struct_excessive_bools, reason = "they are switched off one by one")]
+pub(crate) struct Rules {
+    /// After a call without an answer, a refusal proves nothing.
+    pub(crate) taints: bool,
+    /// A new owner takes what may have been called for called.
+    pub(crate) taints_on_takeover: bool,
+    /// Nothing is compensated before it is written down that the saga is given up.
+    pub(crate) unwinds_first: bool,
+    /// What may be redriven is settled before it is compensated.
+    pub(crate) settles: bool,
+    /// What is under way is waited for before it is compensated.
+    pub(crate) waits: bool,
+    /// A step is compensated after all that needed it.
+    pub(crate) keeps_order: bool,
+    /// A pivot that may have been called is called until it answers.
+    pub(crate) holds_on_to_the_pivot: bool,
+}
+
+impl Rules {
+    pub(crate) const ALL: Self = Self {
+        taints: true,
+        taints_on_takeover: true,
+        unwinds_first: true,
+        settles: true,
+        waits: true,
+        keeps_order: true,
+        holds_on_to_the_pivot: true,
+    };
+}
+
+impl Run {
+    /// A saga that nobody has run before.
+    pub(crate) fn begin(shape: Arc<Shape>, rules: Rules) -> Self {
+        let state = State::new(&shape);
+        Self {
+            shape,
+            rules,
+            state,
+            tainted: BTreeSet::new(),
+            refused: BTreeSet::new(),
+            calls: BTreeMap::new(),
+            tries: BTreeMap::new(),
+            resting: BTreeSet::new(),
+            results: Vec::new(),
+            appending: Vec::new(),
+            held: Vec::new(),
+            giving_up: None,
+            is_lost: false,
+        }
+    }
+
+    /// A saga that somebody else, or an earlier start, has run until here.
+    pub(crate) fn take_over(
+        shape: Arc<Shape>,
+        rules: Rules,
+        log: &[Record],
+    ) -> Result<Self, OutOfPlace> {
+        let mut run = Self::begin(shape, rules);
+        run.state = State::fold(&run.shape, log)?;
+        if rules.taints_on_takeover {
+            let steps = 0..run.shape.steps.len();
+            run.tainted.extend(steps.filter(|step| run.state.is_ready(&run.shape, *step)));
+        }
+        Ok(run)
+    }
+
+    pub(crate) const fn state(&self) -> &State {
+        &self.state
+    }
+
+    /// Whether it is not this owner's any more.
+    pub(crate) const fn is_lost(&self) -> bool {
+        self.is_lost
+    }
+
+    /// What is to be done now. Each command is given once.
+    pub(crate) fn poll(&mut self) -> Vec<Command> {
+        if self.is_lost || self.state.is_over() {
+            return Vec::new();
+        }
+        let mut commands = Vec::new();
+        if self.appending.is_empty() {
+            self.appending = self.due();
+            if !self.appending.is_empty() {
+                commands.push(Command::Append(self.appending.clone()));
+                if !self.rules.unwinds_first {
+                    self.write_down();
+                }
+            }
+        }
+        if !self.state.is_suspended {
+            match self.state.phase {
+                Phase::Forward if self.giving_up.is_none() => self.call_forward(&mut commands),
+                Phase::Backward => self.call_backward(&mut commands),
+                _ => {}
+            }
+        }
+        commands
+    }
+
+    /// What it was told to append is durable.
+    pub(crate) fn appended(&mut self) {
+        if self.rules.unwinds_first {
+            self.write_down();
+        }
+        self.appending.clear();
+        for (step, way, outcome) in std::mem::take(&mut self.held) {
+            self.take_answer(step, way, outcome);
+        }
+    }
+
+    /// Somebody else owns it.
+    pub(crate) fn lost(&mut self) {
+        self.is_lost = true;
+    }
+
+    /// A step has rested.
+    pub(crate) fn rested(&mut self, step: usize) {
+        self.resting.remove(&step);
+    }
+
+    /// A call has ended.
+    pub(crate) fn answered(&mut self, step: usize, way: Way, outcome: Outcome) -> Vec<Command> {
+        self.calls.remove(&step);
+        let is_giving_up =
+            self.appending.iter().any(|record| matches!(record, Record::Unwind { .. }));
+        if is_giving_up && self.state.phase == Phase::Forward {
+            self.held.push((step, way, outcome));
+            return Vec::new();
+        }
+        self.take_answer(step, way, outcome)
+    }
+
+    fn take_answer(&mut self, step: usize, way: Way, outcome: Outcome) -> Vec<Command> {
+        match (self.state.phase, way) {
+            (Phase::Forward, Way::Do) => self.answered_forward(step, outcome),
+            (Phase::Backward, _) => self.answered_backward(step, way, outcome),
+            // The saga has ended meanwhile.
+            _ => Vec::new(),
+        }
+    }
+
+    /// Somebody wants it given up; `false` if it is too late for that.
+    pub(crate) fn give_up(&mut self, cause: Cause) -> bool {
+        let is_asked = self.state.phase == Phase::Forward && !self.may_have_called_the_pivot();
+        if is_asked {
+            self.giving_up.get_or_insert(cause);
+        }
+        is_asked
+    }
+
+    fn may_have_called_the_pivot(&self) -> bool {
+        let Some(pivot) = self.shape.pivot() else { return false };
+        let is_called = self.calls.contains_key(&pivot)
+            || self.tainted.contains(&pivot)
+            || self.resting.contains(&pivot)
+            || self.is_answered(pivot)
+            || self.state.is_past_pivot(&self.shape);
+        is_called && self.rules.holds_on_to_the_pivot
+    }
+
+    /// What can be written down now.
+    fn due(&mut self) -> Vec<Record> {
+        let mut records = std::mem::take(&mut self.results);
+        let mut then = self.state.clone();
+        let applied = records.iter().try_for_each(|record| then.apply(&self.shape, record));
+        debug_assert!(applied.is_ok(), "{applied:?}: {records:?}");
+        if let Some(cause) = &self.giving_up
+            && then.phase == Phase::Forward
+        {
+            let unwind = self.unwind(&then, cause.clone());
+            let applied = then.apply(&self.shape, &unwind);
+            debug_assert!(applied.is_ok(), "{applied:?}: {unwind:?}");
+            records.push(unwind);
+        }
+        if then.has_completed() {
+            records.push(Record::Completed);
+        } else if then.is_compensated(&self.shape) {
+            records.push(Record::Compensated);
+        }
+        records
+    }
+
+    /// That the saga is given up, and what is not known of it.
+    fn unwind(&self, state: &State, cause: Cause) -> Record {
+        let is_uncertain = |step: &usize| {
+            let is_open = state.is_ready(&self.shape, *step) && !self.refused.contains(step);
+            let may_be_there = self.calls.contains_key(step) || self.tainted.contains(step);
+            self.kind(*step) == Kind::Compensable && is_open && may_be_there
+        };
+        let steps = 0..self.shape.steps.len();
+        let uncertain = steps.filter(is_uncertain).filter_map(|step| self.name(step)).collect();
+        Record::Unwind { cause, uncertain }
+    }
+
+    fn write_down(&mut self) {
+        for record in &self.appending {
+            let applied = self.state.apply(&self.shape, record);
+            debug_assert!(applied.is_ok(), "{applied:?}: {record:?}");
+            if let Record::Unwind { .. } = record {
+                self.resting.clear();
+                self.tries.clear();
+                self.giving_up = None;
+            }
+        }
+    }
+
+    /// Whether an answer of the step waits to be written down.
+    fn is_answered(&self, step: usize) -> bool {
+        let Some(of) = self.shape.steps.get(step) else { return false };
+        self.results.iter().chain(&self.appending).any(|record| match record {
+            Record::Done { step, .. }
+            | Record::Settled { step, .. }
+            | Record::Undone { step }
+            | Record::Suspended { step, .. } => step == of.name,
+            _ => false,
+        })
+    }
+
+    /// Tries a step again later, or says that it was tried as often as it may be.
+    fn rest(&mut self, step: usize, way: Way, retries_max: u32) -> Option<Command> {
+        let tries = self.tries.entry((step, way)).or_default();
+        if *tries == retries_max {
+            return None;
+        }
+        *tries += 1;
+        self.resting.insert(step);
+        Some(Command::Rest { step, tries: *tries })
+    }
+
+    fn suspend(&mut self, step: usize, why: &str) {
+        if let Some(step) = self.name(step) {
+            self.results.push(Record::Suspended { step, why: why.to_owned() });
+        }
+    }
+
+    /// Whether nothing is under way, to be waited for or to be written down, for a step.
+    fn is_idle(&self, step: usize) -> bool {
+        let is_busy = self.calls.contains_key(&step) || self.resting.contains(&step);
+        !is_busy && !self.is_answered(step)
+    }
+
+    fn step(&self, step: usize) -> Option<&StepShape> {
+        self.shape.steps.get(step)
+    }
+
+    fn kind(&self, step: usize) -> Kind {
+        self.step(step).map_or(Kind::ReadOnly, |step| step.kind)
+    }
+
+    fn name(&self, step: usize) -> Option<String> {
+        self.step(step).map(|step| step.name.to_owned())
+    }
+}

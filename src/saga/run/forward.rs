@@ -1,0 +1,68 @@
+//! Forward: each step when all that it needs has happened, until one is refused.
+
+use super::{Cause, Command, Kind, Outcome, Record, Run, Way};
+use crate::saga::json::Json;
+
+impl Run {
+    /// Calls what is ready.
+    pub(super) fn call_forward(&mut self, commands: &mut Vec<Command>) {
+        for step in 0..self.shape.steps.len() {
+            if self.state.is_ready(&self.shape, step) && self.is_idle(step) {
+                self.calls.insert(step, Way::Do);
+                commands.push(Command::Call { step, way: Way::Do, effect: None });
+            }
+        }
+    }
+
+    /// A step has answered while the saga goes forward.
+    pub(super) fn answered_forward(&mut self, step: usize, outcome: Outcome) -> Vec<Command> {
+        match outcome {
+            Outcome::Ok(out) => {
+                self.results.extend(self.name(step).map(|step| Record::Done { step, out }));
+                Vec::new()
+            }
+            Outcome::Rejected(why) => {
+                self.refused_forward(step, why);
+                Vec::new()
+            }
+            Outcome::Transient | Outcome::Unknown => self.unanswered(step),
+        }
+    }
+
+    fn refused_forward(&mut self, step: usize, why: Json) {
+        if self.is_definitive(step) {
+            self.refused.insert(step);
+        }
+        if let Some(name) = self.name(step) {
+            self.giving_up.get_or_insert(Cause::Refused { step: name, why });
+        }
+    }
+
+    /// Whether a refusal says that no call of the step has had an effect.
+    pub(super) fn is_definitive(&self, step: usize) -> bool {
+        let dedupes = self.step(step).is_some_and(|step| step.dedupes);
+        let is_tainted = self.rules.taints && self.tainted.contains(&step);
+        // A pivot is one that a participant dedupes, or is local.
+        dedupes || !is_tainted || self.kind(step) == Kind::Pivot
+    }
+
+    /// A call has ended without an answer.
+    fn unanswered(&mut self, step: usize) -> Vec<Command> {
+        self.tainted.insert(step);
+        let retries_max = self.step(step).map_or(0, |step| step.retries_max);
+        if let Some(rest) = self.rest(step, Way::Do, retries_max) {
+            return vec![rest];
+        }
+        let holds_on = match self.kind(step) {
+            Kind::Compensable | Kind::ReadOnly => false,
+            Kind::Pivot => self.rules.holds_on_to_the_pivot,
+            Kind::Retriable => true,
+        };
+        if holds_on {
+            self.suspend(step, "it was tried as often as it may be");
+        } else if let Some(name) = self.name(step) {
+            self.giving_up.get_or_insert(Cause::Exhausted { step: name });
+        }
+        Vec::new()
+    }
+}

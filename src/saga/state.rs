@@ -1,0 +1,214 @@
+//! What a saga's log says: a fold of its records, in which nothing can be out of place.
+
+use super::json::Json;
+use super::record::{Action, Record, Verdict};
+use super::shape::{Kind, Shape};
+
+/// Where a saga is.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub(crate) struct State {
+    pub(crate) phase: Phase,
+    pub(crate) is_suspended: bool,
+    pub(crate) steps: Vec<StepState>,
+}
+
+/// Which way it goes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub(crate) enum Phase {
+    Forward,
+    Backward,
+    Completed,
+    Compensated,
+    Abandoned,
+}
+
+/// What is known of a step.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub(crate) enum StepState {
+    /// Nothing is written down. It may have been called.
+    Open,
+    Done(Json),
+    /// The saga was given up, and nobody knows whether it has happened.
+    Uncertain,
+    /// It has not happened, and will not.
+    Nothing,
+    Undone,
+}
+
+/// A record that cannot stand where it stands: the log is not of this saga, or damaged.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("a record of a saga is out of place: {0}")]
+pub(crate) struct OutOfPlace(&'static str);
+
+type Applied = Result<(), OutOfPlace>;
+
+impl State {
+    pub(crate) fn new(shape: &Shape) -> Self {
+        let steps = shape.steps.iter().map(|_| StepState::Open).collect();
+        Self { phase: Phase::Forward, is_suspended: false, steps }
+    }
+
+    /// The state that a log leads to.
+    pub(crate) fn fold<'r>(
+        shape: &Shape,
+        log: impl IntoIterator<Item = &'r Record>,
+    ) -> Result<Self, OutOfPlace> {
+        let mut state = Self::new(shape);
+        for record in log {
+            state.apply(shape, record)?;
+        }
+        Ok(state)
+    }
+
+    /// Whether nothing can follow.
+    pub(crate) const fn is_over(&self) -> bool {
+        matches!(self.phase, Phase::Completed | Phase::Compensated | Phase::Abandoned)
+    }
+
+    /// Takes a record in.
+    pub(crate) fn apply(&mut self, shape: &Shape, record: &Record) -> Applied {
+        if self.is_over() {
+            return Err(OutOfPlace("it is over"));
+        }
+        match record {
+            Record::Done { step, out } => self.done(shape, step, out),
+            Record::Unwind { uncertain, .. } => self.unwind(shape, uncertain),
+            Record::Settled { step, out } => self.settled(shape, step, out.as_ref()),
+            Record::Undone { step } => self.undone(shape, step),
+            Record::Suspended { step, .. } => {
+                self.at(shape, step)?;
+                if std::mem::replace(&mut self.is_suspended, true) {
+                    return Err(OutOfPlace("it is suspended already"));
+                }
+                Ok(())
+            }
+            Record::Operator { action, .. } => self.operated(shape, action),
+            Record::Completed if self.has_completed() => self.enter(Phase::Completed),
+            Record::Compensated if self.is_compensated(shape) => self.enter(Phase::Compensated),
+            Record::Completed | Record::Compensated => Err(OutOfPlace("it has not ended so")),
+        }
+    }
+
+    /// Whether every step has happened.
+    pub(crate) fn has_completed(&self) -> bool {
+        let is_done = |step: &StepState| matches!(step, StepState::Done(_));
+        self.phase == Phase::Forward && self.steps.iter().all(is_done)
+    }
+
+    /// Whether nothing is left to be compensated.
+    pub(crate) fn is_compensated(&self, shape: &Shape) -> bool {
+        let is_clean = |step: usize| !self.has_effect(shape, step);
+        self.phase == Phase::Backward && (0..self.steps.len()).all(is_clean)
+    }
+
+    /// Whether a step may have left something that is to be compensated.
+    pub(crate) fn has_effect(&self, shape: &Shape, step: usize) -> bool {
+        let kind = shape.steps.get(step).map(|step| step.kind);
+        let state = self.steps.get(step);
+        kind == Some(Kind::Compensable)
+            && matches!(state, Some(StepState::Done(_) | StepState::Uncertain))
+    }
+
+    /// Whether a step is open, and all that it needs has happened: it may have been called.
+    pub(crate) fn is_ready(&self, shape: &Shape, step: usize) -> bool {
+        let is_done = |step: &usize| matches!(self.steps.get(*step), Some(StepState::Done(_)));
+        let is_open = matches!(self.steps.get(step), Some(StepState::Open));
+        let needs = shape.steps.get(step).map(|step| step.after.as_slice()).unwrap_or_default();
+        self.phase == Phase::Forward && is_open && needs.iter().all(is_done)
+    }
+
+    /// Whether the pivot has happened.
+    pub(crate) fn is_past_pivot(&self, shape: &Shape) -> bool {
+        let pivot = shape.pivot().and_then(|pivot| self.steps.get(pivot));
+        matches!(pivot, Some(StepState::Done(_)))
+    }
+
+    fn enter(&mut self, phase: Phase) -> Applied {
+        self.phase = phase;
+        Ok(())
+    }
+
+    fn at(&mut self, shape: &Shape, name: &str) -> Result<usize, OutOfPlace> {
+        shape.place(name).ok_or(OutOfPlace("a step that the definition has not"))
+    }
+
+    fn set(&mut self, step: usize, to: StepState) -> Applied {
+        if let Some(state) = self.steps.get_mut(step) {
+            *state = to;
+        }
+        Ok(())
+    }
+
+    fn done(&mut self, shape: &Shape, name: &str, out: &Json) -> Applied {
+        let step = self.at(shape, name)?;
+        if !self.is_ready(shape, step) {
+            return Err(OutOfPlace("a step has happened that could not"));
+        }
+        self.set(step, StepState::Done(out.clone()))
+    }
+
+    fn unwind(&mut self, shape: &Shape, uncertain: &[String]) -> Applied {
+        if self.phase != Phase::Forward || self.is_past_pivot(shape) {
+            return Err(OutOfPlace("it cannot be given up any more"));
+        }
+        let mut doubtful = Vec::with_capacity(uncertain.len());
+        for name in uncertain {
+            let step = self.at(shape, name)?;
+            let is_compensable =
+                shape.steps.get(step).is_some_and(|step| step.kind == Kind::Compensable);
+            if !self.is_ready(shape, step) || !is_compensable {
+                return Err(OutOfPlace("a step is uncertain that cannot be"));
+            }
+            doubtful.push(step);
+        }
+        for (place, step) in self.steps.iter_mut().enumerate() {
+            if *step == StepState::Open {
+                let is_doubtful = doubtful.contains(&place);
+                *step = if is_doubtful { StepState::Uncertain } else { StepState::Nothing };
+            }
+        }
+        self.is_suspended = false;
+        self.enter(Phase::Backward)
+    }
+
+    fn settled(&mut self, shape: &Shape, name: &str, out: Option<&Json>) -> Applied {
+        let step = self.at(shape, name)?;
+        if self.steps.get(step) != Some(&StepState::Uncertain) {
+            return Err(OutOfPlace("a step is settled that was not uncertain"));
+        }
+        self.set(step, out.map_or(StepState::Nothing, |out| StepState::Done(out.clone())))
+    }
+
+    fn undone(&mut self, shape: &Shape, name: &str) -> Applied {
+        let step = self.at(shape, name)?;
+        let is_held_up = shape.behind(step).any(|behind| self.has_effect(shape, behind));
+        if self.phase != Phase::Backward || !self.has_effect(shape, step) || is_held_up {
+            return Err(OutOfPlace("a step is compensated that is not in turn"));
+        }
+        self.set(step, StepState::Undone)
+    }
+
+    fn operated(&mut self, shape: &Shape, action: &Action) -> Applied {
+        if !self.is_suspended {
+            return Err(OutOfPlace("it waits for no operator"));
+        }
+        match action {
+            Action::Abandon => return self.enter(Phase::Abandoned),
+            Action::Retry => {}
+            Action::Compensate => self.unwind(shape, &[])?,
+            Action::Resolve { step, verdict } => self.resolved(shape, step, verdict)?,
+        }
+        self.is_suspended = false;
+        Ok(())
+    }
+
+    fn resolved(&mut self, shape: &Shape, name: &str, verdict: &Verdict) -> Applied {
+        match (self.phase, verdict) {
+            (Phase::Forward, Verdict::Happened(out)) => self.done(shape, name, out),
+            (Phase::Backward, Verdict::Happened(out)) => self.settled(shape, name, Some(out)),
+            (Phase::Backward, Verdict::DidNot) => self.settled(shape, name, None),
+            (Phase::Backward, Verdict::Undone) => self.undone(shape, name),
+            _ => Err(OutOfPlace("an operator says what cannot be")),
+        }
+    }
+}

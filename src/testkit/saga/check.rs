@@ -1,0 +1,65 @@
+//! What must hold at every moment, and at the end.
+
+use super::world::{Broken, World};
+use crate::saga::{Kind, Phase, Record, Shape, State, Way};
+
+/// Whether a call may be made now, by what is written down.
+pub(super) fn call(
+    shape: &Shape,
+    log: &[Record],
+    is_owner: bool,
+    step: usize,
+    way: Way,
+) -> Result<(), Broken> {
+    if !is_owner {
+        // Whoever is not the owner any more cannot know better; what it asks is made harmless by the participants.
+        return Ok(());
+    }
+    let state = State::fold(shape, log).map_err(|why| why.to_string())?;
+    let is_backward = state.phase == Phase::Backward;
+    let name = shape.steps.get(step).map_or("?", |step| step.name);
+    match way {
+        Way::Do if is_backward => Err(format!("{name} is called after the saga was given up")),
+        Way::Undo | Way::Redrive if !is_backward => Err(format!(
+            "{name} is compensated before it is written down that the saga is given up"
+        )),
+        Way::Undo if state.is_past_pivot(shape) => {
+            Err(format!("{name} is compensated after the pivot"))
+        }
+        Way::Undo if shape.behind(step).any(|behind| state.has_effect(shape, behind)) => {
+            Err(format!("{name} is compensated before what needed it"))
+        }
+        _ => Ok(()),
+    }
+}
+
+/// What must hold at every moment.
+pub(super) fn moment(shape: &Shape, world: &World) -> Result<(), Broken> {
+    let state = State::fold(shape, &world.log).map_err(|why| why.to_string())?;
+    for owner in &world.owners {
+        if owner.epoch == world.epoch && owner.appending.is_none() && *owner.run.state() != state {
+            return Err("what the owner has in mind is not what is written down".to_owned());
+        }
+    }
+    Ok(())
+}
+
+/// What must hold when nothing can happen any more.
+pub(super) fn end(shape: &Shape, world: &World) -> Result<(), Broken> {
+    let state = State::fold(shape, &world.log).map_err(|why| why.to_string())?;
+    if state.is_suspended {
+        return Ok(());
+    }
+    for (step, participant) in shape.steps.iter().zip(&world.participants) {
+        let wanted = match state.phase {
+            Phase::Completed => u8::from(step.kind != Kind::ReadOnly),
+            Phase::Compensated => 0,
+            _ => return Err("the saga goes on no more, and waits for nothing".to_owned()),
+        };
+        if participant.effects != wanted {
+            let (name, effects, phase) = (step.name, participant.effects, state.phase);
+            return Err(format!("{phase:?}, and the effect of {name} is there {effects} times"));
+        }
+    }
+    Ok(())
+}
