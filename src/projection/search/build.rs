@@ -10,6 +10,7 @@ use tantivy::{Index, IndexReader, IndexWriter, ReloadPolicy};
 
 use super::columns::{Columns, settings};
 use super::error::{SearchError, of_index};
+use super::folder::Site;
 use super::searched::Searched;
 use super::stamp::{Form, Stamp};
 use super::words::{ANALYZER, analyzer};
@@ -30,7 +31,8 @@ pub(super) type Writer = IndexWriter;
 
 impl Build {
     /// Makes one with nothing in it. If a folder is there, it is of a build that was never finished.
-    pub(super) fn create<P: Searched>(path: &Path) -> Result<Self, SearchError> {
+    pub(super) fn create<P: Searched>(site: &Site) -> Result<Self, SearchError> {
+        let path = site.path.as_path();
         let failed = of_index(path);
         match fs::remove_dir_all(path) {
             Err(error) if error.kind() != io::ErrorKind::NotFound => {
@@ -39,6 +41,7 @@ impl Build {
             _ => fs::create_dir(path).map_err(|error| SearchError::files(path, error))?,
         }
         let directory = MmapDirectory::open(path).map_err(|error| failed(error.into()))?;
+        let directory = (site.disk)(directory);
         let index =
             Index::create(directory, Columns::schema::<P>(), settings()).map_err(&failed)?;
         let build = Self::of(path, index)?;
@@ -48,9 +51,11 @@ impl Build {
     }
 
     /// Opens one that is there.
-    pub(super) fn open(path: &Path) -> Result<Self, SearchError> {
-        let index = Index::open_in_dir(path).map_err(of_index(path))?;
-        Self::of(path, index)
+    pub(super) fn open(site: &Site) -> Result<Self, SearchError> {
+        let failed = of_index(&site.path);
+        let directory = MmapDirectory::open(&site.path).map_err(|error| failed(error.into()))?;
+        let index = Index::open((site.disk)(directory)).map_err(failed)?;
+        Self::of(&site.path, index)
     }
 
     fn of(path: &Path, index: Index) -> Result<Self, SearchError> {

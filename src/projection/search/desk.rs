@@ -2,13 +2,12 @@
 
 use std::fs::{self, File};
 use std::io;
-use std::path::Path;
 
 use tantivy::IndexReader;
 
 use super::build::{Build, Writer};
 use super::error::{SearchError, of_index};
-use super::folder::{Folder, Pointer};
+use super::folder::{Folder, Pointer, Site};
 use super::kept::Kept;
 use super::searched::Searched;
 use super::stamp::{Form, Stamp};
@@ -43,9 +42,11 @@ pub(super) struct Part {
 }
 
 impl Desk {
-    /// Opens the build that is to be kept up: the one that is read, or one beside it if that has another form, or `anew`.
+    /// Opens the build that is to be kept up: the one that is read, or one beside it if that has another form, or holds what is
+    /// of a log that is not followed, or `anew`.
     pub(super) fn open<P: Searched>(
         folder: &Folder,
+        logs: &[LogId],
         heap_bytes: usize,
         anew: bool,
     ) -> Result<Self, SearchError> {
@@ -67,11 +68,13 @@ impl Desk {
             Some(building) => is_newer(&folder.build(*building), &form),
         };
         let (number, build, old) = match (pointer.live, live, old) {
-            (Some(number), Some(build), Some(old)) if is_up_to_date && old.form == form => {
+            (Some(number), Some(build), Some(old))
+                if is_up_to_date && old.form == form && old.is_of(logs) =>
+            {
                 (number, build, None)
             }
             (_, _, old) => {
-                let (number, build) = beside::<P>(folder, &mut pointer, &form)?;
+                let (number, build) = beside::<P>(folder, &mut pointer, &form, logs)?;
                 (number, build, old)
             }
         };
@@ -171,8 +174,8 @@ impl Desk {
 }
 
 /// Whether a build that is being made is of a newer version.
-fn is_newer(path: &Path, form: &Form) -> bool {
-    let stamp = Build::open(path).and_then(|build| build.stamp());
+fn is_newer(site: &Site, form: &Form) -> bool {
+    let stamp = Build::open(site).and_then(|build| build.stamp());
     stamp.is_ok_and(|stamp| stamp.form.version > form.version)
 }
 
@@ -181,15 +184,16 @@ fn beside<P: Searched>(
     folder: &Folder,
     pointer: &mut Pointer,
     form: &Form,
+    logs: &[LogId],
 ) -> Result<(u32, Build), SearchError> {
     if let Some(number) = pointer.building {
-        let path = folder.build(number);
+        let site = folder.build(number);
         // One that was never finished is nobody's, and is made again.
-        if let Ok(build) = Build::open(&path)
+        if let Ok(build) = Build::open(&site)
             && let Ok(stamp) = build.stamp()
         {
             let (found, declared) = (stamp.form.version, form.version);
-            if stamp.form == *form {
+            if stamp.form == *form && stamp.is_of(logs) {
                 return Ok((number, build));
             }
             if found > declared {
@@ -197,7 +201,7 @@ fn beside<P: Searched>(
                 return Err(SearchError::Newer { folder, found, declared });
             }
         }
-        return Ok((number, Build::create::<P>(&path)?));
+        return Ok((number, Build::create::<P>(&site)?));
     }
     let known = pointer.retired.iter().copied().chain(pointer.live);
     let number = known.max().map_or(0, |newest| newest + 1);
@@ -215,7 +219,7 @@ fn remove_retired(folder: &Folder, pointer: &mut Pointer) -> Result<(), SearchEr
         return Ok(());
     }
     let mut left = pointer.clone();
-    left.retired.retain(|number| match fs::remove_dir_all(folder.build(*number)) {
+    left.retired.retain(|number| match fs::remove_dir_all(folder.build(*number).path) {
         Ok(()) => false,
         Err(error) if error.kind() == io::ErrorKind::NotFound => false,
         Err(error) => {

@@ -3,8 +3,11 @@
 use std::fs::{self, File, TryLockError};
 use std::io::{self, Write};
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
+use tantivy::Directory;
+use tantivy::directory::MmapDirectory;
 use uuid::Uuid;
 
 use super::error::SearchError;
@@ -42,16 +45,27 @@ struct Head {
 }
 
 /// The folder of the index of one projection.
-#[derive(Clone, Debug)]
+#[derive(Clone)]
 pub(super) struct Folder {
     path: PathBuf,
     name: &'static str,
+    disk: Disk,
+}
+
+/// What stands between the index and its files: nothing, but in tests of a disk that fails.
+pub(super) type Disk = Arc<dyn Fn(MmapDirectory) -> Box<dyn Directory> + Send + Sync>;
+
+/// Where one build is.
+#[derive(Clone)]
+pub(super) struct Site {
+    pub(super) path: PathBuf,
+    pub(super) disk: Disk,
 }
 
 impl Folder {
     /// The folder at `path` for the index of the projection `name`, made if there is nothing.
     pub(super) fn open(path: PathBuf, name: &'static str, id: Uuid) -> Result<Self, SearchError> {
-        let folder = Self { path, name };
+        let folder = Self { path, name, disk: Arc::new(|disk| Box::new(disk)) };
         fs::create_dir_all(&folder.path).map_err(|error| folder.failed(error))?;
         if folder.find()?.is_none() {
             folder.begin(id)?;
@@ -65,8 +79,15 @@ impl Folder {
     }
 
     /// Where a build is.
-    pub(super) fn build(&self, number: u32) -> PathBuf {
-        self.path.join(format!("build-{number}"))
+    pub(super) fn build(&self, number: u32) -> Site {
+        let path = self.path.join(format!("build-{number}"));
+        Site { path, disk: Arc::clone(&self.disk) }
+    }
+
+    /// The same on a disk that fails.
+    #[cfg(test)]
+    pub(super) fn on(self, disk: Disk) -> Self {
+        Self { disk, ..self }
     }
 
     /// Takes the right to write. It ends with the file, or with the process, in whatever way that ends.

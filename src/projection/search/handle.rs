@@ -161,6 +161,18 @@ impl<P: Searched> Search<P> {
         Ok(Reached { at })
     }
 
+    /// Waits until a search shows all that is in the logs now, but no longer than `within`.
+    ///
+    /// # Errors
+    /// As [`Search::wait_for`].
+    ///
+    /// # Cancel safety
+    /// Dropping the future leaves nothing behind.
+    pub async fn wait_for_head(&self, within: Duration) -> Result<Reached, Behind> {
+        let ends = self.index.model.ends().await.map_err(Behind::Unreadable)?;
+        self.wait_for(ends, within).await
+    }
+
     /// How far the index is behind its logs.
     ///
     /// # Errors

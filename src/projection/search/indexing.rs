@@ -78,6 +78,7 @@ impl<P: Searched<Level: Asynchronous>> Indexing<P> {
             work: Arc::new(Work {
                 projection,
                 folder: index.reader.folder().clone(),
+                logs: model.logs.iter().map(|log| log.identity()).collect(),
                 heap_bytes,
                 anew: AtomicBool::new(anew),
                 desk: Mutex::new(None),

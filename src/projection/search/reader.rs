@@ -1,6 +1,5 @@
 //! What was committed, as one moment: documents, and how far they are.
 
-use std::path::PathBuf;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use tantivy::{IndexReader, Searcher};
@@ -8,7 +7,7 @@ use tantivy::{IndexReader, Searcher};
 use super::build::Build;
 use super::columns::Columns;
 use super::error::{SearchError, of_index};
-use super::folder::Folder;
+use super::folder::{Folder, Site};
 use super::kept::Kept;
 use super::stamp::Stamp;
 
@@ -66,7 +65,7 @@ impl Reader {
         let mut open = self.open.lock().unwrap_or_else(PoisonError::into_inner);
         for _ in 0..LOOKS_MAX {
             let Some(live) = self.live()? else { return Ok(None) };
-            match newest(&mut open, live, self.folder.build(live)) {
+            match newest(&mut open, live, &self.folder.build(live)) {
                 Ok(Some(newest)) => return Ok(Some(newest)),
                 Ok(None) => {}
                 // It was removed since it was found to be the one that is read.
@@ -82,10 +81,10 @@ impl Reader {
 fn newest(
     open: &mut Option<Open>,
     number: u32,
-    path: PathBuf,
+    site: &Site,
 ) -> Result<Option<Snapshot>, SearchError> {
     let Some(known) = open.as_mut().filter(|open| open.number == number) else {
-        let build = Arc::new(Build::open(&path)?);
+        let build = Arc::new(Build::open(site)?);
         let before = build.stamp()?;
         let reader = build.reader()?;
         let stamp = build.stamp()?;
@@ -101,7 +100,7 @@ fn newest(
     if before == known.newest.stamp {
         return Ok(Some(known.newest.clone()));
     }
-    known.reader.reload().map_err(of_index(&path))?;
+    known.reader.reload().map_err(of_index(&site.path))?;
     // Another commit, in between, may be the one that was loaded: each has a stamp of its own.
     let stamp = build.stamp()?;
     if stamp != before {

@@ -33,6 +33,7 @@ pub(super) struct SearchSink<P> {
 pub(super) struct Work<P> {
     pub(super) projection: P,
     pub(super) folder: Folder,
+    pub(super) logs: Vec<LogId>,
     pub(super) heap_bytes: usize,
     /// Whether the index shall be built anew though nothing has changed, which is begun once.
     pub(super) anew: AtomicBool,
@@ -84,8 +85,12 @@ impl<P: Searched> Work<P> {
     }
 
     fn open(&self) -> Result<Desk, SearchError> {
-        let desk =
-            Desk::open::<P>(&self.folder, self.heap_bytes, self.anew.load(Ordering::SeqCst))?;
+        let desk = Desk::open::<P>(
+            &self.folder,
+            &self.logs,
+            self.heap_bytes,
+            self.anew.load(Ordering::SeqCst),
+        )?;
         // What was begun is written down, and is gone on with.
         self.anew.store(false, Ordering::SeqCst);
         Ok(desk)

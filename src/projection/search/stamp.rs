@@ -56,6 +56,11 @@ impl Stamp {
         Position::new(self.at.get(&log.as_uuid()).copied().unwrap_or_default())
     }
 
+    /// Whether all that is in the documents is of these logs.
+    pub(super) fn is_of(&self, logs: &[LogId]) -> bool {
+        self.at.keys().all(|known| logs.iter().any(|log| log.as_uuid() == *known))
+    }
+
     /// That of the next commit, which takes in `log` up to `upto`.
     pub(super) fn next(&self, log: LogId, upto: Position) -> Self {
         let mut next = self.clone();
