@@ -107,6 +107,7 @@ impl SearchError {
 /// What the index says, of the index in `folder`.
 pub(super) fn of_index(folder: &Path) -> impl Fn(TantivyError) -> SearchError {
     move |error| match error {
+        error if is_cut_short(&error) => SearchError::damaged(folder, error),
         TantivyError::LockFailure(LockError::LockBusy, _) => {
             SearchError::Busy { folder: folder.to_owned() }
         }
@@ -120,6 +121,16 @@ pub(super) fn of_index(folder: &Path) -> impl Fn(TantivyError) -> SearchError {
         | TantivyError::SystemError(_) => SearchError::files(folder, error),
         other => SearchError::damaged(folder, other),
     }
+}
+
+/// Whether a file ends before it should, or holds something else. The system calls that an error of its own.
+fn is_cut_short(error: &TantivyError) -> bool {
+    let (TantivyError::IoError(error)
+    | TantivyError::OpenReadError(OpenReadError::IoError { io_error: error, .. })) = error
+    else {
+        return false;
+    };
+    matches!(error.kind(), io::ErrorKind::UnexpectedEof | io::ErrorKind::InvalidData)
 }
 
 impl From<SearchError> for SinkError {
