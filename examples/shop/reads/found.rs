@@ -21,7 +21,7 @@ pub async fn of(gateway: &Gateway, words: &str, limit: usize) -> Result<String, 
     let found = found.map_err(|error| Failure::failed("reads", "search", error))?;
     let mut text = String::new();
     for hit in &found.value {
-        let (code, words) = (&hit.key, &hit.view.description);
+        let (code, words) = (hit.key.as_str(), &hit.view.description);
         let price = hit.view.price.as_ref().map(ToString::to_string).unwrap_or_default();
         // Writing to a string does not fail.
         let _ = writeln!(text, "{code:<10}{words:<38}{price:>11}");

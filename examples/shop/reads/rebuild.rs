@@ -48,7 +48,9 @@ async fn of_index(
         if let Health::Stopped(error) = running.health().await {
             return Err(Failure::failed("reads", "rebuild the index", Stopped(error)));
         }
-        tell(running.lag().await.map_err(failed)?.events);
+        if let Some(lag) = gateway.products().rebuilding().await.map_err(failed)? {
+            tell(lag.events);
+        }
         sleep(LOOK_INTERVAL).await;
     }
     Ok(())

@@ -8,7 +8,8 @@ use tantivy::{Index, IndexSettings, TantivyDocument, TantivyError, Term};
 use super::searched::Searched;
 use super::words::{ANALYZER, composed};
 
-const KEY: &str = "key";
+/// The column of the keys.
+pub(super) const KEY: &str = "key";
 const VIEW: &str = "view";
 /// What the names of the columns with texts begin with: no user's name is one of ours.
 const TEXT: &str = "text_";
@@ -42,11 +43,6 @@ impl Columns {
     pub(super) fn of(index: &Index) -> Result<Self, TantivyError> {
         let schema = index.schema();
         Ok(Self { key: schema.get_field(KEY)?, view: schema.get_field(VIEW)?, schema })
-    }
-
-    /// What the column of the key is called.
-    pub(super) const fn key_name(&self) -> &'static str {
-        KEY
     }
 
     /// The column of a field; `None` if the index was made before there was such a field.

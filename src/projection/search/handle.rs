@@ -185,6 +185,21 @@ impl<P: Searched> Search<P> {
         self.index.model.lag(&at).await
     }
 
+    /// How far a build that is made beside the one that is read is behind its logs; `None` if none is.
+    ///
+    /// # Errors
+    /// [`BackendError`] if the index or a log cannot be read.
+    ///
+    /// # Cancel safety
+    /// Reading changes nothing.
+    pub async fn rebuilding(&self) -> Result<Option<Lag>, BackendError> {
+        let logs = self.index.model.logs.iter().map(|log| log.identity());
+        match self.index.blocking(|index| index.reader.building()).await? {
+            Some(stamp) => Ok(Some(self.index.model.lag(&stamp.at(logs)).await?)),
+            None => Ok(None),
+        }
+    }
+
     /// Which build is read, counted from 0; `None` before there was one. It grows when one that was made beside it takes its
     /// place.
     ///

@@ -40,7 +40,7 @@ impl<P: Searched<Level: Asynchronous>> Indexing<P> {
     pub fn options(mut self, options: SubscriptionOptions) -> Self {
         let late_after = <P::Level as Asynchronous>::LATE_AFTER;
         let (partitions, after_retries) = (1, AfterRetries::Stop);
-        self.options = SubscriptionOptions { late_after, partitions, after_retries, ..options };
+        self.options = SubscriptionOptions { partitions, after_retries, late_after, ..options };
         self
     }
 

@@ -8,6 +8,7 @@ use tantivy::query::{BooleanQuery, BoostQuery, Query, RangeQuery, TermQuery};
 use tantivy::schema::{Field, IndexRecordOption};
 use tantivy::{DocAddress, Order, Term};
 
+use super::columns::KEY;
 use super::error::{SearchError, of_index};
 use super::reader::Snapshot;
 use super::searched::Searched;
@@ -39,10 +40,7 @@ pub(super) fn best<P: Searched>(
     all.push(in_any(&fields, |field| {
         vec![is(field, last), Box::new(BoostQuery::new(begins_with(field, last), BEGINNING))]
     }));
-    let order = (
-        (SortBySimilarityScore, Order::Desc),
-        (SortByString::for_field(columns.key_name()), Order::Asc),
-    );
+    let order = ((SortBySimilarityScore, Order::Desc), (SortByString::for_field(KEY), Order::Asc));
     let top = TopDocs::with_limit(limit.min(HITS_MAX)).order_by(order);
     let found = snapshot.searcher.search(&BooleanQuery::intersection(all), &top);
     let found = found.map_err(of_index(&snapshot.build.path))?;

@@ -9,7 +9,7 @@ use super::columns::Columns;
 use super::error::{SearchError, of_index};
 use super::folder::{Folder, Site};
 use super::kept::Kept;
-use super::stamp::Stamp;
+use super::stamp::{Form, Stamp};
 
 /// How often it is looked again when another build has taken the place of the one that was looked for, or a commit came
 /// between. Each time somebody else has gone on.
@@ -57,6 +57,18 @@ impl Reader {
     /// Which build is read.
     pub(super) fn live(&self) -> Result<Option<u32>, SearchError> {
         Ok(self.folder.pointer()?.live)
+    }
+
+    /// What a build says that is made beside the one that is read.
+    pub(super) fn building(&self) -> Result<Option<Stamp>, SearchError> {
+        let pointer = self.folder.pointer()?;
+        let (Some(_), Some(number)) = (pointer.live, pointer.building) else { return Ok(None) };
+        match Build::open(&self.folder.build(number)).and_then(|build| build.stamp()) {
+            Ok(stamp) => Ok(Some(stamp)),
+            // It is begun just now, or was when its maker was killed.
+            Err(SearchError::Damaged { .. }) => Ok(Some(Stamp::new(Form::none()))),
+            Err(error) => Err(error),
+        }
     }
 
     /// What the newest commit has left; `None` if nothing is built yet.

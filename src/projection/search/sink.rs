@@ -183,7 +183,10 @@ impl<P: Searched> Sink for SearchSink<P> {
     }
 
     async fn apply(&self, batch: Batch<'_>) -> Result<Applied, SinkError> {
-        self.rest().await;
+        // A log that is far ahead is not waited for: its batches are long.
+        if !batch.has_more() {
+            self.rest().await;
+        }
         let (log, upto) = (batch.log(), batch.upto());
         let part = Part { log, events: batch.events().to_vec(), upto };
         self.blocking(move |work, waits| {

@@ -34,6 +34,11 @@ pub(super) struct Form {
 }
 
 impl Form {
+    /// That of nothing.
+    pub(super) const fn none() -> Self {
+        Self { version: 0, words: String::new(), events: Vec::new(), fields: Vec::new() }
+    }
+
     /// That of the projection as it is now.
     pub(super) fn of<P: Searched>() -> Self {
         let categories = <P::Events as Events<P>>::CATEGORIES;
