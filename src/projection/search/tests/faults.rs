@@ -61,7 +61,7 @@ fn word(position: u64) -> RecordedEvent {
     let said = Said::Word { word: format!("w{position}") };
     let event = encode(&said, EventId::new(Uuid::from_u128(position.into()))).unwrap();
     event.recorded(Recording {
-        stream: StreamId::new("said", &(position % 2).to_string()).unwrap(),
+        stream: StreamId::new("said", (position % 2).to_string()).unwrap(),
         version: StreamVersion::new(position),
         position: Position::new(position),
         recorded_at: DateTime::UNIX_EPOCH,
@@ -82,7 +82,9 @@ fn expected(at: [u64; 2]) -> BTreeMap<String, Vec<u64>> {
     for position in at.into_iter().flat_map(|at| 1..=at) {
         views.entry((position % 2).to_string()).or_default().push(position);
     }
-    views.values_mut().for_each(|words| words.sort_unstable());
+    for words in views.values_mut() {
+        words.sort_unstable();
+    }
     views
 }
 
@@ -108,15 +110,12 @@ fn take_all_in(folder: &Folder) -> u64 {
     let mut failures = 0;
     let mut desk = None;
     loop {
-        let mut open =
-            match desk.take().map_or_else(|| Desk::open::<Talk>(folder, &logs(), 0, false), Ok) {
-                Ok(open) => open,
-                Err(_) => {
-                    failures += 1;
-                    agrees(folder);
-                    continue;
-                }
-            };
+        let opened = desk.take().map_or_else(|| Desk::open::<Talk>(folder, &logs(), 0, false), Ok);
+        let Ok(mut open) = opened else {
+            failures += 1;
+            agrees(folder);
+            continue;
+        };
         if open.race().is_some() && open.swap().is_err() {
             failures += 1;
             continue;
@@ -127,12 +126,11 @@ fn take_all_in(folder: &Folder) -> u64 {
             drop(open.close());
             return failures;
         };
-        match open.take_in(&Talk, &next, || Ok(())) {
-            Ok(()) => desk = Some(open),
-            Err(_) => {
-                failures += 1;
-                drop(open.close());
-            }
+        if open.take_in(&Talk, &next, || Ok(())).is_ok() {
+            desk = Some(open);
+        } else {
+            failures += 1;
+            drop(open.close());
         }
         agrees(folder);
     }
