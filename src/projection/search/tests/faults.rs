@@ -131,8 +131,8 @@ fn take_all_in(folder: &Folder) -> u64 {
         } else {
             failures += 1;
             drop(open.close());
+            agrees(folder);
         }
-        agrees(folder);
     }
 }
 
