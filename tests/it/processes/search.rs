@@ -41,7 +41,9 @@ async fn is_writer() -> bool {
 }
 
 /// Sees that the documents are the fold of the log up to where the index says that it is, and answers where.
-async fn agrees(search: &Search<Gauge>, stores: &Stores) -> Position {
+async fn agrees(stores: &Stores, folder: &Path) -> Position {
+    // One that has seen nothing before.
+    let search = search(stores, folder).await;
     // Nobody writes: all reads are of one commit.
     let count = search.count().await.unwrap();
     let at = count.at.position(stores.0.identity());
@@ -81,12 +83,12 @@ async fn an_index_and_its_checkpoint_agree_after_every_kill_of_who_writes_it() {
         // Beyond the first commit, at any moment of the next ones.
         sleep(Duration::from_micros(chance.u64(..40_000))).await;
         drop(writer);
-        let at = agrees(&search, &stores).await;
+        let at = agrees(&stores, place.path()).await;
         println!("kill {kill}: at {at}");
         raining.await.unwrap();
     }
     let last = start();
     search.wait_for_head(PATIENCE).await.unwrap();
-    assert_eq!(agrees(&search, &stores).await, log.head().await.unwrap());
+    assert_eq!(agrees(&stores, place.path()).await, log.head().await.unwrap());
     drop(last);
 }

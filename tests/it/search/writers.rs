@@ -102,3 +102,27 @@ async fn nobody_writes_beside_who_has_the_folder_and_the_next_goes_on_when_they_
     assert_eq!(one.get("b0/i1").await.unwrap().value.unwrap().touched, 1);
     second.stop().await;
 }
+
+/// It has nothing to do at the time, and is not stopped: it stands by.
+#[tokio::test(start_paused = true)]
+async fn who_has_lost_the_lease_lets_the_folder_go() {
+    let folder = tempfile::tempdir().unwrap();
+    let ([items, brands], leases) = (logs(), memory());
+    let one = open::<Catalogue>(&reads_on(leases.clone(), [&items, &brands]), folder.path()).await;
+    let other = open::<Catalogue>(&reads_on(leases, [&items, &brands]), folder.path()).await;
+    let first = run(&one, Catalogue);
+    one.wait_for(describe(&items, "i1", "tea").await, PATIENCE).await.unwrap();
+    let second = run(&other, Catalogue);
+    for _ in 0..100 {
+        tokio::task::yield_now().await;
+    }
+    tokio::time::advance(Duration::from_hours(1)).await;
+    let token = describe(&items, "i2", "tea").await;
+    until("the second writes", async || {
+        second.progress().position(items.identity()) == token.position()
+    })
+    .await;
+    assert_eq!(keys(&one, "tea").await.len(), 2);
+    first.stop().await;
+    second.stop().await;
+}
