@@ -16,7 +16,7 @@ use super::projector::{
 use super::sqlite::open;
 
 const FOLDER: &str = "FREEHOLD_INDEXER_FOLDER";
-const KILLS: u64 = 12;
+const KILLS: u64 = 20;
 
 impl Searched for Gauge {
     const FIELDS: &'static [Field<Fallen>] =

@@ -111,7 +111,9 @@ async fn who_has_lost_the_lease_lets_the_folder_go() {
     let one = open::<Catalogue>(&reads_on(leases.clone(), [&items, &brands]), folder.path()).await;
     let other = open::<Catalogue>(&reads_on(leases, [&items, &brands]), folder.path()).await;
     let first = run(&one, Catalogue);
-    one.wait_for(describe(&items, "i1", "tea").await, PATIENCE).await.unwrap();
+    first.progress().wait_for(describe(&items, "i1", "tea").await).await.unwrap();
+    // Long enough to be idle.
+    tokio::time::sleep(Duration::from_secs(1)).await;
     let second = run(&other, Catalogue);
     for _ in 0..100 {
         tokio::task::yield_now().await;
