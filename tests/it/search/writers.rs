@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use freehold::projection::search::{Field, Searched};
 use freehold::projection::{Eventual, On, Projection, Recorded, Views};
+use freehold::testkit::{Faults, FaultyStore};
 use freehold::{Position, Store};
 use tokio::sync::Notify;
 
@@ -103,22 +104,20 @@ async fn nobody_writes_beside_who_has_the_folder_and_the_next_goes_on_when_they_
     second.stop().await;
 }
 
-/// It has nothing to do at the time, and is not stopped: it stands by.
+/// It cannot reach the store of the leases, has nothing to do at the time, and is not stopped: it stands by.
 #[tokio::test(start_paused = true)]
 async fn who_has_lost_the_lease_lets_the_folder_go() {
     let folder = tempfile::tempdir().unwrap();
     let ([items, brands], leases) = (logs(), memory());
-    let one = open::<Catalogue>(&reads_on(leases.clone(), [&items, &brands]), folder.path()).await;
+    let cut_off = FaultyStore::new(leases.clone(), Faults::seeded(0));
+    let one = open::<Catalogue>(&reads_on(cut_off.clone(), [&items, &brands]), folder.path()).await;
     let other = open::<Catalogue>(&reads_on(leases, [&items, &brands]), folder.path()).await;
     let first = run(&one, Catalogue);
     first.progress().wait_for(describe(&items, "i1", "tea").await).await.unwrap();
     // Long enough to be idle.
     tokio::time::sleep(Duration::from_secs(1)).await;
     let second = run(&other, Catalogue);
-    for _ in 0..100 {
-        tokio::task::yield_now().await;
-    }
-    tokio::time::advance(Duration::from_hours(1)).await;
+    cut_off.lose();
     let token = describe(&items, "i2", "tea").await;
     until("the second writes", async || {
         second.progress().position(items.identity()) == token.position()
