@@ -34,6 +34,7 @@
 //! | `sqlite` | `backend::sqlite`: a durable store in one file, bundled, no server |
 //! | `postgres` | `backend::postgres`: a durable store in a schema of your PostgreSQL, over your `sqlx` pool |
 //! | `testkit` | `testkit`: scenarios, the conformance suite, strategies, faults; for dev-dependencies |
+//! | `tantivy` | `projection::search`: a full-text index of a projection's views, in a folder |
 //! | `metrics` | counters and histograms through the `metrics` facade |
 //!
 //! Spans are `tracing`'s and always there.

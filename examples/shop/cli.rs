@@ -12,6 +12,8 @@ use super::reads::gateway::Name;
 const STOCK: u64 = 100;
 /// The highest total that a card is charged.
 const CARD_LIMIT: u32 = 500;
+/// How many products a search prints.
+const HITS: u16 = 10;
 /// The most invoices under way at a time that may be asked for.
 const CONCURRENCY_MAX: i64 = 1_024;
 
@@ -43,6 +45,10 @@ pub struct Where {
     /// What the names of the databases and roles on the server begin with.
     #[arg(long, value_name = "NAME", default_value = "shop", requires = "store", value_parser = shop_name)]
     pub name: ShopName,
+    /// A folder of this machine to keep the search index in, beside the databases on a server. Without it, the index is made
+    /// from them when it is needed, and goes when the command ends.
+    #[arg(long, value_name = "DIR", requires = "store")]
+    pub index: Option<PathBuf>,
 }
 
 /// What to do.
@@ -56,6 +62,8 @@ pub enum Task {
     History(History),
     /// Print what the views hold: invoices by status, revenue by day and country, products, customers.
     Report(Report),
+    /// Print the products in which all these words are, the best first; the last one may be the beginning of a word.
+    Search(Search),
     /// Build a view anew, beside the one that is read.
     Rebuild(Rebuild),
     /// Print how far the views are behind the services, again and again.
@@ -142,6 +150,21 @@ pub struct Report {
     /// Only this customer's invoices, and what has happened to them: a number, or `guest`.
     #[arg(long, value_name = "CUSTOMER")]
     pub customer: Option<String>,
+    /// Where the databases are.
+    #[command(flatten)]
+    pub at: Where,
+}
+
+/// What to search for.
+#[derive(Debug, Args)]
+#[command(group = somewhere())]
+pub struct Search {
+    /// The words.
+    #[arg(required = true, value_name = "WORDS")]
+    pub words: Vec<String>,
+    /// How many products to print at most.
+    #[arg(long, value_name = "N", default_value_t = HITS)]
+    pub limit: u16,
     /// Where the databases are.
     #[command(flatten)]
     pub at: Where,

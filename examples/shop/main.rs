@@ -61,6 +61,7 @@ async fn main() -> ExitCode {
         Some(Task::Ship(task)) => ship(task).await,
         Some(Task::History(task)) => print_history(task).await,
         Some(Task::Report(task)) => report(task).await,
+        Some(Task::Search(task)) => search(task).await,
         Some(Task::Rebuild(task)) => rebuild(task).await,
         Some(Task::Watch(task)) => watch(task).await,
         Some(Task::Rename(task)) => rename(task).await,
@@ -76,7 +77,7 @@ async fn run_replay(task: Replay, what_next: &str) -> Result<(), Problem> {
     let plan = replay::check(task.files).await?;
     let mut place = Place::for_replay(&task.at).await?;
     let (driver, gateway) = shop(&place).await?;
-    let (driver, views) = (Arc::new(driver), Behind::start(gateway, task.views));
+    let (driver, mut views) = (Arc::new(driver), Behind::start(gateway, task.views));
     let (half, halfway) = Halfway::new();
     let replay = replay::run(&driver, plan, &task.settings, half);
     let rebuild = async {
@@ -114,6 +115,12 @@ async fn report(task: cli::Report) -> Result<(), Problem> {
     views::print_report(&gateway, task.customer.as_deref()).await
 }
 
+async fn search(task: cli::Search) -> Result<(), Problem> {
+    let place = Place::beside(&task.at).await?;
+    let (_, gateway) = shop(&place).await?;
+    views::print_found(&gateway, &task).await
+}
+
 async fn rebuild(task: cli::Rebuild) -> Result<(), Problem> {
     let place = Place::beside(&task.at).await?;
     let (_, gateway) = shop(&place).await?;
@@ -149,6 +156,8 @@ async fn shop(place: &Place) -> Result<(Driver, Gateway), Problem> {
         users: services.users.published(),
         products: services.products.published(),
     };
-    let gateway = Gateway::new(&Gateway::open(reads).await?, logs);
+    let reads = Gateway::open(reads).await?;
+    let gateway = Gateway::new(&reads, logs, place.index()).await;
+    let gateway = gateway.map_err(|error| Problem::other("open its search index", error))?;
     Ok((Driver::new(services)?, gateway))
 }

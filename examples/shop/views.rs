@@ -4,7 +4,6 @@ use std::io::{self, Write};
 use std::sync::Arc;
 use std::time::Duration;
 
-use freehold::projection::Kept;
 use tokio::task::AbortHandle;
 use tokio::time::{interval, sleep};
 
@@ -12,11 +11,12 @@ use super::cli;
 use super::contracts::{Customer, Failure};
 use super::driver::Driver;
 use super::problem::{self, Problem};
-use super::reads::gateway::{Gateway, Name, stop};
+use super::reads::gateway::{Gateway, Name};
 use super::reads::order_summary::orders_of;
 use super::reads::pages::{Freshness, read};
 use super::reads::totals::Totals;
-use super::reads::{lags, rebuild, report};
+use super::reads::upheld::{Upheld, stop};
+use super::reads::{found, lags, rebuild, report};
 use super::replay::Halfway;
 use super::summary::Summary;
 
@@ -26,7 +26,7 @@ const WATCH_INTERVAL: Duration = Duration::from_millis(500);
 /// The views while a replay runs: they follow behind it.
 pub struct Behind {
     gateway: Arc<Gateway>,
-    kept: Vec<Kept>,
+    kept: Vec<Upheld>,
     watch: Option<AbortHandle>,
 }
 
@@ -48,11 +48,11 @@ impl Behind {
     ///
     /// # Cancel safety
     /// A rebuild that was begun goes on.
-    pub async fn rebuild_at(&self, name: Name, halfway: Halfway) -> Result<(), Problem> {
+    pub async fn rebuild_at(&mut self, name: Name, halfway: Halfway) -> Result<(), Problem> {
         halfway.reached().await;
-        let kept = Name::ALL.iter().zip(&self.kept).find(|(one, _)| **one == name);
+        let kept = Name::ALL.iter().zip(&mut self.kept).find(|(one, _)| **one == name);
         if let Some((_, kept)) = kept {
-            rebuild::run(kept, |_| {}).await?;
+            rebuild::run(&self.gateway, kept, |_| {}).await?;
         }
         Ok(())
     }
@@ -89,6 +89,11 @@ impl Behind {
         if totals.stock.len() != products.len() || !products.iter().all(is_shown) {
             let why = "the Products service and the views differ in a product";
             return Err(Problem::other("agree with its views", why));
+        }
+        let indexed = found::count(&self.gateway).await?;
+        if indexed != products.len() as u64 {
+            let why = format!("{} products are listed, and {indexed} can be found", products.len());
+            return Err(Problem::other("agree with its search index", why));
         }
         Ok(())
     }
@@ -131,6 +136,20 @@ pub async fn print_report(gateway: &Gateway, customer: Option<&str>) -> Result<(
     problem::print(&text?)
 }
 
+/// Prints the products in which all these words are.
+///
+/// # Errors
+/// [`Problem::Service`] if they cannot be searched.
+///
+/// # Cancel safety
+/// Reading changes nothing.
+pub async fn print_found(gateway: &Gateway, task: &cli::Search) -> Result<(), Problem> {
+    let kept = gateway.keep_up(Name::ProductSearch);
+    let text = found::of(gateway, &task.words.join(" "), task.limit.into()).await;
+    kept.stop().await;
+    problem::print(&text?)
+}
+
 /// Builds a view anew, and tells how far it is.
 ///
 /// # Errors
@@ -139,10 +158,10 @@ pub async fn print_report(gateway: &Gateway, customer: Option<&str>) -> Result<(
 /// # Cancel safety
 /// What was begun goes on when a process next keeps the view up.
 pub async fn print_rebuild(gateway: &Gateway, name: Name) -> Result<(), Problem> {
-    let kept = gateway.keep_up(name);
+    let mut kept = gateway.keep_up(name);
     let tell = |events| drop(problem::print(&format!("{name}: {events} events to go\n")));
-    let built = rebuild::run(&kept, tell).await;
-    stop(vec![kept]).await;
+    let built = rebuild::run(gateway, &mut kept, tell).await;
+    kept.stop().await;
     built?;
     problem::print(&format!("{name} is built anew, and read from now on\n"))
 }
@@ -178,7 +197,7 @@ pub async fn rename(driver: &Driver, gateway: &Gateway, task: &cli::Rename) -> R
     let token = driver.rename(customer, &task.new_name).await?;
     let kept = gateway.keep_up(Name::OrderSummary);
     let invoices = count_renamed(gateway, customer, token).await;
-    stop(vec![kept]).await;
+    kept.stop().await;
     problem::print(&format!("{customer} is {}, on {} invoices\n", task.new_name, invoices?))
 }
 

@@ -121,7 +121,7 @@ pub(super) const fn are_distinct(categories: &[&str]) -> bool {
     true
 }
 
-const fn is_same(mut a: &[u8], mut b: &[u8]) -> bool {
+pub(super) const fn is_same(mut a: &[u8], mut b: &[u8]) -> bool {
     while let ([x, rest_a @ ..], [y, rest_b @ ..]) = (a, b) {
         if *x != *y {
             return false;

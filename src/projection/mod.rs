@@ -99,6 +99,8 @@ mod pure;
 mod read;
 mod read_side;
 mod recorded;
+#[cfg(feature = "tantivy")]
+pub mod search;
 mod sink;
 mod upkeep;
 mod view;

@@ -64,6 +64,18 @@ pub struct Fresh<T> {
     pub met: bool,
 }
 
+impl<T> Fresh<T> {
+    /// What was read as something else, as fresh as it was.
+    #[cfg(feature = "tantivy")]
+    pub(super) fn and_then<U, E>(
+        self,
+        as_what: impl FnOnce(T) -> Result<U, E>,
+    ) -> Result<Fresh<U>, E> {
+        let Self { value, at, lag, met } = self;
+        Ok(Fresh { value: as_what(value)?, at, lag, met })
+    }
+}
+
 impl<T> Deref for Fresh<T> {
     type Target = T;
 

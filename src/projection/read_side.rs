@@ -217,7 +217,7 @@ impl ReadSide {
     }
 
     /// What is shared by all who run or read a projection here.
-    fn model<P: Projection>(&self) -> Arc<Model> {
+    pub(super) fn model<P: Projection>(&self) -> Arc<Model> {
         fold::check::<P>();
         let mut models = self.models.lock().unwrap_or_else(PoisonError::into_inner);
         let model = models.entry(P::NAME).or_insert_with(|| {

@@ -11,6 +11,7 @@ pub struct Batch<'a> {
     pub(super) upto: Position,
     pub(super) checkpoint: &'a Commit,
     pub(super) partition: Partition,
+    pub(super) has_more: bool,
 }
 
 impl<'a> Batch<'a> {
@@ -30,6 +31,12 @@ impl<'a> Batch<'a> {
     #[must_use]
     pub const fn upto(&self) -> Position {
         self.upto
+    }
+
+    /// Whether more of the log was there when this was read. If not, who gathers may wait a moment for the next.
+    #[must_use]
+    pub const fn has_more(&self) -> bool {
+        self.has_more
     }
 
     /// The checkpoint, as a part of the sink's own commit: `commit.and(batch.checkpoint())`. With it the commit happens

@@ -212,7 +212,8 @@ impl Tenure<'_> {
         let Some(place) = self.places.get(n) else {
             return Err(SinkError::fatal("the log is not followed"));
         };
-        let batch = Batch { log: place.id, events, upto, checkpoint, partition: self.partition };
+        let (log, has_more, partition) = (place.id, place.has_more, self.partition);
+        let batch = Batch { log, events, upto, checkpoint, partition, has_more };
         let work = applying(&self.job.progress, self.job.sink.apply(batch));
         let done = AssertUnwindSafe(work).catch_unwind().await;
         done.unwrap_or_else(|panic| Err(SinkError::Batch(Panicked::new(&*panic).into())))

@@ -22,6 +22,8 @@ pub(super) struct Place {
     pub(super) seen: Position,
     /// The page after `seen`, if it was read ahead.
     pub(super) ahead: Option<FeedPage>,
+    /// Whether there was more behind the page that is being taken in.
+    pub(super) has_more: bool,
     /// When the checkpoint may be moved over events that are not wanted.
     pub(super) due: Instant,
     pub(super) pace: Pace,
@@ -35,7 +37,7 @@ impl Place {
         options: &SubscriptionOptions,
     ) -> Self {
         let (id, pace) = (log.identity(), Pace::new(options));
-        Self { log, id, stored, seen, ahead: None, due: Instant::now(), pace }
+        Self { log, id, stored, seen, ahead: None, has_more: false, due: Instant::now(), pace }
     }
 
     /// The next page: the one that was read ahead, or a new one.

@@ -57,4 +57,8 @@ pub trait Sink: Send + Sync + 'static {
     /// # Cancel safety
     /// The future is dropped when the lease is lost.
     async fn apply(&self, batch: Batch<'_>) -> Result<Applied, SinkError>;
+
+    /// Called behind the last batch under a lease, before it is given back or when it is lost: the time to let go of what only one
+    /// process can hold. What was under way when the lease was lost may not have ended.
+    async fn leave(&self) {}
 }

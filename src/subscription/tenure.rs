@@ -116,6 +116,7 @@ impl<'s> Tenure<'s> {
             }
         };
         let (upto, has_more) = (page.upto, page.has_more);
+        place.has_more = has_more;
         if !page.events.is_empty() {
             self.patience = None;
         }

@@ -167,6 +167,7 @@ impl Worker {
             tracing::debug!(lease = %self.name, epoch = %lease.epoch(), "follows the feed");
             let granted_at = Instant::now();
             let left = self.hold(&lease).await;
+            self.leave().await;
             if granted_at.elapsed() >= self.job.options.lease_time {
                 patience = self.job.patience();
             }
@@ -224,6 +225,14 @@ impl Worker {
             if !self.inbox.wait(wait.max(CLAIM_INTERVAL_MIN)).await {
                 return None;
             }
+        }
+    }
+
+    /// Lets the sink put down what it holds.
+    async fn leave(&self) {
+        let left = AssertUnwindSafe(self.job.sink.leave()).catch_unwind().await;
+        if let Err(panic) = left {
+            tracing::error!(lease = %self.name, error = %Panicked::new(&*panic), "the sink panicked");
         }
     }
 

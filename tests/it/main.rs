@@ -13,6 +13,7 @@ mod aggregate;
 mod mutants;
 mod processes;
 mod projection;
+mod search;
 mod shop;
 mod sqlite;
 mod subscription;

@@ -1,5 +1,7 @@
 //! A folder or a server, chosen once.
 
+use std::path::PathBuf;
+
 use super::super::cli::Where;
 use super::super::contracts::Database;
 use super::super::inventory::service::InventoryOwner;
@@ -9,16 +11,20 @@ use super::super::problem::Problem;
 use super::super::products::service::ProductsOwner;
 use super::super::reads::gateway::ReadsOwner;
 use super::super::users::service::UsersOwner;
-use super::folder::Folder;
+use super::address::Address;
+use super::folder::{Folder, Local};
 use super::server::{IfMissing, Server};
+
+/// The folder in that of a shop with its search index.
+const INDEX: &str = "search";
 
 /// Where the databases are. No other process has them, until this value goes or the process does, in whatever way.
 #[derive(Debug)]
 pub enum Place {
     /// A folder with a SQLite file for each service.
     Folder(Folder),
-    /// A PostgreSQL server with a database and a role for each service.
-    Server(Server),
+    /// A PostgreSQL server with a database and a role for each service, and a folder of this machine for the search index.
+    Server(Server, Local),
 }
 
 /// The database of each service. The type of each names its owner: they cannot be mixed up.
@@ -49,7 +55,7 @@ impl Place {
     /// Dropping the future may leave a part of it made; the next run makes the rest.
     pub async fn for_replay(at: &Where) -> Result<Self, Problem> {
         match &at.store {
-            Some(store) => Server::open(store, &at.name, IfMissing::Create).await.map(Self::Server),
+            Some(store) => on_server(store, at, IfMissing::Create).await,
             None => Folder::for_replay(at.data.as_deref()).map(Self::Folder),
         }
     }
@@ -63,7 +69,7 @@ impl Place {
     /// As [`Place::for_replay`].
     pub async fn of_a_shop(at: &Where) -> Result<Self, Problem> {
         match &at.store {
-            Some(store) => Server::open(store, &at.name, IfMissing::Refuse).await.map(Self::Server),
+            Some(store) => on_server(store, at, IfMissing::Refuse).await,
             None => Folder::of_a_shop(at.data.as_deref()).map(Self::Folder),
         }
     }
@@ -95,7 +101,16 @@ impl Place {
                 products: Database::in_folder(folder.path()),
                 reads: Database::in_folder(folder.path()),
             },
-            Self::Server(server) => server.databases(),
+            Self::Server(server, _) => server.databases(),
+        }
+    }
+
+    /// The folder of this machine with the search index: nobody but the gateway keeps something in it.
+    #[must_use]
+    pub fn index(&self) -> PathBuf {
+        match self {
+            Self::Folder(folder) => folder.path().join(INDEX),
+            Self::Server(_, local) => local.path().join(INDEX),
         }
     }
 
@@ -110,7 +125,12 @@ impl Place {
         match self {
             // The operating system takes the lock of a file from nobody.
             Self::Folder(_) => Ok(()),
-            Self::Server(server) => server.check_lock().await,
+            Self::Server(server, _) => server.check_lock().await,
         }
     }
+}
+
+async fn on_server(store: &Address, at: &Where, if_missing: IfMissing) -> Result<Place, Problem> {
+    let local = Local::new(at.index.as_deref())?;
+    Ok(Place::Server(Server::open(store, &at.name, if_missing).await?, local))
 }

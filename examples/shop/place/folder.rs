@@ -29,7 +29,7 @@ impl Folder {
     pub fn for_replay(path: Option<&Path>) -> Result<Self, Problem> {
         let temporary = match path {
             Some(_) => None,
-            None => Some(tempfile::tempdir().map_err(|e| Problem::other("make a folder", e))?),
+            None => Some(temporary()?),
         };
         let path = temporary.as_ref().map(TempDir::path).or(path).unwrap_or(Path::new("."));
         fs::create_dir_all(path).map_err(|error| unusable(path, &error))?;
@@ -60,6 +60,41 @@ impl Folder {
     pub fn path(&self) -> &Path {
         &self.path
     }
+}
+
+/// A folder of this machine beside a server: the given one, made if it is not there, or one that goes when the program ends.
+#[derive(Debug)]
+pub struct Local {
+    path: PathBuf,
+    _temporary: Option<TempDir>,
+}
+
+impl Local {
+    /// The folder.
+    ///
+    /// # Errors
+    /// [`Problem::Usage`] if it cannot be had.
+    pub fn new(path: Option<&Path>) -> Result<Self, Problem> {
+        let temporary = match path {
+            Some(path) => {
+                fs::create_dir_all(path).map_err(|error| unusable(path, &error))?;
+                None
+            }
+            None => Some(temporary()?),
+        };
+        let path = temporary.as_ref().map(TempDir::path).or(path).unwrap_or(Path::new("."));
+        Ok(Self { path: path.to_owned(), _temporary: temporary })
+    }
+
+    /// Where it is.
+    #[must_use]
+    pub fn path(&self) -> &Path {
+        &self.path
+    }
+}
+
+fn temporary() -> Result<TempDir, Problem> {
+    tempfile::tempdir().map_err(|error| Problem::other("make a folder", error))
 }
 
 fn replayed_into(path: Option<&Path>) -> Result<&Path, Problem> {

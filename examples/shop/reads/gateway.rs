@@ -1,21 +1,28 @@
 //! Keeps the views up, and hands them out.
 
 use std::fmt;
+use std::path::PathBuf;
 use std::str::FromStr;
 use std::time::Duration;
 
-use freehold::projection::{Asynchronous, Kept, Projection, ReadSide, View};
-use freehold::subscription::SubscriptionOptions;
+use freehold::projection::search::{Search, SearchError};
+use freehold::projection::{Asynchronous, Projection, ReadSide, View};
+use freehold::subscription::{Running, SubscriptionOptions};
 use freehold::{BackendError, Service};
 
 use super::contracts::{Database, Published, RowHandle};
 use super::order_history::OrderHistory;
 use super::order_summary::OrderSummary;
+use super::product_search::ProductSearch;
 use super::revenue::Revenue;
 use super::stock::Stock;
+use super::upheld::Upheld;
 
 /// How long the views stand still after the process that kept them up was killed.
 const LEASE_TIME: Duration = Duration::from_secs(3);
+/// How often, at most, new products go into the index: a commit waits for the disk several times, and nobody searches for
+/// what was listed a moment ago.
+const COMMIT_INTERVAL: Duration = Duration::from_millis(500);
 
 /// The proof of being the gateway; nothing outside this file can make one.
 #[derive(Debug)]
@@ -47,6 +54,7 @@ pub struct Gateway {
     orders: ReadSide,
     orders_and_users: ReadSide,
     goods: ReadSide,
+    products: Search<ProductSearch>,
 }
 
 /// Which view.
@@ -60,6 +68,8 @@ pub enum Name {
     Revenue,
     /// [`Stock`].
     Stock,
+    /// [`ProductSearch`].
+    ProductSearch,
 }
 
 impl Gateway {
@@ -74,17 +84,23 @@ impl Gateway {
         database.open_rows(&ReadsOwner(())).await
     }
 
-    /// The gateway on its database.
-    #[must_use]
-    pub fn new(store: &ReadsStore, logs: Logs) -> Self {
+    /// The gateway on its database, and with its index in a folder of this machine.
+    ///
+    /// # Errors
+    /// [`SearchError`] if the folder holds something else, or cannot be used.
+    ///
+    /// # Cancel safety
+    /// Dropping the future may leave an empty index.
+    pub async fn new(store: &ReadsStore, logs: Logs, index: PathBuf) -> Result<Self, SearchError> {
         let owner = ReadsOwner(());
         let side = || ReadSide::new(store.get(&owner).clone());
         let Logs { orders, inventory, users, products } = logs;
-        Self {
+        Ok(Self {
             orders: side().follow(orders.clone()),
             orders_and_users: side().follow(orders).follow(users),
+            products: side().follow(products.clone()).search(index).await?,
             goods: side().follow(inventory).follow(products),
-        }
+        })
     }
 
     /// The line of every invoice.
@@ -111,16 +127,36 @@ impl Gateway {
         self.goods.view()
     }
 
+    /// The products, to be searched.
+    #[must_use]
+    pub const fn products(&self) -> &Search<ProductSearch> {
+        &self.products
+    }
+
+    /// Keeps the index up, as long as the handle lives; if `anew`, it is built anew beside the one that is read.
+    ///
+    /// # Panics
+    /// Outside a tokio runtime.
+    pub fn keep_index_up(&self, anew: bool) -> Running {
+        let options =
+            SubscriptionOptions { lease_time: LEASE_TIME, ..SubscriptionOptions::default() };
+        let indexing = self.products.indexing(ProductSearch).options(options);
+        let indexing = indexing.commit_interval(COMMIT_INTERVAL);
+        if anew { indexing.anew().start() } else { indexing.start() }
+    }
+
     /// Keeps a view up, as long as the handle lives.
     ///
     /// # Panics
     /// Outside a tokio runtime.
-    pub fn keep_up(&self, name: Name) -> Kept {
+    #[must_use]
+    pub fn keep_up(&self, name: Name) -> Upheld {
         match name {
             Name::OrderSummary => keep_up(&self.orders_and_users, OrderSummary),
             Name::OrderHistory => keep_up(&self.orders, OrderHistory),
             Name::Revenue => keep_up(&self.orders, Revenue),
             Name::Stock => keep_up(&self.goods, Stock),
+            Name::ProductSearch => Upheld::Index(self.keep_index_up(false)),
         }
     }
 
@@ -129,28 +165,22 @@ impl Gateway {
     /// # Panics
     /// Outside a tokio runtime.
     #[must_use]
-    pub fn keep_all_up(&self) -> Vec<Kept> {
+    pub fn keep_all_up(&self) -> Vec<Upheld> {
         Name::ALL.map(|name| self.keep_up(name)).into()
     }
 }
 
-fn keep_up<P: Projection<Level: Asynchronous>>(side: &ReadSide, projection: P) -> Kept {
+fn keep_up<P: Projection<Level: Asynchronous>>(side: &ReadSide, projection: P) -> Upheld {
     let late_after = <P::Level as Asynchronous>::LATE_AFTER;
     let lease_time = LEASE_TIME;
     let options = SubscriptionOptions { lease_time, late_after, ..SubscriptionOptions::default() };
-    side.upkeep(projection).options(options).start()
-}
-
-/// Stops keeping views up, so that another process can go on at once.
-pub async fn stop(kept: Vec<Kept>) {
-    for one in kept {
-        one.stop().await;
-    }
+    Upheld::Views(side.upkeep(projection).options(options).start())
 }
 
 impl Name {
     /// All of them.
-    pub const ALL: [Self; 4] = [Self::OrderSummary, Self::OrderHistory, Self::Revenue, Self::Stock];
+    pub const ALL: [Self; 5] =
+        [Self::OrderSummary, Self::OrderHistory, Self::Revenue, Self::Stock, Self::ProductSearch];
 }
 
 impl fmt::Display for Name {
@@ -160,6 +190,7 @@ impl fmt::Display for Name {
             Self::OrderHistory => OrderHistory::NAME,
             Self::Revenue => Revenue::NAME,
             Self::Stock => Stock::NAME,
+            Self::ProductSearch => ProductSearch::NAME,
         })
     }
 }

@@ -30,5 +30,6 @@ async fn lag(gateway: &Gateway, name: Name) -> Result<Lag, BackendError> {
         Name::OrderHistory => gateway.histories().lag().await,
         Name::Revenue => gateway.revenue().lag().await,
         Name::Stock => gateway.stock().lag().await,
+        Name::ProductSearch => gateway.products().lag().await,
     }
 }

@@ -21,7 +21,8 @@ pub enum Freshness {
 
 impl Freshness {
     /// How long it is waited for. A view that has stopped says so at once.
-    const fn within(self) -> Duration {
+    #[must_use]
+    pub const fn within(self) -> Duration {
         match self {
             Self::Complete => Duration::from_mins(15),
             Self::Newest => Duration::from_secs(5),

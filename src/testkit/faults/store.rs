@@ -49,6 +49,7 @@ pub struct FaultyStore<S = Arc<dyn EventStore>> {
 struct State {
     chance: fastrand::Rng,
     is_healed: bool,
+    is_lost: bool,
     injected: Injected,
 }
 
@@ -64,7 +65,7 @@ impl<S> FaultyStore<S> {
     /// `inner` with `faults`.
     pub fn new(inner: S, faults: Faults) -> Self {
         let chance = fastrand::Rng::with_seed(faults.seed);
-        let state = State { chance, is_healed: false, injected: Injected::default() };
+        let state = State { chance, is_healed: false, is_lost: false, injected: Injected::default() };
         Self { inner, faults, state: Arc::new(Mutex::new(state)) }
     }
 
@@ -76,7 +77,12 @@ impl<S> FaultyStore<S> {
 
     /// Ends all faults: from now on every call is passed on as it is.
     pub fn heal(&self) {
-        self.with(|state| state.is_healed = true);
+        self.with(|state| (state.is_healed, state.is_lost) = (true, false));
+    }
+
+    /// Loses the store: from now on every call fails, until it is [healed](Self::heal).
+    pub fn lose(&self) {
+        self.with(|state| state.is_lost = true);
     }
 
     fn with<T>(&self, change: impl FnOnce(&mut State) -> T) -> T {
@@ -90,6 +96,9 @@ impl<S> FaultyStore<S> {
             // Three draws a call, needed or not: so one kind of fault does not shift the others.
             let [a, b, c] = [(); 3].map(|()| state.chance.f64());
             state.injected.calls += 1;
+            if state.is_lost {
+                return Fate { delayed: false, fails_before: true, fails_after: false };
+            }
             if state.is_healed {
                 return Fate { delayed: false, fails_before: false, fails_after: false };
             }

@@ -1,4 +1,5 @@
 //! Projections in processes of their own, which are killed and frozen at any moment: every event is in the views once.
 
 mod projector;
+mod search;
 mod sqlite;

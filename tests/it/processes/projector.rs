@@ -3,6 +3,7 @@
 //! The process is the test binary itself, asked for the very test that starts it: a variable of the environment tells it
 //! which of the two it is.
 
+use std::collections::BTreeMap;
 use std::process::{Child, Command, Stdio};
 use std::sync::Arc;
 use std::time::Duration;
@@ -19,14 +20,14 @@ use tokio::time::{Instant, sleep};
 /// How long a lease lasts: who is frozen for longer has lost it.
 pub(super) const LEASE_TIME: Duration = Duration::from_millis(300);
 /// Far longer than anything takes here.
-const PATIENCE: Duration = Duration::from_mins(1);
+pub(super) const PATIENCE: Duration = Duration::from_mins(1);
 const KEYS: u64 = 7;
 
 /// The log and the views.
 pub(super) type Stores = (Arc<dyn EventStore>, Arc<dyn RowStore>);
 
 #[derive(Serialize, Deserialize)]
-enum Drop {
+pub(super) enum Drop {
     Fell { n: u64 },
 }
 
@@ -35,13 +36,13 @@ impl Event for Drop {
 }
 
 /// What has fallen, by the rest of its number: how many, their sum, and the last of them.
-struct Gauge;
+pub(super) struct Gauge;
 
 #[derive(Debug, Default, PartialEq, Serialize, Deserialize)]
-struct Fallen {
+pub(super) struct Fallen {
     drops: u64,
     sum: u64,
-    last: u64,
+    pub(super) last: u64,
 }
 
 impl Fallen {
@@ -85,17 +86,24 @@ impl On<Drop> for Gauge {
 
 /// Keeps the projection up until the process is killed.
 pub(super) async fn keep_up((log, rows): Stores) {
-    let options = SubscriptionOptions {
-        // Many small commits: many moments to be killed at.
+    let kept = ReadSide::new(rows).follow(log).upkeep(Gauge).options(options()).start();
+    until_alone().await;
+    kept.stop().await;
+}
+
+/// Many small commits: many moments to be killed at.
+pub(super) fn options() -> SubscriptionOptions {
+    SubscriptionOptions {
         batch_events_max: 5,
         lease_time: LEASE_TIME,
         retry: RetryPolicy { delay_max: Duration::from_millis(50), ..RetryPolicy::default() },
         ..SubscriptionOptions::default()
-    };
-    let kept = ReadSide::new(rows).follow(log).upkeep(Gauge).options(options).start();
-    // As one reads the end of standard input: whoever started this is gone.
+    }
+}
+
+/// Reads the end of standard input: whoever started this is gone.
+pub(super) async fn until_alone() {
     let _ = tokio::task::spawn_blocking(|| std::io::stdin().read_line(&mut String::new())).await;
-    kept.stop().await;
 }
 
 /// Another process for this test. It is killed when this is dropped.
@@ -172,27 +180,38 @@ pub(super) async fn is_right((log, rows): &Stores) {
     let reads = ReadSide::new(Arc::clone(rows)).follow(Arc::clone(log));
     let view = reads.view::<Gauge>();
     let page = view.page("", None, 100).want(Want::Head).within(PATIENCE).await.unwrap();
-    let mut expected = std::collections::BTreeMap::<String, Fallen>::new();
+    let expected = expected(&**log, Position::new(u64::MAX)).await;
+    let found = page.value.views.into_iter().map(|(key, view)| (key.as_str().to_owned(), view));
+    assert_eq!(found.collect::<BTreeMap<_, _>>(), expected);
+}
+
+/// The fold of the log up to a place, by other code than the crate's.
+pub(super) async fn expected(log: &dyn EventStore, upto: Position) -> BTreeMap<String, Fallen> {
+    let mut expected = BTreeMap::<String, Fallen>::new();
     let (mut after, mut more) = (Position::START, true);
     while more {
         let read = log.read_all(after, &Filter::all(), 1_000).await.unwrap();
-        for record in &read.events {
+        for record in read.events.iter().filter(|record| record.position() <= upto) {
             let Drop::Fell { n } = event::decode(record).unwrap();
             expected.entry(key(n)).or_default().add(n);
             expected.entry("all".into()).or_default().add(n);
         }
         (after, more) = (read.upto, read.has_more);
     }
-    let found = page.value.views.into_iter().map(|(key, view)| (key.as_str().to_owned(), view));
-    assert_eq!(found.collect::<std::collections::BTreeMap<_, _>>(), expected);
+    expected
+}
+
+/// The chance in a run, which can be had again.
+pub(super) fn chance() -> fastrand::Rng {
+    let seed = std::env::var("PROJECTOR_SEED").ok().and_then(|seed| seed.parse().ok());
+    let seed = seed.unwrap_or_else(|| fastrand::u64(..));
+    println!("PROJECTOR_SEED={seed}");
+    fastrand::Rng::with_seed(seed)
 }
 
 /// A projector is killed at random moments while events keep coming, and every time another one goes on.
 pub(super) async fn is_killed(stores: &Stores, start: impl Fn() -> Projector, kills: u64) {
-    let seed = std::env::var("PROJECTOR_SEED").ok().and_then(|seed| seed.parse().ok());
-    let seed = seed.unwrap_or_else(|| fastrand::u64(..));
-    println!("PROJECTOR_SEED={seed}");
-    let mut chance = fastrand::Rng::with_seed(seed);
+    let mut chance = chance();
     let log = Arc::clone(&stores.0);
     for kill in 0..kills {
         let (at, _) = state(stores).await;

@@ -11,7 +11,7 @@ const FOLDER: &str = "FREEHOLD_PROJECTOR_FOLDER";
 const KILLS: u64 = 12;
 const ROUNDS: u64 = 4;
 
-async fn open(folder: &Path) -> Stores {
+pub(super) async fn open(folder: &Path) -> Stores {
     let log = SqliteStore::open(folder.join("log.db")).await.unwrap();
     let rows = SqliteStore::open(folder.join("views.db")).await.unwrap();
     (Arc::new(log), Arc::new(rows))

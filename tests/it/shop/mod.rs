@@ -5,7 +5,7 @@
 //! a folder, and `kept` what is in the views; `kill` kills the program; `parts` are the program's own modules. The tests:
 //! `replay` (figures), `crowd` (many at a time), `bad_input`, `resume` (a second run), `crash` (`kill -9`), `commands`
 //! (ship, history), `rules` and `introduced` (the domain's decisions, given, when, then), `projections` (given, then),
-//! `views` (what people see of them), and `handles` (what must not compile). On PostgreSQL the same program is tested in
+//! `views` (what people see of them), `search` (what they find), and `handles` (what must not compile). On PostgreSQL the same program is tested in
 //! `tests/postgres/shop`, with the same helpers.
 
 mod bad_input;
@@ -26,5 +26,6 @@ mod projections;
 mod replay;
 mod resume;
 mod rules;
+mod search;
 mod stores;
 mod views;

@@ -10,6 +10,7 @@ use super::parts::order::events::{CancelReason, Intake, Nonsense, OrderEvent};
 use super::parts::products::events::ProductEvent;
 use super::parts::reads::order_history::{Happened, OrderHistory};
 use super::parts::reads::order_summary::{Entry, OrderSummary, Summary};
+use super::parts::reads::product_search::{Product, ProductSearch};
 use super::parts::reads::revenue::{DayInCountry, Revenue};
 use super::parts::reads::status::Status;
 use super::parts::reads::stock::{Level, Stock};
@@ -210,4 +211,16 @@ fn stock_is_what_inventory_and_products_say_whichever_comes_first() {
     let other = project(Stock).given("A", said).given("A", moves).then("A", level());
     assert_eq!(laws(&Stock, &one.into_events(), 7), Ok(()));
     assert_eq!(laws(&Stock, &other.into_events(), 7), Ok(()));
+}
+
+#[test]
+fn a_product_is_found_by_its_words_with_its_latest_price() {
+    let said = [
+        ProductEvent::ProductPriced { price: money("2.5") },
+        ProductEvent::ProductDescribed { description: "LAMP".to_owned() },
+        ProductEvent::ProductPriced { price: money("2") },
+    ];
+    let product = Product { description: "LAMP".to_owned(), price: Some(money("2")) };
+    let scenario = project(ProductSearch).given("A", said).then("A", product);
+    assert_eq!(laws(&ProductSearch, &scenario.into_events(), 7), Ok(()));
 }

@@ -116,7 +116,8 @@ async fn a_rebuild_gives_the_same_views() {
     assert!(text.contains("18622.5") || text.contains("17795.17"), "{text}");
     let run = program::run(&["rebuild", "nothing", "--data", shop.data()]);
     assert_eq!(run.code, Some(2), "{run:?}");
-    assert!(run.err.contains("order_summary, order_history, revenue, stock"), "{run:?}");
+    let all = "order_summary, order_history, revenue, stock, product_search";
+    assert!(run.err.contains(all), "{run:?}");
 }
 
 /// In this process and from another one, orders keep coming while a view is built anew; the program compares the views
@@ -170,7 +171,7 @@ fn lags_are_told_by_watch_and_beside_a_replay() {
     let shop = Shop::new();
     let told = shop.print(&["watch", "--times", "2"]);
     let line = "order_summary 0 events 0 ms, order_history 0 events 0 ms, revenue 0 events 0 ms, \
-                stock 0 events 0 ms\n";
+                stock 0 events 0 ms, product_search 0 events 0 ms\n";
     assert_eq!(told, line.repeat(2));
     let day = program::day();
     let run = program::replay_run(&[&day], &["--watch"]);
