@@ -65,7 +65,8 @@ impl<S> FaultyStore<S> {
     /// `inner` with `faults`.
     pub fn new(inner: S, faults: Faults) -> Self {
         let chance = fastrand::Rng::with_seed(faults.seed);
-        let state = State { chance, is_healed: false, is_lost: false, injected: Injected::default() };
+        let state =
+            State { chance, is_healed: false, is_lost: false, injected: Injected::default() };
         Self { inner, faults, state: Arc::new(Mutex::new(state)) }
     }
 
