@@ -11,7 +11,7 @@ use super::arrays::Arrays;
 use super::row;
 use super::rows::{self, goes_apart};
 use super::schema::Sql;
-use super::value::{Moment, Uuid};
+use super::value::{List, Moment, Uuid};
 use crate::ports::Clock;
 use crate::types::{
     Advance, Commit, Committed, Conflict, EventId, Fenced, InvalidCommit, Limits, LogId, PartKind,
@@ -69,21 +69,21 @@ impl Log {
         let apart = group.first().filter(|parts| goes_apart(parts));
         let sql = if apart.is_some() { &self.sql.commit_rows } else { &self.sql.commit };
         let mut statement = sqlx::query(sql.clone())
-            .bind(g.commit)
-            .bind(g.category)
-            .bind(g.stream)
-            .bind(g.kind)
-            .bind(g.version)
-            .bind(g.newest)
-            .bind(e.guard)
-            .bind(e.nth)
-            .bind(e.id)
-            .bind(e.name)
-            .bind(e.data)
-            .bind(e.metadata)
-            .bind(i.commit)
-            .bind(i.consumer)
-            .bind(i.message)
+            .bind(List(g.commit))
+            .bind(List(g.category))
+            .bind(List(g.stream))
+            .bind(List(g.kind))
+            .bind(List(g.version))
+            .bind(List(g.newest))
+            .bind(List(e.guard))
+            .bind(List(e.nth))
+            .bind(List(e.id))
+            .bind(List(e.name))
+            .bind(List(e.data))
+            .bind(List(e.metadata))
+            .bind(List(i.commit))
+            .bind(List(i.consumer))
+            .bind(List(i.message))
             .bind(Moment(self.clock.now()))
             .bind(how.lock_timeout.map(milliseconds))
             .bind(how.is_careful)

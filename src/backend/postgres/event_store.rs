@@ -177,7 +177,8 @@ impl Shared {
             .bind(row::signed(upto.get()))
             .bind(one_more(limit))
             .fetch(conn);
-        let (mut events, mut decoder) = (Vec::new(), Decoder::default());
+        let room = usize::try_from(upto.get() - after.get()).unwrap_or(limit).min(limit);
+        let (mut events, mut decoder) = (Vec::with_capacity(room), Decoder::default());
         // Decoded while the next ones are on their way.
         while let Some(row) = rows.try_next().await? {
             if events.len() == limit {
