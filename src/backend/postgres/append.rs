@@ -147,10 +147,13 @@ struct Written {
 
 impl Written {
     fn of(row: &PgRow) -> sqlx::Result<Self> {
+        let refused: Vec<i32> = row.try_get(2)?;
+        // Only conflicts ask for it.
+        let newest = if refused.is_empty() { None } else { row.try_get(1)? };
         Ok(Self {
             before: row.try_get::<Option<_>, _>(0)?.unwrap_or_default(),
-            newest: row.try_get::<Option<_>, _>(1)?.unwrap_or_default(),
-            refused: row.try_get(2)?,
+            newest: newest.unwrap_or_default(),
+            refused,
             positions: row.try_get::<Option<Vec<_>>, _>(3)?.unwrap_or_default().into_iter(),
             head: row.try_get(4)?,
         })
