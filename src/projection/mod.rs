@@ -93,6 +93,7 @@ mod generation;
 mod keeper;
 mod level;
 mod model;
+mod poll;
 #[cfg(feature = "testkit")]
 mod pure;
 mod read;

@@ -231,7 +231,7 @@ impl Tenure<'_> {
         loop {
             let tries_again = tokio::select! {
                 biased;
-                () = inbox.stopped() => return Err(Left::Asked),
+                left = inbox.interrupted() => return Err(left),
                 again = backoff.wait() => again,
             };
             if !tries_again {

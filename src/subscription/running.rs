@@ -15,7 +15,7 @@ use super::partition::Partition;
 use super::status::{Phase, Status};
 use super::worker::{Job, Order};
 use crate::consistency::{Lag, Progress};
-use crate::ports::BackendError;
+use crate::ports::{BackendError, CommitError};
 use crate::types::{LeaseName, Position};
 
 /// A subscription that runs. When the handle is dropped, the subscription stops behind the batch that is under way.
@@ -41,7 +41,7 @@ pub(super) struct PartHandle {
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum ReplayError {
-    /// This process does not hold the lease, or the subscription is stopped here. Ask the process that does.
+    /// This process does not hold the lease, or the subscription is stopped or paused here. Ask the process that does.
     #[error("the lease of that key is not held here")]
     NotHere,
     /// An event still cannot be taken in. Those before it were.
@@ -82,6 +82,9 @@ impl Running {
                 return Health::Stopped(error);
             }
         }
+        if self.job.pauses.is_paused() {
+            return Health::Paused;
+        }
         let places = match self.job.places(self.names()).await {
             Ok(places) => places,
             Err(error) => return Health::Unknown(error),
@@ -105,12 +108,27 @@ impl Running {
         }
     }
 
-    /// Lets it go on after an error has stopped it.
-    pub fn resume(&self) {
+    /// Pauses the job, behind the batch that is under way: in every process, and until it is resumed, also after a restart.
+    /// Here it is paused when this returns, and elsewhere within a third of
+    /// [`lease_time`](super::SubscriptionOptions::lease_time). Whoever holds the lease keeps it, and does nothing. Who
+    /// waits is told [`Behind::Paused`](crate::consistency::Behind::Paused) at once.
+    ///
+    /// # Errors
+    /// [`CommitError`] if it could not be written down; then it goes on, unless the outcome is unknown.
+    pub async fn pause(&self) -> Result<(), CommitError> {
+        self.job.pauses.decide(&*self.job.store, true).await
+    }
+
+    /// Lets it go on: after it was paused, in every process; and after an error has stopped it, in this one.
+    ///
+    /// # Errors
+    /// [`CommitError`] if it is paused, and that could not be changed.
+    pub async fn resume(&self) -> Result<(), CommitError> {
         for part in &self.parts {
             // A part with that many orders before it goes on anyway.
             drop(part.orders.try_send(Order::Resume));
         }
+        self.job.pauses.decide(&*self.job.store, false).await
     }
 
     /// What is parked, of all parts: at most `limit` events.

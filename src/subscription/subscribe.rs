@@ -8,6 +8,7 @@ use tokio::time::Instant;
 
 use super::options::SubscriptionOptions;
 use super::partition::Partition;
+use super::pause::Pauses;
 use super::running::{PartHandle, Running};
 use super::sink::Sink;
 use super::status::{Phase, Status};
@@ -17,6 +18,8 @@ use crate::ports::{BackendError, Clock, EventStore, Ids, RowStore, SystemClock, 
 use crate::retry::Seeds;
 use crate::types::{LeaseName, Owner, Position};
 
+/// How often it is asked, in the time of a lease, what other processes have decided.
+const LOOKS_A_LEASE: u32 = 3;
 /// How many orders may wait for a part.
 const ORDERS_MAX: usize = 16;
 
@@ -33,6 +36,7 @@ pub struct Subscription {
     ids: Arc<dyn Ids>,
     seed: Option<u64>,
     progress: Option<Progress>,
+    paused_with: Option<LeaseName>,
 }
 
 impl Subscription {
@@ -47,6 +51,7 @@ impl Subscription {
             ids: Arc::new(SystemIds),
             seed: None,
             progress: None,
+            paused_with: None,
         }
     }
 
@@ -88,6 +93,12 @@ impl Subscription {
         self
     }
 
+    /// It is paused and resumed together with all other jobs of this name.
+    pub(crate) fn paused_with(mut self, name: LeaseName) -> Self {
+        self.paused_with = Some(name);
+        self
+    }
+
     /// How far the job is behind, whoever does it, and also if nobody does.
     ///
     /// # Errors
@@ -118,12 +129,22 @@ impl Subscription {
                 partition,
                 owner: Owner::new(self.ids.draw()),
                 status: Arc::clone(&status),
-                inbox: Inbox { stop: stopped.clone(), orders: inbox, first: None },
+                inbox: Inbox {
+                    stop: stopped.clone(),
+                    pauses: job.pauses.subscribe(),
+                    orders: inbox,
+                    first: None,
+                },
             };
             PartHandle { name, partition, status, orders, task: tokio::spawn(worker.run()) }
         };
         let parts = parts(&job).map(start).collect();
         let observed = Mutex::new((Vec::new(), Instant::now()));
+        tokio::spawn({
+            let job = Arc::clone(&job);
+            let interval = job.options.lease_time / LOOKS_A_LEASE;
+            async move { job.pauses.watch(&*job.store, interval, stopped).await }
+        });
         Running { job, parts, stop, observed }
     }
 
@@ -134,6 +155,8 @@ impl Subscription {
         let mut options = self.options;
         options.partitions = told.unwrap_or(options.partitions).max(1);
         let parts = options.partitions as usize;
+        let progress = self.progress.clone().unwrap_or_else(|| Progress::new(parts));
+        let paused_with = self.paused_with.as_ref().unwrap_or_else(|| self.sink.name());
         Job {
             sink: Arc::clone(&self.sink),
             store: Arc::clone(&self.store),
@@ -141,7 +164,8 @@ impl Subscription {
             options,
             clock: Arc::clone(&self.clock),
             seeds: Seeds::new(self.seed),
-            progress: self.progress.clone().unwrap_or_else(|| Progress::new(parts)),
+            pauses: Pauses::new(paused_with.clone(), progress.clone()),
+            progress,
         }
     }
 }

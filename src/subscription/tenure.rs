@@ -45,16 +45,27 @@ impl<'s> Tenure<'s> {
 
     /// Follows the feeds until it is asked to stop, or cannot go on.
     pub(super) async fn work(mut self, inbox: &mut Inbox) -> Left {
-        match self.follow(inbox).await {
-            Err(left) => left,
-            Ok(()) => match self.move_checkpoints(inbox).await {
-                Err(Left::Error(_)) | Ok(()) => Left::Asked,
+        loop {
+            let left = match self.follow(inbox).await {
                 Err(left) => left,
-            },
+                Ok(left) => match self.move_checkpoints(inbox).await {
+                    Err(Left::Error(_)) | Ok(()) => left,
+                    Err(left) => left,
+                },
+            };
+            if !matches!(left, Left::Paused) {
+                return left;
+            }
+            // The lease is kept, so that nobody else goes on.
+            self.status.enter(Phase::Standby);
+            if !inbox.resumed().await {
+                return Left::Asked;
+            }
         }
     }
 
-    async fn follow(&mut self, inbox: &mut Inbox) -> Result<(), Left> {
+    /// Follows the feeds, and says why it does not go on.
+    async fn follow(&mut self, inbox: &mut Inbox) -> Result<Left, Left> {
         let mut patience = self.job.patience();
         while let Err(error) = self.begin().await {
             self.endure(error, &mut patience, inbox).await?;
@@ -63,7 +74,10 @@ impl<'s> Tenure<'s> {
         for place in &self.places {
             self.status.reached(place.id, place.seen);
         }
-        while !inbox.is_stopped() {
+        loop {
+            if let Some(left) = inbox.interruption() {
+                return Ok(left);
+            }
             // First of all: what stopped the part before may be what the order is about.
             while let Some(order) = inbox.waiting() {
                 self.obey(order).await?;
@@ -80,17 +94,21 @@ impl<'s> Tenure<'s> {
                 self.idle(inbox).await?;
             }
         }
-        Ok(())
     }
 
     /// Finds out where to go on.
     async fn begin(&mut self) -> Result<(), SinkError> {
         let job = Arc::clone(&self.job);
+        self.places.clear();
+        job.pauses.prepare(&*job.store).await?;
+        job.pauses.look(&*job.store).await?;
+        if job.pauses.is_paused() {
+            return Ok(());
+        }
         job.store.prepare(&parked::set().map_err(SinkError::fatal)?).await?;
         job.sink.prepare().await?;
         let state = job.store.lease(self.lease.name()).await?;
         self.parked = ParkedKeys::read(&*job.store, self.lease.name()).await?;
-        self.places.clear();
         for log in &job.logs {
             let id = log.identity();
             let stored = state.checkpoint(id);
@@ -163,6 +181,7 @@ impl<'s> Tenure<'s> {
         tokio::select! {
             biased;
             _ = inbox.stop.wait_for(|stop| *stop) => Woken::Stop,
+            Ok(_) = inbox.pauses.wait_for(|known| known.is_paused) => Woken::Stop,
             order = inbox.orders.recv() => Woken::Order(order),
             changed = changed => Woken::Changed(changed),
             () = sleep_until(due.unwrap_or_else(Instant::now)), if due.is_some() => Woken::Due,
@@ -232,7 +251,7 @@ impl<'s> Tenure<'s> {
                 self.status.meets(Arc::from(error));
                 tokio::select! {
                     biased;
-                    () = inbox.stopped() => Err(Left::Asked),
+                    left = inbox.interrupted() => Err(left),
                     _ = patience.wait() => Ok(()),
                 }
             }

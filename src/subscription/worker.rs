@@ -13,6 +13,7 @@ use tokio::time::{Instant, sleep};
 use super::error::Panicked;
 use super::options::SubscriptionOptions;
 use super::partition::Partition;
+use super::pause::{Known, Pauses};
 use super::running::ReplayError;
 use super::sink::Sink;
 use super::status::{Cause, Phase, Status};
@@ -37,6 +38,7 @@ pub(super) struct Job {
     pub(super) clock: Arc<dyn Clock>,
     pub(super) seeds: Seeds,
     pub(super) progress: Progress,
+    pub(super) pauses: Pauses,
 }
 
 impl Job {
@@ -56,6 +58,8 @@ impl Job {
 pub(super) enum Left {
     /// It was asked to stop.
     Asked,
+    /// The job was paused.
+    Paused,
     /// The lease is somebody else's, or may be.
     Lost,
     /// It cannot go on until somebody has mended something.
@@ -97,6 +101,7 @@ pub(super) struct Worker {
 /// What a part is told from outside.
 pub(super) struct Inbox {
     pub(super) stop: watch::Receiver<bool>,
+    pub(super) pauses: watch::Receiver<Known>,
     pub(super) orders: mpsc::Receiver<Order>,
     /// An order that has ended the wait of a part that was stopped by an error.
     pub(super) first: Option<Order>,
@@ -112,14 +117,43 @@ impl Inbox {
         *self.stop.borrow() || self.stop.has_changed().is_err()
     }
 
-    /// Returns when the part shall stop: it was asked to, or its handle is gone.
-    pub(super) async fn stopped(&mut self) {
-        drop(self.stop.wait_for(|stop| *stop).await);
+    /// Returns when the part shall not go on: it was asked to stop, its handle is gone, or the job was paused.
+    pub(super) async fn interrupted(&mut self) -> Left {
+        let Self { stop, pauses, .. } = self;
+        tokio::select! {
+            biased;
+            _ = stop.wait_for(|stop| *stop) => Left::Asked,
+            Ok(_) = pauses.wait_for(|known| known.is_paused) => Left::Paused,
+        }
+    }
+
+    /// The same, at once.
+    pub(super) fn interruption(&self) -> Option<Left> {
+        if self.is_stopped() {
+            return Some(Left::Asked);
+        }
+        self.pauses.borrow().is_paused.then_some(Left::Paused)
+    }
+
+    /// Waits until the job is resumed, and refuses all orders meanwhile; `false` if it shall stop.
+    pub(super) async fn resumed(&mut self) -> bool {
+        let Self { pauses, stop, orders, .. } = self;
+        loop {
+            tokio::select! {
+                biased;
+                _ = stop.wait_for(|stop| *stop) => return false,
+                order = orders.recv() => match order {
+                    Some(order) => order.refuse(),
+                    None => return false,
+                },
+                Ok(_) = pauses.wait_for(|known| !known.is_paused) => return true,
+            }
+        }
     }
 
     /// After an error: waits for `time`, or for an order, which is kept; `false` if it shall stop.
     async fn wait_for_order(&mut self, time: Option<Duration>) -> bool {
-        let Self { stop, orders, first } = self;
+        let Self { stop, orders, first, .. } = self;
         let over = async {
             match time {
                 Some(time) => sleep(time).await,
@@ -173,7 +207,7 @@ impl Worker {
             // Said before the lease is given back: who gets it in this process says later that it works.
             self.status.enter(match &left {
                 Left::Asked => Phase::Ended,
-                Left::Lost => Phase::Standby,
+                Left::Lost | Left::Paused => Phase::Standby,
                 Left::Error(error) => Phase::Stopped(Arc::clone(error)),
             });
             if !matches!(left, Left::Lost)
@@ -183,6 +217,8 @@ impl Worker {
             }
             match left {
                 Left::Asked => return,
+                // Who is paused keeps the lease; the job is resumed before it leaves.
+                Left::Paused => {}
                 Left::Lost => {
                     tracing::info!(lease = %self.name, epoch = %lease.epoch(), "has lost the lease");
                     // Who loses it again and again does not keep it by asking faster.

@@ -6,6 +6,7 @@ mod failures;
 pub(crate) mod fixture;
 mod fold;
 mod parts;
+mod pause;
 mod poller;
 mod reads;
 mod rebuild;

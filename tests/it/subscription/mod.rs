@@ -10,6 +10,7 @@ mod health;
 mod once;
 mod park;
 mod parts;
+mod pause;
 mod replay;
 mod stop;
 mod trouble;
