@@ -14,7 +14,7 @@ use super::tenure::{Moved, Tenure};
 use super::worker::{Inbox, Left};
 use crate::consistency::applying;
 use crate::ports::{CommitError, telemetry};
-use crate::types::{Advance, Commit, FeedPage, Position, RecordedEvent, RowWrite};
+use crate::types::{Advance, Commit, FeedPage, LogId, Position, RecordedEvent, RowWrite};
 
 /// What is left of a page.
 struct Load {
@@ -212,10 +212,21 @@ impl Tenure<'_> {
         let Some(place) = self.places.get(n) else {
             return Err(SinkError::fatal("the log is not followed"));
         };
-        let batch = Batch { log: place.id, events, upto, checkpoint, partition: self.partition };
+        let repeated = self.repeated(place.id, events);
+        let partition = self.partition;
+        let batch = Batch { log: place.id, events, upto, checkpoint, partition, repeated };
         let work = applying(&self.job.progress, self.job.sink.apply(batch));
         let done = AssertUnwindSafe(work).catch_unwind().await;
         done.unwrap_or_else(|panic| Err(SinkError::Batch(Panicked::new(&*panic).into())))
+    }
+
+    /// Which of these events the job had before, under another name.
+    fn repeated(&self, log: LogId, events: &[RecordedEvent]) -> Vec<Position> {
+        let sink = &self.job.sink;
+        let whose = (!sink.is_partitioned_by_key()).then_some(self.partition);
+        let mark = self.job.mark.get();
+        mark.map(|mark| mark.repeated(log, events, |event| sink.key(event), whose))
+            .unwrap_or_default()
     }
 
     /// The first event stands alone, and cannot be taken in: tries it again, and then parks it or stops.

@@ -66,6 +66,7 @@ mod batch;
 mod deliver;
 mod error;
 mod health;
+mod mark;
 mod options;
 mod parked;
 mod partition;

@@ -3,9 +3,10 @@
 use std::fmt;
 use std::sync::{Arc, Mutex};
 
-use tokio::sync::{mpsc, watch};
+use tokio::sync::{OnceCell, mpsc, watch};
 use tokio::time::Instant;
 
+use super::mark::Replaced;
 use super::options::SubscriptionOptions;
 use super::partition::Partition;
 use super::pause::Pauses;
@@ -37,6 +38,7 @@ pub struct Subscription {
     seed: Option<u64>,
     progress: Option<Progress>,
     paused_with: Option<LeaseName>,
+    replaces: Option<(LeaseName, u32)>,
 }
 
 impl Subscription {
@@ -52,6 +54,7 @@ impl Subscription {
             seed: None,
             progress: None,
             paused_with: None,
+            replaces: None,
         }
     }
 
@@ -84,6 +87,31 @@ impl Subscription {
     /// Fixes the chance in the delays.
     pub fn seed(mut self, seed: u64) -> Self {
         self.seed = Some(seed);
+        self
+    }
+
+    /// It does anew what the job `old`, of so many parts, has done, from the first event on: with other code, or in another
+    /// place. Its sink is told which events that job had taken in ([`Batch::fresh`](super::Batch::fresh)), so that
+    /// it makes its state again and does not have its effects again: no mail is sent twice.
+    ///
+    /// It begins when nobody holds the lease of the old job any more: stop that everywhere, and start it no more. How far it
+    /// came is written down before the first batch, so that a crash in the middle changes nothing. It does not
+    /// begin while something of the old job is parked, for that was not taken in.
+    ///
+    /// ```
+    /// # use freehold::backend::memory::MemoryStore;
+    /// # use freehold::subscription::{Sink, Subscription};
+    /// # use freehold::LeaseName;
+    /// # fn begin(mails_v2: impl Sink, store: MemoryStore) -> Result<(), Box<dyn std::error::Error>> {
+    /// let subscription = Subscription::new(mails_v2, store.clone())
+    ///     .follow(store)
+    ///     .replaces(LeaseName::new("mails")?, 1);
+    /// # let _ = subscription;
+    /// # Ok(())
+    /// # }
+    /// ```
+    pub fn replaces(mut self, old: LeaseName, parts: u32) -> Self {
+        self.replaces = Some((old, parts.max(1)));
         self
     }
 
@@ -157,6 +185,10 @@ impl Subscription {
         let parts = options.partitions as usize;
         let progress = self.progress.clone().unwrap_or_else(|| Progress::new(parts));
         let paused_with = self.paused_with.as_ref().unwrap_or_else(|| self.sink.name());
+        let replaced = self.replaces.clone().map(|(job, parts)| {
+            let owner = Owner::new(self.ids.draw());
+            Replaced { job, parts, owner }
+        });
         Job {
             sink: Arc::clone(&self.sink),
             store: Arc::clone(&self.store),
@@ -166,6 +198,8 @@ impl Subscription {
             seeds: Seeds::new(self.seed),
             pauses: Pauses::new(paused_with.clone(), progress.clone()),
             progress,
+            replaced,
+            mark: OnceCell::new(),
         }
     }
 }

@@ -10,6 +10,7 @@ use tokio::task::JoinSet;
 use tokio::time::{Instant, sleep_until};
 
 use super::error::SinkError;
+use super::mark::Mark;
 use super::parked::{self, ParkedKeys};
 use super::partition::Partition;
 use super::place::Place;
@@ -106,6 +107,10 @@ impl<'s> Tenure<'s> {
             return Ok(());
         }
         job.store.prepare(&parked::set().map_err(SinkError::fatal)?).await?;
+        if let Some(replaced) = &job.replaced {
+            let mark = || Mark::of(&*job.store, job.sink.name(), replaced);
+            job.mark.get_or_try_init(mark).await?;
+        }
         job.sink.prepare().await?;
         let state = job.store.lease(self.lease.name()).await?;
         self.parked = ParkedKeys::read(&*job.store, self.lease.name()).await?;

@@ -7,10 +7,11 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use futures::FutureExt;
-use tokio::sync::{mpsc, oneshot, watch};
+use tokio::sync::{OnceCell, mpsc, oneshot, watch};
 use tokio::time::{Instant, sleep};
 
 use super::error::Panicked;
+use super::mark::{Mark, Replaced};
 use super::options::SubscriptionOptions;
 use super::partition::Partition;
 use super::pause::{Known, Pauses};
@@ -39,6 +40,9 @@ pub(super) struct Job {
     pub(super) seeds: Seeds,
     pub(super) progress: Progress,
     pub(super) pauses: Pauses,
+    /// The job that this one replaces, and, once that is written down, how far it came.
+    pub(super) replaced: Option<Replaced>,
+    pub(super) mark: OnceCell<Mark>,
 }
 
 impl Job {

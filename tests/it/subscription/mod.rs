@@ -11,6 +11,7 @@ mod once;
 mod park;
 mod parts;
 mod pause;
+mod replaces;
 mod replay;
 mod stop;
 mod trouble;
