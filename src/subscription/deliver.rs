@@ -1,4 +1,4 @@
-//! Giving a page of events to the sink: all at once, and after an error one by one.
+//! Giving a page of events to the sink: all at once, and after an error in smaller and smaller pieces.
 
 use std::error::Error;
 use std::panic::AssertUnwindSafe;
@@ -8,10 +8,12 @@ use futures::FutureExt;
 
 use super::batch::{Applied, Batch};
 use super::error::{BoxError, Panicked, SinkError};
+use super::inbox::Inbox;
 use super::options::AfterRetries;
 use super::parked::{self, Parked};
+use super::pieces::Pieces;
 use super::tenure::{Moved, Tenure};
-use super::worker::{Inbox, Left};
+use super::worker::Left;
 use crate::consistency::applying;
 use crate::ports::{CommitError, telemetry};
 use crate::types::{Advance, Commit, FeedPage, LogId, Position, RecordedEvent, RowWrite};
@@ -77,21 +79,20 @@ impl Tenure<'_> {
             self.reached(n, upto);
             return Ok(());
         }
-        let mut size = usize::MAX;
+        let mut pieces = Pieces::WHOLE;
         while !load.events.is_empty() || !load.waiting.is_empty() {
-            let count = size.min(load.events.len());
+            let count = pieces.next(load.events.len());
             match self.attempt(n, &load, count, inbox).await? {
                 Attempt::Reached(at) => {
-                    telemetry::taken_in(self.lease.name().as_str(), load.is_done_upto(at));
+                    let done = load.is_done_upto(at);
+                    telemetry::taken_in(self.lease.name().as_str(), done);
+                    pieces.taken_in(done);
                     self.reached(n, at);
                 }
-                // Those before the culprit can be taken in; then it stands alone.
-                Attempt::Failed(culprit, _) if count > 1 => {
-                    size = culprit.filter(|before| *before > 0).unwrap_or(1);
-                }
+                Attempt::Failed(culprit, _) if count > 1 => pieces.failed(count, culprit),
                 Attempt::Failed(_, error) => {
                     self.judge(n, &mut load, error, inbox).await?;
-                    size = usize::MAX;
+                    pieces = Pieces::WHOLE;
                 }
             }
         }

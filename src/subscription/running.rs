@@ -10,10 +10,11 @@ use tokio::time::Instant;
 
 use super::error::SinkError;
 use super::health::Health;
+use super::inbox::Order;
 use super::parked::Parked;
 use super::partition::Partition;
 use super::status::{Phase, Status};
-use super::worker::{Job, Order};
+use super::worker::Job;
 use crate::consistency::{Lag, Progress};
 use crate::ports::{BackendError, CommitError};
 use crate::types::{LeaseName, Position};
@@ -23,6 +24,8 @@ use crate::types::{LeaseName, Position};
 pub struct Running {
     pub(super) job: Arc<Job>,
     pub(super) parts: Vec<PartHandle>,
+    /// What sees to it that this process works at its share.
+    pub(super) member: Option<JoinHandle<()>>,
     pub(super) stop: watch::Sender<bool>,
     /// Where the subscription was when its health was asked for last, and since when.
     pub(super) observed: Mutex<(Vec<Position>, Instant)>,
@@ -171,6 +174,9 @@ impl Running {
         for part in &mut self.parts {
             // A task that panicked has stopped, too.
             drop((&mut part.task).await);
+        }
+        if let Some(member) = self.member.take() {
+            drop(member.await);
         }
     }
 

@@ -6,14 +6,17 @@ use std::sync::{Arc, Mutex};
 use tokio::sync::{OnceCell, mpsc, watch};
 use tokio::time::Instant;
 
+use super::inbox::Inbox;
 use super::mark::Replaced;
+use super::members::Member;
 use super::options::SubscriptionOptions;
 use super::partition::Partition;
 use super::pause::Pauses;
 use super::running::{PartHandle, Running};
+use super::share::Share;
 use super::sink::Sink;
 use super::status::{Phase, Status};
-use super::worker::{Inbox, Job, Worker};
+use super::worker::{Job, Worker};
 use crate::consistency::{Lag, Progress};
 use crate::ports::{BackendError, Clock, EventStore, Ids, RowStore, SystemClock, SystemIds};
 use crate::retry::Seeds;
@@ -160,6 +163,8 @@ impl Subscription {
                 inbox: Inbox {
                     stop: stopped.clone(),
                     pauses: job.pauses.subscribe(),
+                    share: job.share.subscribe(),
+                    part: partition.index(),
                     orders: inbox,
                     first: None,
                 },
@@ -168,12 +173,17 @@ impl Subscription {
         };
         let parts = parts(&job).map(start).collect();
         let observed = Mutex::new((Vec::new(), Instant::now()));
+        let interval = job.options.lease_time / LOOKS_A_LEASE;
+        let member = (job.options.partitions > 1).then(|| {
+            let owner = Owner::new(self.ids.draw());
+            let member = Member { job: Arc::clone(&job), owner, interval };
+            tokio::spawn(member.run(stopped.clone()))
+        });
         tokio::spawn({
             let job = Arc::clone(&job);
-            let interval = job.options.lease_time / LOOKS_A_LEASE;
             async move { job.pauses.watch(&*job.store, interval, stopped).await }
         });
-        Running { job, parts, stop, observed }
+        Running { job, parts, member, stop, observed }
     }
 
     fn job(&self) -> Job {
@@ -198,6 +208,8 @@ impl Subscription {
             seeds: Seeds::new(self.seed),
             pauses: Pauses::new(paused_with.clone(), progress.clone()),
             progress,
+            // Whoever does not share it out needs no slot; otherwise the slots say how much it may be.
+            share: Share::of(if parts == 1 { 1 } else { 0 }),
             replaced,
             mark: OnceCell::new(),
         }

@@ -13,5 +13,6 @@ mod parts;
 mod pause;
 mod replaces;
 mod replay;
+mod shares;
 mod stop;
 mod trouble;
