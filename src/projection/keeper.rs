@@ -204,7 +204,15 @@ impl Keeper {
         let declared = self.model.parts;
         let pointer = match Pointer::read(&*self.model.store, self.model.name).await? {
             Some(pointer) => pointer,
-            None => self.change(|pointer| pointer.parts = declared).await?,
+            None => {
+                // If that cannot be asked, whoever waits is told less.
+                let ends = self.model.ends().await.unwrap_or_default();
+                let begin = |pointer: &mut Pointer| {
+                    pointer.parts = declared;
+                    pointer.first_upto = ends.to_string();
+                };
+                self.change(begin).await?
+            }
         };
         if pointer.parts == declared {
             Ok(pointer)
