@@ -37,9 +37,9 @@ pub(super) type Polled = std::sync::Mutex<Weak<Poller>>;
 impl Poller {
     /// That of a build: the one that others hold, or a new one.
     fn of(model: &Arc<Model>, generation: &Arc<Generation>) -> Arc<Self> {
-        let mut polled = generation.polled.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut known = generation.polled.lock().unwrap_or_else(PoisonError::into_inner);
         // One whose runtime is gone asks no more.
-        let running = polled.upgrade().filter(|poller| poller.turn.has_changed().is_ok());
+        let running = known.upgrade().filter(|poller| poller.turn.has_changed().is_ok());
         running.unwrap_or_else(|| {
             let (tell, turn) = watch::channel(None);
             let (model, generation) = (Arc::clone(model), Arc::clone(generation));
@@ -49,7 +49,7 @@ impl Poller {
                 tell.send_replace(Some(turn));
             });
             let poller = Arc::new(Self { turn, _task: task });
-            *polled = Arc::downgrade(&poller);
+            *known = Arc::downgrade(&poller);
             poller
         })
     }

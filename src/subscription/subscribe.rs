@@ -209,7 +209,7 @@ impl Subscription {
             pauses: Pauses::new(paused_with.clone(), progress.clone()),
             progress,
             // Whoever does not share it out needs no slot; otherwise the slots say how much it may be.
-            share: Share::of(if parts == 1 { 1 } else { 0 }),
+            share: Share::of(usize::from(parts == 1)),
             replaced,
             mark: OnceCell::new(),
         }

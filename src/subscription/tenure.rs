@@ -161,7 +161,8 @@ impl<'s> Tenure<'s> {
     /// Waits for something to do, and does it unless it is to read on.
     async fn idle(&mut self, inbox: &mut Inbox) -> Result<(), Left> {
         match self.sleep(inbox).await {
-            Woken::Stop | Woken::Order(None) => Ok(()),
+            // What is due is looked for anyway.
+            Woken::Stop | Woken::Order(None) | Woken::Due => Ok(()),
             Woken::Changed(n, Ok(())) => {
                 if let Some(place) = self.places.get_mut(n) {
                     place.is_well();
@@ -170,8 +171,6 @@ impl<'s> Tenure<'s> {
             }
             Woken::Changed(n, Err(error)) => self.leave_alone(n, error),
             Woken::Order(Some(order)) => self.obey(order).await,
-            // What is due is looked for anyway.
-            Woken::Due => Ok(()),
         }
     }
 
