@@ -82,10 +82,10 @@ impl Pointer {
         pointer.map_err(unreadable)
     }
 
-    /// Up to where a build is made before it is as good as those that are read; `None` for one that is compared with
-    /// another. Whoever has written down less than is known now has written down nothing.
-    pub(super) fn built_upto(&self, number: u32) -> Option<Session> {
-        (number == 0 && self.live == 0).then(|| self.first_upto.parse().unwrap_or_default())
+    /// Where the logs ended when the first build was begun: views that have never come so far are still being made. Whoever has
+    /// written down nothing is not asked.
+    pub(super) fn first_upto(&self) -> Session {
+        self.first_upto.parse().unwrap_or_default()
     }
 
     /// What writes it down.

@@ -97,7 +97,7 @@ impl Model {
         if at.position(token.log()) >= token.position() {
             return Ok(Reached { at });
         }
-        if let Some(behind) = self.first_build(generation, token, &at).await? {
+        if let Some(behind) = self.first_build(token, &at).await? {
             return Err(behind);
         }
         let lag = self.lag(&at).await.map_err(Behind::Unreadable)?;
@@ -106,15 +106,9 @@ impl Model {
 
     /// That the views are made for the first time, and have not come to where the log ended when that began. A build that
     /// is made beside another is no reason: the other one is read, and waited for.
-    async fn first_build(
-        &self,
-        generation: &Generation,
-        token: Token,
-        at: &Session,
-    ) -> Result<Option<Behind>, Behind> {
+    async fn first_build(&self, token: Token, at: &Session) -> Result<Option<Behind>, Behind> {
         let pointer = Pointer::read(&*self.store, self.name).await.map_err(Behind::Unreadable)?;
-        let upto = pointer.and_then(|pointer| pointer.built_upto(generation.number));
-        let of = upto.map(|upto| upto.position(token.log())).unwrap_or_default();
+        let of = pointer.unwrap_or_default().first_upto().position(token.log());
         let at = at.position(token.log());
         Ok((at < of).then_some(Behind::Rebuilding { at, of }))
     }
