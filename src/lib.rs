@@ -71,6 +71,7 @@ mod guides {
     #[cfg(feature = "postgres")]
     #[doc = include_str!("../docs/postgres.md")]
     struct Postgres;
+    #[cfg(feature = "tantivy")]
     #[doc = include_str!("../docs/read-side.md")]
     struct ReadSide;
     #[doc = include_str!("../docs/recipes/unique.md")]

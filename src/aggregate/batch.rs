@@ -1,6 +1,7 @@
 //! The commands of one stream that share a commit.
 
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::thread;
 
 use futures::future::BoxFuture;
 use tokio::sync::OnceCell;
@@ -167,10 +168,18 @@ impl Batch {
     /// before this one closes, for as long as somebody comes.
     async fn gather(&self) {
         let mut before = 0;
+        let mut is_last_look = false;
         loop {
             let now = self.collected().commands.len();
-            if now == before {
+            if now > before {
+                is_last_look = false;
+            } else if is_last_look {
                 return;
+            } else {
+                is_last_look = true;
+                // They may all be in the queue of the thread that was about to wake them when this one took its
+                // processor: without it they never come in time, and this batch goes alone while they wait for it.
+                thread::yield_now();
             }
             before = now;
             yield_now().await;

@@ -219,14 +219,9 @@ impl<A> Lanes<A> {
 
     pub(super) fn enter(&self, stream: &StreamId) -> Place<A> {
         let mut lanes = self.lock();
-        let lane = if let Some(lane) = lanes.get(stream) {
-            Arc::clone(lane)
-        } else {
-            let lane = Arc::new(Lane::new(stream.clone()));
-            lanes.insert(stream.clone(), Arc::clone(&lane));
-            lane
-        };
-        Place { lanes: Self(Arc::clone(&self.0)), lane }
+        let lane = lanes.entry(stream.clone());
+        let lane = lane.or_insert_with_key(|stream| Arc::new(Lane::new(stream.clone())));
+        Place { lanes: Self(Arc::clone(&self.0)), lane: Arc::clone(lane) }
     }
 
     fn lock(&self) -> MutexGuard<'_, HashMap<StreamId, Arc<Lane<A>>>> {

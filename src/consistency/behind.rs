@@ -32,6 +32,18 @@ pub enum Behind {
         #[source]
         error: Arc<dyn Error + Send + Sync>,
     },
+    /// The time is over, and the view is being made for the first time: it has not come to where the log ended when that
+    /// began. A view that is made anew beside the one that is read is no reason not to read that one.
+    #[error("the view is being made, and is at {at} of {of}")]
+    Rebuilding {
+        /// How far it is.
+        at: Position,
+        /// Where the log ended when it was begun.
+        of: Position,
+    },
+    /// The consumer was paused, until somebody resumes it.
+    #[error("the view is paused")]
+    Paused,
     /// The consumer was stopped, and no other is known to run.
     #[error("the view is not followed up: its runner was stopped")]
     Ended,
@@ -61,6 +73,8 @@ impl Behind {
         match self {
             Self::TimedOut { .. } => "timed_out",
             Self::Stopped { .. } => "stopped",
+            Self::Rebuilding { .. } => "rebuilding",
+            Self::Paused => "paused",
             Self::Ended => "ended",
             Self::OtherLog { .. } => "other_log",
             Self::NotYetWritten { .. } => "not_yet_written",

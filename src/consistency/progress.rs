@@ -33,6 +33,7 @@ struct Board {
     logs: HashMap<LogId, Frontier>,
     /// What each part is doing.
     parts: Vec<Activity>,
+    is_paused: bool,
     tickets: u64,
 }
 
@@ -54,6 +55,8 @@ pub(crate) enum Activity {
     Running,
     /// An error has stopped it for good.
     Stopped(Arc<dyn Error + Send + Sync>),
+    /// Somebody has paused it.
+    Paused,
     /// It was told to stop.
     Ended,
 }
@@ -117,6 +120,15 @@ impl Progress {
         }
     }
 
+    /// Says whether the consumer is paused, wherever it runs. Whoever waits for one that is, is told at once.
+    pub(crate) fn pause(&self, is_paused: bool) {
+        let mut board = self.board();
+        board.is_paused = is_paused;
+        let woken = if is_paused { board.take_all() } else { Vec::new() };
+        drop(board);
+        woken.into_iter().for_each(Waker::wake);
+    }
+
     pub(crate) fn parts(&self) -> usize {
         self.0.parts
     }
@@ -146,6 +158,9 @@ impl Progress {
         }
         if let Some(over) = board.parts.iter().find(|part| part.is_over()) {
             return Sight::Over(over.clone());
+        }
+        if board.is_paused {
+            return Sight::Over(Activity::Paused);
         }
         let ticket = *ticket.get_or_insert_with(|| {
             board.tickets += 1;
@@ -178,9 +193,17 @@ impl Frontier {
     }
 }
 
+impl Board {
+    /// All who wait.
+    fn take_all(&mut self) -> Vec<Waker> {
+        let logs = self.logs.values_mut();
+        logs.flat_map(|frontier| mem::take(&mut frontier.waiters).into_values()).collect()
+    }
+}
+
 impl Activity {
     const fn is_over(&self) -> bool {
-        matches!(self, Self::Stopped(_) | Self::Ended)
+        matches!(self, Self::Stopped(_) | Self::Paused | Self::Ended)
     }
 }
 
@@ -192,12 +215,7 @@ impl Part {
         if let Some(part) = board.parts.get_mut(self.index) {
             *part = activity;
         }
-        let mut woken = Vec::new();
-        if is_over {
-            for frontier in board.logs.values_mut() {
-                woken.extend(mem::take(&mut frontier.waiters).into_values());
-            }
-        }
+        let woken = if is_over { board.take_all() } else { Vec::new() };
         drop(board);
         woken.into_iter().for_each(Waker::wake);
     }

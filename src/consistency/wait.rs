@@ -14,7 +14,7 @@ impl Progress {
     /// noticed: that another process has moved the consumer on, or that the token is beyond the end of the log.
     ///
     /// # Errors
-    /// [`Behind::Stopped`] or [`Behind::Ended`] as soon as the consumer stops; [`Behind::WouldDeadlock`] at once.
+    /// [`Behind::Stopped`], [`Behind::Paused`] or [`Behind::Ended`] as soon as the consumer stops; [`Behind::WouldDeadlock`] at once.
     ///
     /// # Cancel safety
     /// Dropping the future leaves nothing behind.
@@ -45,6 +45,7 @@ impl Future for Wait {
                 Poll::Ready(Ok(Reached { at: Token::new(token.log(), at).into() }))
             }
             Sight::Over(Activity::Stopped(error)) => Poll::Ready(Err(Behind::Stopped { error })),
+            Sight::Over(Activity::Paused) => Poll::Ready(Err(Behind::Paused)),
             Sight::Over(_) => Poll::Ready(Err(Behind::Ended)),
             Sight::Waiting => Poll::Pending,
         }

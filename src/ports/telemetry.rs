@@ -12,6 +12,7 @@ macro_rules! of_backend {
         match $backend {
             "memory" => metrics::$kind!($name, "backend" => "memory"),
             "sqlite" => metrics::$kind!($name, "backend" => "sqlite"),
+            "postgres" => metrics::$kind!($name, "backend" => "postgres"),
             other => metrics::$kind!($name, "backend" => other),
         }
     };

@@ -3,7 +3,8 @@
 use chrono::{DateTime, Utc};
 use serde::{Deserialize, Serialize};
 
-use crate::consistency::Progress;
+use super::poll::Polled;
+use crate::consistency::{Progress, Session};
 use crate::ports::{BackendError, Fault, RowStore};
 use crate::subscription::BoxError;
 use crate::types::{LeaseName, RowKey, RowSet, RowValue, RowWrite, RowsWanted};
@@ -14,11 +15,13 @@ pub(super) struct Generation {
     pub(super) number: u32,
     pub(super) set: RowSet,
     pub(super) job: LeaseName,
+    /// The job of the first build: its name is that of the projection.
+    pub(super) projection: LeaseName,
     /// The leases of the parts of the job.
     pub(super) parts: Vec<LeaseName>,
     pub(super) progress: Progress,
-    /// Whoever holds it asks how far the build is, for all who wait.
-    pub(super) polls: tokio::sync::Mutex<()>,
+    /// Who asks how far the build is, for all who wait.
+    pub(super) polled: Polled,
 }
 
 impl Generation {
@@ -31,11 +34,12 @@ impl Generation {
         };
         Ok(Self {
             number,
+            projection: LeaseName::new(name)?,
             set,
             parts: (0..parts).map(|part| job.part(part, parts)).collect(),
             job,
             progress: Progress::new(parts as usize),
-            polls: tokio::sync::Mutex::default(),
+            polled: Polled::default(),
         })
     }
 }
@@ -51,6 +55,10 @@ pub(super) struct Pointer {
     pub(super) retired: Vec<(u32, DateTime<Utc>)>,
     /// Over how many parts the job is shared out.
     pub(super) parts: u32,
+    /// Where the logs ended when the first build was begun, as the text of a session. Before it has come so far, there is
+    /// nothing else to read.
+    #[serde(default)]
+    pub(super) first_upto: String,
 }
 
 /// The pointers of all projections of a store are in one set.
@@ -72,6 +80,12 @@ impl Pointer {
         };
         let pointer = page.rows.first().map(|row| row.value.read()).transpose();
         pointer.map_err(unreadable)
+    }
+
+    /// Where the logs ended when the first build was begun: views that have never come so far are still being made. Whoever has
+    /// written down nothing is not asked.
+    pub(super) fn first_upto(&self) -> Session {
+        self.first_upto.parse().unwrap_or_default()
     }
 
     /// What writes it down.

@@ -202,9 +202,17 @@ impl Keeper {
     /// What is written down; if nothing is, it is written down now.
     async fn pointer(&self) -> Result<Pointer, UpkeepError> {
         let declared = self.model.parts;
-        let pointer = match Pointer::read(&*self.model.store, self.model.name).await? {
-            Some(pointer) => pointer,
-            None => self.change(|pointer| pointer.parts = declared).await?,
+        let known = Pointer::read(&*self.model.store, self.model.name).await?;
+        let pointer = if let Some(pointer) = known {
+            pointer
+        } else {
+            // If that cannot be asked, whoever waits is told less.
+            let ends = self.model.ends().await.unwrap_or_default();
+            let begin = |pointer: &mut Pointer| {
+                pointer.parts = declared;
+                pointer.first_upto = ends.to_string();
+            };
+            self.change(begin).await?
         };
         if pointer.parts == declared {
             Ok(pointer)

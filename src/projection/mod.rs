@@ -94,6 +94,7 @@ mod inline;
 mod keeper;
 mod level;
 mod model;
+mod poll;
 #[cfg(feature = "testkit")]
 mod pure;
 mod read;

@@ -100,6 +100,7 @@ impl<P: Projection<Level: Asynchronous>> Upkeep<P> {
             .options(self.options)
             .clock(Arc::clone(&self.model.clock))
             .ids(Arc::clone(&self.model.ids))
+            .paused_with(generation.projection.clone())
             .tell(generation.progress.clone());
         for log in &self.model.logs {
             subscription = subscription.follow(Arc::clone(log));
@@ -188,6 +189,35 @@ impl Kept {
         let (reply, answer) = oneshot::channel();
         self.asks.send(Ask::Rebuild(reply)).await.map_err(|_| UpkeepError::Stopped)?;
         answer.await.map_err(|_| UpkeepError::Stopped)?
+    }
+
+    /// Pauses the projection behind the batch that is under way: in every process, until it is resumed, also after a
+    /// restart; a build that is being made is paused, too. See [`Running::pause`].
+    ///
+    /// # Errors
+    /// [`UpkeepError`] if it could not be written down.
+    pub async fn pause(&self) -> Result<(), Arc<UpkeepError>> {
+        for running in self.all().await? {
+            running.pause().await.map_err(UpkeepError::from)?;
+        }
+        Ok(())
+    }
+
+    /// Lets it go on after it was paused, or after an error has stopped it here. See [`Running::resume`].
+    ///
+    /// # Errors
+    /// [`UpkeepError`] if that could not be written down.
+    pub async fn resume(&self) -> Result<(), Arc<UpkeepError>> {
+        for running in self.all().await? {
+            running.resume().await.map_err(UpkeepError::from)?;
+        }
+        Ok(())
+    }
+
+    /// The subscriptions of all builds.
+    async fn all(&self) -> Result<impl Iterator<Item = Arc<Running>> + use<>, Arc<UpkeepError>> {
+        let (live, building) = self.builds.both().await?;
+        Ok(std::iter::once(live).chain(building))
     }
 
     /// Stops behind the batch that is under way, so that another process can go on at once.

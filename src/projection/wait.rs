@@ -1,15 +1,17 @@
 //! Waiting until the views show something.
 
 use std::pin::pin;
+use std::sync::Arc;
 use std::task::Poll;
 use std::time::Duration;
 
 use futures::poll;
 use tokio::time::{Instant, sleep, timeout};
 
-use super::generation::Generation;
+use super::generation::{Generation, Pointer};
 use super::model::Model;
-use crate::consistency::{Behind, Reached};
+use super::poll::Turn;
+use crate::consistency::{Behind, Reached, Session};
 use crate::ports::{BackendError, telemetry};
 use crate::types::Token;
 
@@ -21,15 +23,12 @@ pub(super) fn deadline(within: Duration) -> Instant {
     Instant::now() + within.min(WAIT_MAX)
 }
 
-/// Why it is not waited for a build any more.
-enum Turn {
-    /// Another build is read now.
-    Swapped,
-    Failed(BackendError),
-}
-
 impl Model {
-    pub(super) async fn wait_for(&self, token: Token, until: Instant) -> Result<Reached, Behind> {
+    pub(super) async fn wait_for(
+        self: &Arc<Self>,
+        token: Token,
+        until: Instant,
+    ) -> Result<Reached, Behind> {
         let began = Instant::now();
         let ended = self.reach(token, until).await;
         let outcome = ended.as_ref().err().map_or("reached", Behind::name);
@@ -37,7 +36,7 @@ impl Model {
         ended
     }
 
-    async fn reach(&self, token: Token, until: Instant) -> Result<Reached, Behind> {
+    async fn reach(self: &Arc<Self>, token: Token, until: Instant) -> Result<Reached, Behind> {
         let Some(log) = self.logs.iter().find(|log| log.identity() == token.log()) else {
             return Err(Behind::OtherLog { token: token.log() });
         };
@@ -98,8 +97,20 @@ impl Model {
         if at.position(token.log()) >= token.position() {
             return Ok(Reached { at });
         }
+        if let Some(behind) = self.first_build(token, &at).await? {
+            return Err(behind);
+        }
         let lag = self.lag(&at).await.map_err(Behind::Unreadable)?;
         Err(Behind::TimedOut { lag })
+    }
+
+    /// That the views are made for the first time, and have not come to where the log ended when that began. A build that
+    /// is made beside another is no reason: the other one is read, and waited for.
+    async fn first_build(&self, token: Token, at: &Session) -> Result<Option<Behind>, Behind> {
+        let pointer = Pointer::read(&*self.store, self.name).await.map_err(Behind::Unreadable)?;
+        let of = pointer.unwrap_or_default().first_upto().position(token.log());
+        let at = at.position(token.log());
+        Ok((at < of).then_some(Behind::Rebuilding { at, of }))
     }
 
     /// How a wait ends for a build that is over in this process; `None` if it goes on, since another build has taken its
@@ -114,7 +125,14 @@ impl Model {
         if let Behind::WouldDeadlock = behind {
             return Some(Err(behind));
         }
-        match self.goes_on(generation).await {
+        let goes_on = match (&behind, self.is_paused(generation).await) {
+            (_, Err(error)) => Err(error),
+            // It was resumed, and the consumer goes on.
+            (Behind::Paused, Ok(false)) => Ok(true),
+            (Behind::Paused, Ok(true)) => self.observe(generation).await,
+            (_, Ok(_)) => self.goes_on(generation).await,
+        };
+        match goes_on {
             Ok(true) if Instant::now() < until => {
                 sleep(self.poll_interval).await;
                 None
@@ -140,31 +158,5 @@ impl Model {
             }
         }
         Ok(false)
-    }
-
-    /// Asks the store how far a build is, for all who wait: one of them asks, and when it is gone, the next. It returns
-    /// when another build is read, or nothing can be read.
-    async fn watch(&self, generation: &Generation) -> Turn {
-        let _asks = generation.polls.lock().await;
-        loop {
-            match self.observe(generation).await {
-                Ok(true) => return Turn::Swapped,
-                Err(error) if !error.is_transient() => return Turn::Failed(error),
-                Ok(false) | Err(_) => sleep(self.poll_interval).await,
-            }
-        }
-    }
-
-    /// Tells those who wait how far the parts of a build are; whether another is read now.
-    async fn observe(&self, generation: &Generation) -> Result<bool, BackendError> {
-        for (n, name) in generation.parts.iter().enumerate() {
-            let part = generation.progress.part(n);
-            for checkpoint in self.store.lease(name).await?.checkpoints {
-                part.reached(checkpoint.log(), checkpoint.position());
-            }
-        }
-        // Builds change seldom, and the one before stays for a while.
-        let live = self.live_within(self.poll_interval * 10).await?;
-        Ok(live.number != generation.number)
     }
 }

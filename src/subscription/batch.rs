@@ -12,6 +12,8 @@ pub struct Batch<'a> {
     pub(super) checkpoint: &'a Commit,
     pub(super) partition: Partition,
     pub(super) has_more: bool,
+    /// Where those events are that the job which this one replaces had taken in, in order.
+    pub(super) repeated: Vec<Position>,
 }
 
 impl<'a> Batch<'a> {
@@ -25,6 +27,22 @@ impl<'a> Batch<'a> {
     #[must_use]
     pub const fn events(&self) -> &'a [RecordedEvent] {
         self.events
+    }
+
+    /// The events that the job has not had before, under the name that [`Subscription::replaces`] tells: all of them, unless
+    /// it replaces another. A sink that has effects has them for these only.
+    ///
+    /// [`Subscription::replaces`]: super::Subscription::replaces
+    pub fn fresh(&self) -> impl Iterator<Item = &'a RecordedEvent> {
+        self.events.iter().filter(|event| !self.is_repeated(event))
+    }
+
+    /// Whether the job has had this event before, under the name that [`Subscription::replaces`] tells.
+    ///
+    /// [`Subscription::replaces`]: super::Subscription::replaces
+    #[must_use]
+    pub fn is_repeated(&self, event: &RecordedEvent) -> bool {
+        self.repeated.binary_search(&event.position()).is_ok()
     }
 
     /// How far in the log the batch reaches: as far as the last event, or beyond it over events that are not wanted.

@@ -1,4 +1,4 @@
-//! Giving a page of events to the sink: all at once, and after an error one by one.
+//! Giving a page of events to the sink: all at once, and after an error in smaller and smaller pieces.
 
 use std::error::Error;
 use std::panic::AssertUnwindSafe;
@@ -8,13 +8,15 @@ use futures::FutureExt;
 
 use super::batch::{Applied, Batch};
 use super::error::{BoxError, Panicked, SinkError};
+use super::inbox::Inbox;
 use super::options::AfterRetries;
 use super::parked::{self, Parked};
+use super::pieces::Pieces;
 use super::tenure::{Moved, Tenure};
-use super::worker::{Inbox, Left};
+use super::worker::Left;
 use crate::consistency::applying;
 use crate::ports::{CommitError, telemetry};
-use crate::types::{Advance, Commit, FeedPage, Position, RecordedEvent, RowWrite};
+use crate::types::{Advance, Commit, FeedPage, LogId, Position, RecordedEvent, RowWrite};
 
 /// What is left of a page.
 struct Load {
@@ -77,21 +79,20 @@ impl Tenure<'_> {
             self.reached(n, upto);
             return Ok(());
         }
-        let mut size = usize::MAX;
+        let mut pieces = Pieces::WHOLE;
         while !load.events.is_empty() || !load.waiting.is_empty() {
-            let count = size.min(load.events.len());
+            let count = pieces.next(load.events.len());
             match self.attempt(n, &load, count, inbox).await? {
                 Attempt::Reached(at) => {
-                    telemetry::taken_in(self.lease.name().as_str(), load.is_done_upto(at));
+                    let done = load.is_done_upto(at);
+                    telemetry::taken_in(self.lease.name().as_str(), done);
+                    pieces.taken_in(done);
                     self.reached(n, at);
                 }
-                // Those before the culprit can be taken in; then it stands alone.
-                Attempt::Failed(culprit, _) if count > 1 => {
-                    size = culprit.filter(|before| *before > 0).unwrap_or(1);
-                }
+                Attempt::Failed(culprit, _) if count > 1 => pieces.failed(count, culprit),
                 Attempt::Failed(_, error) => {
                     self.judge(n, &mut load, error, inbox).await?;
-                    size = usize::MAX;
+                    pieces = Pieces::WHOLE;
                 }
             }
         }
@@ -212,11 +213,21 @@ impl Tenure<'_> {
         let Some(place) = self.places.get(n) else {
             return Err(SinkError::fatal("the log is not followed"));
         };
+        let repeated = self.repeated(place.id, events);
         let (log, has_more, partition) = (place.id, place.has_more, self.partition);
-        let batch = Batch { log, events, upto, checkpoint, partition, has_more };
+        let batch = Batch { log, events, upto, checkpoint, partition, has_more, repeated };
         let work = applying(&self.job.progress, self.job.sink.apply(batch));
         let done = AssertUnwindSafe(work).catch_unwind().await;
         done.unwrap_or_else(|panic| Err(SinkError::Batch(Panicked::new(&*panic).into())))
+    }
+
+    /// Which of these events the job had before, under another name.
+    fn repeated(&self, log: LogId, events: &[RecordedEvent]) -> Vec<Position> {
+        let sink = &self.job.sink;
+        let whose = (!sink.is_partitioned_by_key()).then_some(self.partition);
+        let mark = self.job.mark.get();
+        mark.map(|mark| mark.repeated(log, events, |event| sink.key(event), whose))
+            .unwrap_or_default()
     }
 
     /// The first event stands alone, and cannot be taken in: tries it again, and then parks it or stops.
@@ -232,7 +243,7 @@ impl Tenure<'_> {
         loop {
             let tries_again = tokio::select! {
                 biased;
-                () = inbox.stopped() => return Err(Left::Asked),
+                left = inbox.interrupted() => return Err(left),
                 again = backoff.wait() => again,
             };
             if !tries_again {

@@ -25,7 +25,8 @@ pub enum SinkError {
         /// Why.
         source: Box<dyn Error + Send + Sync>,
     },
-    /// Some event of the batch cannot be taken in. The runner finds out which, one by one.
+    /// Some event of the batch cannot be taken in. The runner finds out which, by halves: a sink that can take in
+    /// some at a time, but not so many, is given fewer.
     #[error("an event of the batch cannot be taken in")]
     Batch(#[source] Box<dyn Error + Send + Sync>),
     /// The lease is somebody else's. The runner stops at once, and asks for the lease again.

@@ -24,6 +24,8 @@ pub enum Health {
         /// What it is waiting out, if that is known here.
         trouble: Option<Arc<dyn Error + Send + Sync>>,
     },
+    /// Somebody has paused it, until somebody resumes it.
+    Paused,
     /// An error has stopped it, here.
     Stopped(Arc<dyn Error + Send + Sync>),
     /// It cannot be known: the log or the store does not answer.

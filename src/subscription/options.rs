@@ -34,7 +34,8 @@ pub struct SubscriptionOptions {
     pub batch_events_max: usize,
     /// A batch ends with the event that makes its payloads so long, in bytes. 4 MiB by default.
     pub batch_bytes_max: usize,
-    /// Over how many parts the job is shared out; 0 counts as 1. 1 by default. It cannot be changed later.
+    /// Over how many parts the job is shared out; 0 counts as 1. 1 by default. It cannot be changed later. More processes than
+    /// parts only stand by.
     pub partitions: u32,
     /// How long a lease lasts that is not renewed, and so how long nobody follows the feed after its owner was killed. It
     /// is renewed three times as often. 10 s by default.

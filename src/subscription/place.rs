@@ -5,7 +5,9 @@ use std::sync::Arc;
 use tokio::time::Instant;
 
 use super::options::SubscriptionOptions;
+use super::status::Status;
 use crate::ports::{BackendError, EventStore};
+use crate::retry::Backoff;
 use crate::types::{FeedPage, Filter, LogId, Position, RecordedEvent};
 
 /// The first batch is small: nobody knows yet how long events are.
@@ -27,6 +29,11 @@ pub(super) struct Place {
     /// When the checkpoint may be moved over events that are not wanted.
     pub(super) due: Instant,
     pub(super) pace: Pace,
+    /// Since the log could not be read, it is left alone for a while; the delays grow until something was read.
+    pub(super) patience: Option<Backoff>,
+    pub(super) rests_until: Option<Instant>,
+    /// Whether the log is known to have come as far as it was taken in.
+    pub(super) is_whole: bool,
 }
 
 impl Place {
@@ -37,17 +44,75 @@ impl Place {
         options: &SubscriptionOptions,
     ) -> Self {
         let (id, pace) = (log.identity(), Pace::new(options));
-        Self { log, id, stored, seen, ahead: None, has_more: false, due: Instant::now(), pace }
+        let (due, patience, rests_until) = (Instant::now(), None, None);
+        Self {
+            log,
+            id,
+            stored,
+            seen,
+            ahead: None,
+            has_more: false,
+            due,
+            pace,
+            patience,
+            rests_until,
+            is_whole: false,
+        }
     }
 
-    /// The next page: the one that was read ahead, or a new one.
-    pub(super) async fn next(&mut self, filter: &Filter) -> Result<FeedPage, BackendError> {
+    /// Whether the log is left alone now.
+    pub(super) fn rests(&self) -> bool {
+        self.rests_until.is_some_and(|until| until > Instant::now())
+    }
+
+    /// The log can be read.
+    pub(super) fn is_well(&mut self) {
+        (self.patience, self.rests_until) = (None, None);
+    }
+
+    /// The next page: the one that was read ahead, or a new one. Before the first, it is made sure that the log is whole, and
+    /// said how far it is taken in.
+    pub(super) async fn next(
+        &mut self,
+        filter: &Filter,
+        status: &Status,
+    ) -> Result<FeedPage, Unread> {
+        if !self.is_whole {
+            let (log, end, seen) = (self.id, self.log.end().await?, self.seen);
+            if end < seen {
+                return Err(Unread::Restored(Restored { log, end, seen }));
+            }
+            self.is_whole = true;
+            status.reached(log, seen);
+        }
         if let Some(page) = self.ahead.take() {
             return Ok(page);
         }
         let page = self.log.read_all(self.seen, filter, self.pace.events).await?;
         Ok(self.pace.cut(page))
     }
+}
+
+/// Why there is no next page.
+pub(super) enum Unread {
+    Backend(BackendError),
+    Restored(Restored),
+}
+
+impl From<BackendError> for Unread {
+    fn from(error: BackendError) -> Self {
+        Self::Backend(error)
+    }
+}
+
+/// A log that ends before what was taken in of it: it was restored from a backup, and what is appended now would be passed
+/// over.
+#[derive(Debug, thiserror::Error)]
+#[error("log {log} ends at {end}, and was taken in up to {seen}")]
+pub(super) struct Restored {
+    log: LogId,
+    end: Position,
+    seen: Position,
 }
 
 /// How many events to read at a time, so that a page is about as long as a batch may be. A page is in memory before its

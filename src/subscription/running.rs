@@ -10,12 +10,13 @@ use tokio::time::Instant;
 
 use super::error::SinkError;
 use super::health::Health;
+use super::inbox::Order;
 use super::parked::Parked;
 use super::partition::Partition;
 use super::status::{Phase, Status};
-use super::worker::{Job, Order};
+use super::worker::Job;
 use crate::consistency::{Lag, Progress};
-use crate::ports::BackendError;
+use crate::ports::{BackendError, CommitError};
 use crate::types::{LeaseName, Position};
 
 /// A subscription that runs. When the handle is dropped, the subscription stops behind the batch that is under way.
@@ -23,6 +24,8 @@ use crate::types::{LeaseName, Position};
 pub struct Running {
     pub(super) job: Arc<Job>,
     pub(super) parts: Vec<PartHandle>,
+    /// What sees to it that this process works at its share.
+    pub(super) member: Option<JoinHandle<()>>,
     pub(super) stop: watch::Sender<bool>,
     /// Where the subscription was when its health was asked for last, and since when.
     pub(super) observed: Mutex<(Vec<Position>, Instant)>,
@@ -41,7 +44,7 @@ pub(super) struct PartHandle {
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum ReplayError {
-    /// This process does not hold the lease, or the subscription is stopped here. Ask the process that does.
+    /// This process does not hold the lease, or the subscription is stopped or paused here. Ask the process that does.
     #[error("the lease of that key is not held here")]
     NotHere,
     /// An event still cannot be taken in. Those before it were.
@@ -82,6 +85,9 @@ impl Running {
                 return Health::Stopped(error);
             }
         }
+        if self.job.pauses.is_paused() {
+            return Health::Paused;
+        }
         let places = match self.job.places(self.names()).await {
             Ok(places) => places,
             Err(error) => return Health::Unknown(error),
@@ -105,12 +111,27 @@ impl Running {
         }
     }
 
-    /// Lets it go on after an error has stopped it.
-    pub fn resume(&self) {
+    /// Pauses the job, behind the batch that is under way: in every process, and until it is resumed, also after a restart.
+    /// Here it is paused when this returns, and elsewhere within a third of
+    /// [`lease_time`](super::SubscriptionOptions::lease_time). Whoever holds the lease keeps it, and does nothing. Who
+    /// waits is told [`Behind::Paused`](crate::consistency::Behind::Paused) at once.
+    ///
+    /// # Errors
+    /// [`CommitError`] if it could not be written down; then it goes on, unless the outcome is unknown.
+    pub async fn pause(&self) -> Result<(), CommitError> {
+        self.job.pauses.decide(&*self.job.store, true).await
+    }
+
+    /// Lets it go on: after it was paused, in every process; and after an error has stopped it, in this one.
+    ///
+    /// # Errors
+    /// [`CommitError`] if it is paused, and that could not be changed.
+    pub async fn resume(&self) -> Result<(), CommitError> {
         for part in &self.parts {
             // A part with that many orders before it goes on anyway.
             drop(part.orders.try_send(Order::Resume));
         }
+        self.job.pauses.decide(&*self.job.store, false).await
     }
 
     /// What is parked, of all parts: at most `limit` events.
@@ -153,6 +174,9 @@ impl Running {
         for part in &mut self.parts {
             // A task that panicked has stopped, too.
             drop((&mut part.task).await);
+        }
+        if let Some(member) = self.member.take() {
+            drop(member.await);
         }
     }
 

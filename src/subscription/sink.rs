@@ -4,6 +4,7 @@ use async_trait::async_trait;
 
 use super::batch::{Applied, Batch};
 use super::error::SinkError;
+use super::partition::Partition;
 use crate::types::{Filter, LeaseName, LogId, Position, RecordedEvent};
 
 /// Takes events in, batch by batch: a projection, a relay, a process manager, an index.
@@ -39,13 +40,17 @@ pub trait Sink: Send + Sync + 'static {
         Ok(())
     }
 
-    /// Where to go on in `log`, for a sink that keeps its own checkpoint beside what it keeps; `None`, as by default, for
+    /// Where to go on in `log` with this part of the job, for a sink that keeps its own checkpoint beside what it keeps; `None`, as by default, for
     /// one whose checkpoint is in the subscription's store.
     ///
     /// # Errors
     /// [`SinkError`], as [`Sink::apply`].
-    async fn resume(&self, log: LogId) -> Result<Option<Position>, SinkError> {
-        let _ = log;
+    async fn resume(
+        &self,
+        log: LogId,
+        partition: Partition,
+    ) -> Result<Option<Position>, SinkError> {
+        let _ = (log, partition);
         Ok(None)
     }
 

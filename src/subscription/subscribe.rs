@@ -3,20 +3,27 @@
 use std::fmt;
 use std::sync::{Arc, Mutex};
 
-use tokio::sync::{mpsc, watch};
+use tokio::sync::{OnceCell, mpsc, watch};
 use tokio::time::Instant;
 
+use super::inbox::Inbox;
+use super::mark::Replaced;
+use super::members::Member;
 use super::options::SubscriptionOptions;
 use super::partition::Partition;
+use super::pause::Pauses;
 use super::running::{PartHandle, Running};
+use super::share::Share;
 use super::sink::Sink;
 use super::status::{Phase, Status};
-use super::worker::{Inbox, Job, Worker};
+use super::worker::{Job, Worker};
 use crate::consistency::{Lag, Progress};
 use crate::ports::{BackendError, Clock, EventStore, Ids, RowStore, SystemClock, SystemIds};
 use crate::retry::Seeds;
 use crate::types::{LeaseName, Owner, Position};
 
+/// How often it is asked, in the time of a lease, what other processes have decided.
+const LOOKS_A_LEASE: u32 = 3;
 /// How many orders may wait for a part.
 const ORDERS_MAX: usize = 16;
 
@@ -33,6 +40,8 @@ pub struct Subscription {
     ids: Arc<dyn Ids>,
     seed: Option<u64>,
     progress: Option<Progress>,
+    paused_with: Option<LeaseName>,
+    replaces: Option<(LeaseName, u32)>,
 }
 
 impl Subscription {
@@ -47,6 +56,8 @@ impl Subscription {
             ids: Arc::new(SystemIds),
             seed: None,
             progress: None,
+            paused_with: None,
+            replaces: None,
         }
     }
 
@@ -82,9 +93,40 @@ impl Subscription {
         self
     }
 
+    /// It does anew what the job `old`, of so many parts, has done, from the first event on: with other code, or in another
+    /// place. Its sink is told which events that job had taken in ([`Batch::fresh`](super::Batch::fresh)), so that
+    /// it makes its state again and does not have its effects again: no mail is sent twice.
+    ///
+    /// It begins when nobody holds the lease of the old job any more: stop that everywhere, and start it no more. How far it
+    /// came is written down before the first batch, so that a crash in the middle changes nothing. It does not
+    /// begin while something of the old job is parked, for that was not taken in.
+    ///
+    /// ```
+    /// # use freehold::backend::memory::MemoryStore;
+    /// # use freehold::subscription::{Sink, Subscription};
+    /// # use freehold::LeaseName;
+    /// # fn begin(mails_v2: impl Sink, store: MemoryStore) -> Result<(), Box<dyn std::error::Error>> {
+    /// let subscription = Subscription::new(mails_v2, store.clone())
+    ///     .follow(store)
+    ///     .replaces(LeaseName::new("mails")?, 1);
+    /// # let _ = subscription;
+    /// # Ok(())
+    /// # }
+    /// ```
+    pub fn replaces(mut self, old: LeaseName, parts: u32) -> Self {
+        self.replaces = Some((old, parts.max(1)));
+        self
+    }
+
     /// Tells `progress` of every step. It must be of as many parts as the subscription.
     pub(crate) fn tell(mut self, progress: Progress) -> Self {
         self.progress = Some(progress);
+        self
+    }
+
+    /// It is paused and resumed together with all other jobs of this name.
+    pub(crate) fn paused_with(mut self, name: LeaseName) -> Self {
+        self.paused_with = Some(name);
         self
     }
 
@@ -118,13 +160,30 @@ impl Subscription {
                 partition,
                 owner: Owner::new(self.ids.draw()),
                 status: Arc::clone(&status),
-                inbox: Inbox { stop: stopped.clone(), orders: inbox, first: None },
+                inbox: Inbox {
+                    stop: stopped.clone(),
+                    pauses: job.pauses.subscribe(),
+                    share: job.share.subscribe(),
+                    part: partition.index(),
+                    orders: inbox,
+                    first: None,
+                },
             };
             PartHandle { name, partition, status, orders, task: tokio::spawn(worker.run()) }
         };
         let parts = parts(&job).map(start).collect();
         let observed = Mutex::new((Vec::new(), Instant::now()));
-        Running { job, parts, stop, observed }
+        let interval = job.options.lease_time / LOOKS_A_LEASE;
+        let member = (job.options.partitions > 1).then(|| {
+            let owner = Owner::new(self.ids.draw());
+            let member = Member { job: Arc::clone(&job), owner, interval };
+            tokio::spawn(member.run(stopped.clone()))
+        });
+        tokio::spawn({
+            let job = Arc::clone(&job);
+            async move { job.pauses.watch(&*job.store, interval, stopped).await }
+        });
+        Running { job, parts, member, stop, observed }
     }
 
     fn job(&self) -> Job {
@@ -134,6 +193,12 @@ impl Subscription {
         let mut options = self.options;
         options.partitions = told.unwrap_or(options.partitions).max(1);
         let parts = options.partitions as usize;
+        let progress = self.progress.clone().unwrap_or_else(|| Progress::new(parts));
+        let paused_with = self.paused_with.as_ref().unwrap_or_else(|| self.sink.name());
+        let replaced = self.replaces.clone().map(|(job, parts)| {
+            let owner = Owner::new(self.ids.draw());
+            Replaced { job, parts, owner }
+        });
         Job {
             sink: Arc::clone(&self.sink),
             store: Arc::clone(&self.store),
@@ -141,7 +206,12 @@ impl Subscription {
             options,
             clock: Arc::clone(&self.clock),
             seeds: Seeds::new(self.seed),
-            progress: self.progress.clone().unwrap_or_else(|| Progress::new(parts)),
+            pauses: Pauses::new(paused_with.clone(), progress.clone()),
+            progress,
+            // Whoever does not share it out needs no slot; otherwise the slots say how much it may be.
+            share: Share::of(usize::from(parts == 1)),
+            replaced,
+            mark: OnceCell::new(),
         }
     }
 }

@@ -4,21 +4,24 @@ use std::error::Error;
 use std::future::pending;
 use std::sync::Arc;
 
+use futures::FutureExt;
 use futures::future::select_all;
 use tokio::sync::oneshot;
 use tokio::task::JoinSet;
 use tokio::time::{Instant, sleep_until};
 
 use super::error::SinkError;
+use super::inbox::{Inbox, Order};
+use super::mark::Mark;
 use super::parked::{self, ParkedKeys};
 use super::partition::Partition;
-use super::place::Place;
+use super::place::{Place, Unread};
 use super::running::ReplayError;
 use super::status::{Phase, Status};
-use super::worker::{Inbox, Job, Left, Order};
+use super::worker::{Job, Left};
 use crate::ports::BackendError;
 use crate::retry::Backoff;
-use crate::types::{Lease, LogId, Position};
+use crate::types::{Lease, Position};
 
 /// The work under one lease.
 pub(super) struct Tenure<'s> {
@@ -28,8 +31,6 @@ pub(super) struct Tenure<'s> {
     pub(super) status: &'s Status,
     pub(super) places: Vec<Place>,
     pub(super) parked: ParkedKeys,
-    /// Grows while the logs cannot be read.
-    patience: Option<Backoff>,
 }
 
 impl<'s> Tenure<'s> {
@@ -40,30 +41,41 @@ impl<'s> Tenure<'s> {
         status: &'s Status,
     ) -> Self {
         let (places, parked) = (Vec::new(), ParkedKeys::default());
-        Self { job, lease, partition, status, places, parked, patience: None }
+        Self { job, lease, partition, status, places, parked }
     }
 
     /// Follows the feeds until it is asked to stop, or cannot go on.
     pub(super) async fn work(mut self, inbox: &mut Inbox) -> Left {
-        match self.follow(inbox).await {
-            Err(left) => left,
-            Ok(()) => match self.move_checkpoints(inbox).await {
-                Err(Left::Error(_)) | Ok(()) => Left::Asked,
+        loop {
+            let left = match self.follow(inbox).await {
                 Err(left) => left,
-            },
+                Ok(left) => match self.move_checkpoints(inbox).await {
+                    Err(Left::Error(_)) | Ok(()) => left,
+                    Err(left) => left,
+                },
+            };
+            if !matches!(left, Left::Paused) {
+                return left;
+            }
+            // The lease is kept, so that nobody else goes on.
+            self.status.enter(Phase::Standby);
+            if !inbox.resumed().await {
+                return Left::Asked;
+            }
         }
     }
 
-    async fn follow(&mut self, inbox: &mut Inbox) -> Result<(), Left> {
+    /// Follows the feeds, and says why it does not go on.
+    async fn follow(&mut self, inbox: &mut Inbox) -> Result<Left, Left> {
         let mut patience = self.job.patience();
         while let Err(error) = self.begin().await {
             self.endure(error, &mut patience, inbox).await?;
         }
         self.status.enter(Phase::Working);
-        for place in &self.places {
-            self.status.reached(place.id, place.seen);
-        }
-        while !inbox.is_stopped() {
+        loop {
+            if let Some(left) = inbox.interruption() {
+                return Ok(left);
+            }
             // First of all: what stopped the part before may be what the order is about.
             while let Some(order) = inbox.waiting() {
                 self.obey(order).await?;
@@ -80,25 +92,29 @@ impl<'s> Tenure<'s> {
                 self.idle(inbox).await?;
             }
         }
-        Ok(())
     }
 
     /// Finds out where to go on.
     async fn begin(&mut self) -> Result<(), SinkError> {
         let job = Arc::clone(&self.job);
+        self.places.clear();
+        job.pauses.prepare(&*job.store).await?;
+        job.pauses.look(&*job.store).await?;
+        if job.pauses.is_paused() {
+            return Ok(());
+        }
         job.store.prepare(&parked::set().map_err(SinkError::fatal)?).await?;
+        if let Some(replaced) = &job.replaced {
+            let mark = || Mark::of(&*job.store, job.sink.name(), replaced);
+            job.mark.get_or_try_init(mark).await?;
+        }
         job.sink.prepare().await?;
         let state = job.store.lease(self.lease.name()).await?;
         self.parked = ParkedKeys::read(&*job.store, self.lease.name()).await?;
-        self.places.clear();
         for log in &job.logs {
             let id = log.identity();
             let stored = state.checkpoint(id);
-            let seen = job.sink.resume(id).await?.unwrap_or(stored);
-            let end = log.end().await?;
-            if end < seen {
-                return Err(SinkError::fatal(Restored { log: id, end, seen }));
-            }
+            let seen = job.sink.resume(id, self.partition).await?.unwrap_or(stored);
             self.places.push(Place::new(Arc::clone(log), stored, seen, &job.options));
         }
         Ok(())
@@ -107,18 +123,22 @@ impl<'s> Tenure<'s> {
     /// Takes in the next page of a log; whether it may have more.
     async fn step(&mut self, n: usize, inbox: &mut Inbox) -> Result<bool, Left> {
         let job = Arc::clone(&self.job);
-        let Some(place) = self.places.get_mut(n) else { return Ok(false) };
-        let page = match place.next(job.sink.filter()).await {
+        let place = self.places.get_mut(n).filter(|place| !place.rests());
+        let Some(place) = place else { return Ok(false) };
+        let page = match place.next(job.sink.filter(), self.status).await {
             Ok(page) => page,
-            Err(error) => {
-                self.endure_reading(error, inbox).await?;
-                return Ok(true);
+            Err(Unread::Restored(restored)) => {
+                return Err(Left::Error(Arc::new(SinkError::fatal(restored))));
+            }
+            Err(Unread::Backend(error)) => {
+                self.leave_alone(n, error)?;
+                return Ok(false);
             }
         };
         let (upto, has_more) = (page.upto, page.has_more);
         place.has_more = has_more;
         if !page.events.is_empty() {
-            self.patience = None;
+            place.is_well();
         }
         let (log, events, mut later) = (Arc::clone(&place.log), place.pace.events, place.pace);
         // The next page is read while this one is taken in, on another core if there is one. It ends with the set.
@@ -141,21 +161,27 @@ impl<'s> Tenure<'s> {
     /// Waits for something to do, and does it unless it is to read on.
     async fn idle(&mut self, inbox: &mut Inbox) -> Result<(), Left> {
         match self.sleep(inbox).await {
-            Woken::Stop | Woken::Order(None) => Ok(()),
-            Woken::Changed(Ok(())) => {
-                self.patience = None;
+            // What is due is looked for anyway.
+            Woken::Stop | Woken::Order(None) | Woken::Due => Ok(()),
+            Woken::Changed(n, Ok(())) => {
+                if let Some(place) = self.places.get_mut(n) {
+                    place.is_well();
+                }
                 Ok(())
             }
-            Woken::Changed(Err(error)) => self.endure_reading(error, inbox).await,
+            Woken::Changed(n, Err(error)) => self.leave_alone(n, error),
             Woken::Order(Some(order)) => self.obey(order).await,
-            Woken::Due => self.move_checkpoints(inbox).await,
         }
     }
 
     async fn sleep(&self, inbox: &mut Inbox) -> Woken {
-        let due = self.due();
+        let rests = self.places.iter().filter_map(|place| place.rests_until);
+        let now = Instant::now();
+        let due = rests.filter(|until| *until > now).chain(self.due()).min();
         let changed = async {
-            let changed = self.places.iter().map(|place| place.log.changed(place.seen));
+            let awake = self.places.iter().enumerate().filter(|(_, place)| !place.rests());
+            let changed =
+                awake.map(|(n, place)| place.log.changed(place.seen).map(move |is| (n, is)));
             match changed.collect::<Vec<_>>() {
                 none if none.is_empty() => pending().await,
                 some => select_all(some).await.0,
@@ -164,8 +190,10 @@ impl<'s> Tenure<'s> {
         tokio::select! {
             biased;
             _ = inbox.stop.wait_for(|stop| *stop) => Woken::Stop,
+            Ok(_) = inbox.pauses.wait_for(|known| known.is_paused) => Woken::Stop,
+            Ok(_) = inbox.share.wait_for(|held| held.is_surplus(inbox.part)) => Woken::Stop,
             order = inbox.orders.recv() => Woken::Order(order),
-            changed = changed => Woken::Changed(changed),
+            (n, changed) = changed => Woken::Changed(n, changed),
             () = sleep_until(due.unwrap_or_else(Instant::now)), if due.is_some() => Woken::Due,
         }
     }
@@ -233,7 +261,7 @@ impl<'s> Tenure<'s> {
                 self.status.meets(Arc::from(error));
                 tokio::select! {
                     biased;
-                    () = inbox.stopped() => Err(Left::Asked),
+                    left = inbox.interrupted() => Err(left),
                     _ = patience.wait() => Ok(()),
                 }
             }
@@ -242,12 +270,18 @@ impl<'s> Tenure<'s> {
         }
     }
 
-    /// The same for trouble with a log: until something was read, the delays grow.
-    async fn endure_reading(&mut self, error: BackendError, inbox: &mut Inbox) -> Result<(), Left> {
-        let mut patience = self.patience.take().unwrap_or_else(|| self.job.patience());
-        let endured = self.endure(error.into(), &mut patience, inbox).await;
-        self.patience = Some(patience);
-        endured
+    /// A log in trouble is left alone for a while, and the others go on.
+    fn leave_alone(&mut self, n: usize, error: BackendError) -> Result<(), Left> {
+        if !error.is_transient() {
+            return Err(Left::Error(Arc::new(SinkError::from(error))));
+        }
+        let Some(place) = self.places.get_mut(n) else { return Ok(()) };
+        tracing::warn!(lease = %self.lease.name(), log = %place.id, %error, "waits for a log");
+        self.status.meets(Arc::new(error));
+        let patience = place.patience.get_or_insert_with(|| self.job.patience());
+        let delay = patience.next_delay().unwrap_or_default();
+        place.rests_until = Some(Instant::now() + delay);
+        Ok(())
     }
 
     /// Whether the checkpoint of a log was moved to `to` by a commit whose answer was lost.
@@ -266,16 +300,6 @@ impl<'s> Tenure<'s> {
     }
 }
 
-/// A log that ends before what was taken in of it: it was restored from a backup, and what is appended now would be passed
-/// over.
-#[derive(Debug, thiserror::Error)]
-#[error("log {log} ends at {end}, and was taken in up to {seen}")]
-struct Restored {
-    log: LogId,
-    end: Position,
-    seen: Position,
-}
-
 /// Answers whoever asked, who may have gone. What is parked after an error of the store is not known any more, and is
 /// found out under a new lease.
 fn reply_with(
@@ -291,8 +315,9 @@ fn reply_with(
 enum Woken {
     Stop,
     Order(Option<Order>),
-    Changed(Result<(), BackendError>),
-    /// A checkpoint may be moved over events that are not wanted.
+    /// The log with this number has more, or cannot say so.
+    Changed(usize, Result<(), BackendError>),
+    /// A checkpoint may be moved over events that are not wanted, or a log has been left alone for long enough.
     Due,
 }
 

@@ -1,19 +1,21 @@
 //! One part of a subscription: asks for the lease, works under it, and asks again.
 
 use std::error::Error;
-use std::future::pending;
 use std::panic::AssertUnwindSafe;
 use std::sync::Arc;
 use std::time::Duration;
 
 use futures::FutureExt;
-use tokio::sync::{mpsc, oneshot, watch};
+use tokio::sync::OnceCell;
 use tokio::time::{Instant, sleep};
 
 use super::error::Panicked;
+use super::inbox::Inbox;
+use super::mark::{Mark, Replaced};
 use super::options::SubscriptionOptions;
 use super::partition::Partition;
-use super::running::ReplayError;
+use super::pause::Pauses;
+use super::share::Share;
 use super::sink::Sink;
 use super::status::{Cause, Phase, Status};
 use super::tenure::Tenure;
@@ -37,6 +39,11 @@ pub(super) struct Job {
     pub(super) clock: Arc<dyn Clock>,
     pub(super) seeds: Seeds,
     pub(super) progress: Progress,
+    pub(super) pauses: Pauses,
+    pub(super) share: Share,
+    /// The job that this one replaces, and, once that is written down, how far it came.
+    pub(super) replaced: Option<Replaced>,
+    pub(super) mark: OnceCell<Mark>,
 }
 
 impl Job {
@@ -56,32 +63,14 @@ impl Job {
 pub(super) enum Left {
     /// It was asked to stop.
     Asked,
+    /// The job was paused.
+    Paused,
+    /// It is one part more than the share of this process, and another process has room for it.
+    Surplus,
     /// The lease is somebody else's, or may be.
     Lost,
     /// It cannot go on until somebody has mended something.
     Error(Cause),
-}
-
-/// What a part can be told to do.
-pub(super) enum Order {
-    /// Go on after an error.
-    Resume,
-    /// Take in what is parked of a key.
-    Replay { key: String, reply: oneshot::Sender<Result<usize, ReplayError>> },
-    /// Forget what is parked of a key.
-    Discard { key: String, reason: String, reply: oneshot::Sender<Result<usize, ReplayError>> },
-}
-
-impl Order {
-    fn refuse(self) {
-        match self {
-            Self::Resume => {}
-            // Whoever asked may have gone.
-            Self::Replay { reply, .. } | Self::Discard { reply, .. } => {
-                drop(reply.send(Err(ReplayError::NotHere)));
-            }
-        }
-    }
 }
 
 /// One part of a subscription.
@@ -92,72 +81,6 @@ pub(super) struct Worker {
     pub(super) owner: Owner,
     pub(super) status: Arc<Status>,
     pub(super) inbox: Inbox,
-}
-
-/// What a part is told from outside.
-pub(super) struct Inbox {
-    pub(super) stop: watch::Receiver<bool>,
-    pub(super) orders: mpsc::Receiver<Order>,
-    /// An order that has ended the wait of a part that was stopped by an error.
-    pub(super) first: Option<Order>,
-}
-
-impl Inbox {
-    /// An order that waits.
-    pub(super) fn waiting(&mut self) -> Option<Order> {
-        self.first.take().or_else(|| self.orders.try_recv().ok())
-    }
-
-    pub(super) fn is_stopped(&self) -> bool {
-        *self.stop.borrow() || self.stop.has_changed().is_err()
-    }
-
-    /// Returns when the part shall stop: it was asked to, or its handle is gone.
-    pub(super) async fn stopped(&mut self) {
-        drop(self.stop.wait_for(|stop| *stop).await);
-    }
-
-    /// After an error: waits for `time`, or for an order, which is kept; `false` if it shall stop.
-    async fn wait_for_order(&mut self, time: Option<Duration>) -> bool {
-        let Self { stop, orders, first } = self;
-        let over = async {
-            match time {
-                Some(time) => sleep(time).await,
-                None => pending().await,
-            }
-        };
-        tokio::select! {
-            biased;
-            _ = stop.wait_for(|stop| *stop) => false,
-            order = orders.recv() => {
-                *first = order;
-                first.is_some()
-            }
-            () = over => true,
-        }
-    }
-
-    /// Waits for `time`, and refuses all orders meanwhile, since the lease is not held; `false` if it shall stop.
-    async fn wait(&mut self, time: Duration) -> bool {
-        // Whoever stopped a part and then lost the lease to another has nothing to decide here.
-        if let Some(order) = self.first.take_if(|order| !matches!(order, Order::Resume)) {
-            order.refuse();
-        }
-        let over = sleep(time);
-        tokio::pin!(over);
-        loop {
-            let Self { stop, orders, .. } = self;
-            tokio::select! {
-                biased;
-                _ = stop.wait_for(|stop| *stop) => return false,
-                order = orders.recv() => match order {
-                    Some(order) => order.refuse(),
-                    None => return false,
-                },
-                () = &mut over => return true,
-            }
-        }
-    }
 }
 
 impl Worker {
@@ -174,7 +97,7 @@ impl Worker {
             // Said before the lease is given back: who gets it in this process says later that it works.
             self.status.enter(match &left {
                 Left::Asked => Phase::Ended,
-                Left::Lost => Phase::Standby,
+                Left::Lost | Left::Paused | Left::Surplus => Phase::Standby,
                 Left::Error(error) => Phase::Stopped(Arc::clone(error)),
             });
             if !matches!(left, Left::Lost)
@@ -182,8 +105,12 @@ impl Worker {
             {
                 tracing::debug!(lease = %self.name, %error, "the lease was not released, and will expire");
             }
+            self.job.share.give_back(self.partition.index());
             match left {
                 Left::Asked => return,
+                // Who is paused keeps the lease; the job is resumed before it leaves.
+                Left::Paused => {}
+                Left::Surplus => tracing::info!(lease = %self.name, "is left to another process"),
                 Left::Lost => {
                     tracing::info!(lease = %self.name, epoch = %lease.epoch(), "has lost the lease");
                     // Who loses it again and again does not keep it by asking faster.
@@ -210,7 +137,7 @@ impl Worker {
         let time = self.job.options.lease_time;
         let mut patience = self.job.patience();
         loop {
-            if self.inbox.is_stopped() {
+            if self.inbox.is_stopped() || !self.may_claim().await {
                 return None;
             }
             let wait = match self.job.store.claim(&self.name, self.owner, time).await {
@@ -222,6 +149,7 @@ impl Worker {
                     patience.next_delay().unwrap_or(time)
                 }
             };
+            self.job.share.give_back(self.partition.index());
             if !self.inbox.wait(wait.max(CLAIM_INTERVAL_MIN)).await {
                 return None;
             }
@@ -234,6 +162,22 @@ impl Worker {
         if let Err(panic) = left {
             tracing::error!(lease = %self.name, error = %Panicked::new(&*panic), "the sink panicked");
         }
+    }
+
+    /// Waits until the part can be one of those that this process works at; `false` if it shall stop.
+    async fn may_claim(&mut self) -> bool {
+        let (job, name, part) = (Arc::clone(&self.job), self.name.clone(), self.partition.index());
+        if job.share.take_room(part) {
+            return true;
+        }
+        let may_claim = async {
+            tokio::select! {
+                biased;
+                () = job.share.room(part) => {}
+                () = unwanted(&job, &name) => job.share.take_unwanted(part),
+            }
+        };
+        self.inbox.stand_by(may_claim).await
     }
 
     fn meets(&self, error: &BackendError) {
@@ -252,6 +196,20 @@ impl Worker {
             }
             () = keep => Left::Lost,
         }
+    }
+}
+
+/// Returns when nobody has held a part for longer than a lease lasts: those whose share it is cannot work at it.
+async fn unwanted(job: &Job, name: &LeaseName) {
+    let mut was_free = false;
+    loop {
+        sleep(job.options.lease_time).await;
+        // Who cannot ask looks again.
+        let is_free = job.store.lease(name).await.is_ok_and(|state| state.holder.is_none());
+        if is_free && was_free {
+            return;
+        }
+        was_free = is_free;
     }
 }
 

@@ -48,6 +48,11 @@ impl LeaseName {
     pub fn part(&self, index: u32, of: u32) -> Self {
         if of <= 1 { self.clone() } else { Self(format!("{}/{index}of{of}", self.0).into()) }
     }
+
+    /// The lease by which one of the processes that share the job out shows that it is alive.
+    pub(crate) fn member(&self, index: u32) -> Self {
+        Self(format!("{}/member{index}", self.0).into())
+    }
 }
 
 impl fmt::Display for LeaseName {

@@ -12,10 +12,10 @@ use freehold::backend::postgres::PostgresStore;
 use freehold::backend::postgres::sqlx::{
     self, AssertSqlSafe, Executor, PgPool, Row, postgres::PgPoolOptions,
 };
-use freehold::{EventStore, Filter, Position};
+use freehold::{Commit, EventStore, ExpectedVersion, Filter, Position};
 use uuid::Uuid;
 
-use crate::server::{Schemas, one, pool, url};
+use crate::server::{Schemas, one, pool, put, shown, stream, url};
 
 const WRITERS: u64 = 64;
 const APPENDS: u64 = 40;
@@ -345,4 +345,93 @@ async fn nothing_is_lost_among_64_writers_on_a_cold_sequence() {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn nothing_is_lost_among_64_writers_on_a_warm_sequence() {
     nothing_is_lost(true).await;
+}
+
+/// A transaction that has drawn the next position, and stays open.
+async fn drawn_position(pool: &PgPool, schema: &str) -> sqlx::Transaction<'static, sqlx::Postgres> {
+    let insert = format!(
+        "INSERT INTO {schema}.events (event_id, category, stream, version, name, data)
+         VALUES (gen_random_uuid(), 'late', '1', 1, 'Written', '')"
+    );
+    let mut tx = pool.begin().await.unwrap();
+    tx.execute(AssertSqlSafe(insert)).await.unwrap();
+    tx
+}
+
+/// All of the feed that can be read after a position, by pages of at most `limit`.
+async fn pages(
+    store: &PostgresStore,
+    mut after: Position,
+    filter: &Filter,
+    limit: usize,
+) -> Vec<u64> {
+    let mut seen = Vec::new();
+    loop {
+        let page = store.read_all(after, filter, limit).await.unwrap();
+        seen.extend(page.events.iter().map(|event| event.position().get()));
+        after = page.upto;
+        if !page.has_more {
+            return seen;
+        }
+    }
+}
+
+#[tokio::test]
+async fn a_filtered_page_that_is_full_of_settled_events_ends_before_a_position_that_is_open() {
+    let schemas = Schemas::new();
+    let store = schemas.store("feed").await;
+    let commit = async |n| drop(freehold::Store::commit(&store, one(n, "a")).await.unwrap());
+    for n in 0..10 {
+        commit(n).await;
+    }
+    let category = stream("a").category().to_owned();
+    let filters = [vec![&*category, "late"], vec![&*category]].map(|categories| {
+        let wanted: Vec<u64> = (1..=16).filter(|at| *at != 11 || categories.len() > 1).collect();
+        (Filter::categories(categories).unwrap(), wanted)
+    });
+    // Now the store knows that ten are settled, and that is all it knows when the next ones come.
+    assert_eq!(store.head().await.unwrap(), Position::new(10));
+    let late = drawn_position(&pool(1).await, schemas.name("feed").as_str()).await;
+    for n in 10..15 {
+        commit(n).await;
+    }
+    let mut seen_before = Vec::new();
+    for (filter, _) in &filters {
+        for limit in 1..=20 {
+            seen_before.push((limit, pages(&store, Position::START, filter, limit).await));
+        }
+    }
+    // Judged when nothing is open any more that the clearing away would wait for.
+    late.commit().await.unwrap();
+    for (limit, seen) in seen_before {
+        assert_eq!(seen, (1..=10).collect::<Vec<_>>(), "pages of {limit}");
+    }
+    for (filter, wanted) in &filters {
+        for limit in 1..=20 {
+            let seen = pages(&store, Position::START, filter, limit).await;
+            assert_eq!(&seen, wanted, "{filter:?}, pages of {limit}");
+        }
+    }
+}
+
+#[tokio::test]
+async fn a_commit_without_events_holds_no_feed_up() {
+    let schemas = Schemas::new();
+    let store = schemas.store("feed").await;
+    freehold::RowStore::prepare(&store, &shown()).await.unwrap();
+    let pool = pool(2).await;
+    let holders = || async {
+        let count = format!("SELECT count(*) FROM {}.feed_locks", schemas.name("feed").as_str());
+        let row = sqlx::query(AssertSqlSafe(count)).fetch_one(&pool).await.unwrap();
+        row.get::<i64, _>(0)
+    };
+    let rows = Commit::new().rows([put("a", "1")]);
+    let guarded = rows.clone().check(&stream("a"), ExpectedVersion::NoStream);
+    for (commit, wanted) in [(rows, 0), (guarded, 0), (one(1, "a"), 1)] {
+        let mut tx = pool.begin().await.unwrap();
+        let staged = store.commit_in(&mut tx, commit).await.unwrap();
+        let found = holders().await;
+        tx.rollback().await.unwrap();
+        assert_eq!(found, wanted, "{staged:?}");
+    }
 }

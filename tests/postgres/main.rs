@@ -23,6 +23,7 @@ mod killed;
 mod leases;
 mod lost;
 mod own_server;
+mod own_tables;
 mod processes;
 mod proxy;
 mod rows;

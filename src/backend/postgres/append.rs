@@ -12,7 +12,7 @@ use super::arrays::Arrays;
 use super::row;
 use super::rows::{self, goes_apart};
 use super::schema::Sql;
-use super::value::{Moment, Uuid};
+use super::value::{List, Moment, Uuid};
 use crate::ports::{Clock, InlineFolds};
 use crate::types::{
     Advance, Commit, Committed, Conflict, EventId, Fenced, InvalidCommit, Limits, LogId, PartKind,
@@ -72,21 +72,21 @@ impl Log {
         let apart = group.first().filter(|parts| goes_apart(parts));
         let sql = if apart.is_some() { &self.sql.commit_rows } else { &self.sql.commit };
         let mut statement = sqlx::query(sql.clone())
-            .bind(g.commit)
-            .bind(g.category)
-            .bind(g.stream)
-            .bind(g.kind)
-            .bind(g.version)
-            .bind(g.newest)
-            .bind(e.guard)
-            .bind(e.nth)
-            .bind(e.id)
-            .bind(e.name)
-            .bind(e.data)
-            .bind(e.metadata)
-            .bind(i.commit)
-            .bind(i.consumer)
-            .bind(i.message)
+            .bind(List(g.commit))
+            .bind(List(g.category))
+            .bind(List(g.stream))
+            .bind(List(g.kind))
+            .bind(List(g.version))
+            .bind(List(g.newest))
+            .bind(List(e.guard))
+            .bind(List(e.nth))
+            .bind(List(e.id))
+            .bind(List(e.name))
+            .bind(List(e.data))
+            .bind(List(e.metadata))
+            .bind(List(i.commit))
+            .bind(List(i.consumer))
+            .bind(List(i.message))
             .bind(Moment(how.at))
             .bind(how.lock_timeout.map(milliseconds))
             .bind(how.is_careful)
@@ -159,10 +159,13 @@ struct Written {
 
 impl Written {
     fn of(row: &PgRow) -> sqlx::Result<Self> {
+        let refused: Vec<i32> = row.try_get(2)?;
+        // Only conflicts ask for it.
+        let newest = if refused.is_empty() { None } else { row.try_get(1)? };
         Ok(Self {
             before: row.try_get::<Option<_>, _>(0)?.unwrap_or_default(),
-            newest: row.try_get::<Option<_>, _>(1)?.unwrap_or_default(),
-            refused: row.try_get(2)?,
+            newest: newest.unwrap_or_default(),
+            refused,
             positions: row.try_get::<Option<Vec<_>>, _>(3)?.unwrap_or_default().into_iter(),
             head: row.try_get(4)?,
         })

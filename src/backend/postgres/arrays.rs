@@ -86,7 +86,8 @@ impl<'p> Guards<'p> {
         let all = group.iter().map(|parts| parts.appends.len() + parts.checks.len()).sum();
         let mut order: Vec<(usize, Guard<'p>)> = Vec::with_capacity(all);
         order.extend((0_i32..).zip(group).flat_map(guards).enumerate());
-        order.sort_unstable_by_key(|(_, (_, stream, _))| (stream.category(), stream.id()));
+        // As texts, which is the order of categories and ids too: no character of a category is before the `-` behind it.
+        order.sort_unstable_by_key(|(_, (_, stream, _))| *stream);
         let (mut sorted, mut places) = (Self::with_room(all), vec![0; all]);
         for (place, (at, guard)) in order.into_iter().enumerate() {
             if let Some(found) = places.get_mut(at) {

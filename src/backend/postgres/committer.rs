@@ -51,6 +51,12 @@ impl Committer {
             Trouble::Apart(unknown) => unknown,
             Trouble::Late(error) | Trouble::Failed(error) => return fail(group, &error),
         };
+        // Boxed, so that a group's future has no room for it as long as all is well.
+        Box::pin(self.commit_one_by_one(group, unknown)).await;
+    }
+
+    /// Commits each of a group by itself, and answers. If there is an error, it is unknown whether they happened.
+    async fn commit_one_by_one(&self, group: Vec<Job>, unknown: Option<BackendError>) {
         tracing::debug!(commits = group.len(), "a group is repeated one by one");
         // Each once, and those that wait for somebody again after all others.
         let mut late = Vec::new();
@@ -77,7 +83,7 @@ impl Committer {
         unknown: Option<BackendError>,
         retries_max: u32,
     ) -> Option<(Vec<Job>, Trouble)> {
-        let parts: Vec<&Parts> = group.iter().map(|job| &job.parts).collect();
+        let parts: Vec<&Parts> = group.iter().map(|job| &*job.parts).collect();
         match self.attempt(&parts, unknown, retries_max).await {
             Ok(answers) => {
                 self.announce(&parts, &answers);

@@ -146,21 +146,48 @@ impl Shared {
             self.feed.advance(&mut conn, &self.log.sql).await?;
             return Ok(self.read_run(&mut conn, after, limit).await?.0);
         };
-        let head = self.head(&mut conn).await?.max(after);
         let categories: Vec<&str> = categories.iter().map(|category| &**category).collect();
-        let rows = sqlx::query(self.log.sql.feed_of.clone())
-            .bind(categories)
+        // Up to where the feed was settled once it stays so: a page that is full before that asks no more. Only a page that
+        // can be full is looked for.
+        let settled = self.feed.settled();
+        if settled.get().saturating_sub(after.get()) > limit as u64 {
+            let page = self.read_settled(&mut conn, &categories, (after, settled), limit).await?;
+            if page.has_more {
+                return Ok(page);
+            }
+        }
+        let head = self.head(&mut conn).await?.max(after);
+        self.read_settled(&mut conn, &categories, (after, head), limit).await
+    }
+
+    /// The events of some categories after a position, up to one where nothing can appear any more.
+    async fn read_settled(
+        &self,
+        conn: &mut PgConnection,
+        categories: &[&str],
+        (after, upto): (Position, Position),
+        limit: usize,
+    ) -> sqlx::Result<FeedPage> {
+        let select = match categories {
+            [category] => sqlx::query(self.log.sql.feed_of_one.clone()).bind(*category),
+            several => sqlx::query(self.log.sql.feed_of.clone()).bind(several),
+        };
+        let mut rows = select
             .bind(row::signed(after.get()))
-            .bind(row::signed(head.get()))
+            .bind(row::signed(upto.get()))
             .bind(one_more(limit))
-            .fetch_all(&mut *conn)
-            .await?;
-        let has_more = rows.len() > limit;
-        let mut decoder = Decoder::default();
-        let events: Vec<RecordedEvent> =
-            rows.iter().take(limit).map(|row| decoder.event(row)).collect::<sqlx::Result<_>>()?;
-        let last = events.last().map(RecordedEvent::position).filter(|_| has_more);
-        Ok(FeedPage::new(events, last.unwrap_or(head), has_more))
+            .fetch(conn);
+        let room = usize::try_from(upto.get() - after.get()).unwrap_or(limit).min(limit);
+        let (mut events, mut decoder) = (Vec::with_capacity(room), Decoder::default());
+        // Decoded while the next ones are on their way.
+        while let Some(row) = rows.try_next().await? {
+            if events.len() == limit {
+                let last = events.last().map_or(after, RecordedEvent::position);
+                return Ok(FeedPage::new(events, last, true));
+            }
+            events.push(decoder.event(&row)?);
+        }
+        Ok(FeedPage::new(events, upto, false))
     }
 
     /// The events after a position, as far as nothing can appear between them; and whether that is as far as they

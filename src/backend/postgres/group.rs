@@ -23,7 +23,7 @@ pub(super) type Answer = Result<Committed, CommitError>;
 
 /// A commit that waits.
 pub(super) struct Job {
-    pub(super) parts: Parts,
+    pub(super) parts: Box<Parts>,
     pub(super) caller: oneshot::Sender<Answer>,
 }
 

@@ -222,7 +222,7 @@ impl PostgresStore {
     }
 
     /// Hands a commit to the next group, and waits for its answer.
-    pub(super) async fn enqueue(&self, parts: Parts) -> Result<Committed, CommitError> {
+    pub(super) async fn enqueue(&self, parts: Box<Parts>) -> Result<Committed, CommitError> {
         let began = Instant::now();
         let (caller, answer) = oneshot::channel();
         // The order is that of the first polls, so no poll may be cut short by tokio's budget.

@@ -41,6 +41,7 @@ pub(super) struct Sql {
     pub(super) backward: SqlStr,
     pub(super) feed: SqlStr,
     pub(super) feed_of: SqlStr,
+    pub(super) feed_of_one: SqlStr,
     pub(super) run: SqlStr,
     pub(super) events: SqlStr,
     pub(super) inbox: SqlStr,
@@ -87,6 +88,11 @@ impl Sql {
                     ORDER BY category, position LIMIT $4
                 ) AS page ORDER BY position LIMIT $4",
             ),
+            // The same for a single category, of which there is nothing to merge: the rows come as they are found.
+            feed_of_one: sql("SELECT {columns} FROM {schema}.events
+                WHERE (category, position) > ($1 COLLATE \"C\", $2)
+                  AND (category, position) <= ($1 COLLATE \"C\", $3)
+                ORDER BY category, position LIMIT $4"),
             run: sql("SELECT position FROM {schema}.events
                 WHERE position > $1 ORDER BY position LIMIT $2"),
             events: sql("SELECT {columns} FROM {schema}.events WHERE event_id = ANY($1)"),

@@ -21,8 +21,8 @@ impl Store for PostgresStore {
     }
 
     async fn commit(&self, commit: Commit) -> Result<Committed, CommitError> {
-        // What is malformed does not wait in the queue first.
-        let parts = self.shared.log.open(commit)?;
+        // What is malformed does not wait in the queue first. Boxed: from here on it is moved from hand to hand.
+        let parts = Box::new(self.shared.log.open(commit)?);
         self.enqueue(parts).await
     }
 }

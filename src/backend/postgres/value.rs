@@ -72,3 +72,82 @@ impl Decode<'_, Postgres> for Moment {
         moment.map(Self).ok_or_else(|| "a time out of range".into())
     }
 }
+
+/// An array. The driver asks each element anew for its type and its length; a group has a dozen arrays, and this is a
+/// quarter of what it would pay.
+pub(super) struct List<T>(pub(super) Vec<T>);
+
+/// What a [`List`] can hold.
+pub(super) trait Element: Type<Postgres> + PgHasArrayType {
+    /// How PostgreSQL reads it; `None` is `NULL`.
+    fn bytes(&self) -> Option<impl AsRef<[u8]>>;
+}
+
+impl Element for i32 {
+    fn bytes(&self) -> Option<impl AsRef<[u8]>> {
+        Some(self.to_be_bytes())
+    }
+}
+
+impl Element for i64 {
+    fn bytes(&self) -> Option<impl AsRef<[u8]>> {
+        Some(self.to_be_bytes())
+    }
+}
+
+impl Element for Uuid {
+    fn bytes(&self) -> Option<impl AsRef<[u8]>> {
+        Some(self.0.into_bytes())
+    }
+}
+
+impl Element for &str {
+    fn bytes(&self) -> Option<impl AsRef<[u8]>> {
+        Some(*self)
+    }
+}
+
+impl Element for String {
+    fn bytes(&self) -> Option<impl AsRef<[u8]>> {
+        Some(self)
+    }
+}
+
+impl Element for &[u8] {
+    fn bytes(&self) -> Option<impl AsRef<[u8]>> {
+        Some(*self)
+    }
+}
+
+impl<T: Element> Element for Option<T> {
+    fn bytes(&self) -> Option<impl AsRef<[u8]>> {
+        self.as_ref()?.bytes()
+    }
+}
+
+impl<T: Element> Type<Postgres> for List<T> {
+    fn type_info() -> PgTypeInfo {
+        T::array_type_info()
+    }
+}
+
+impl<T: Element> Encode<'_, Postgres> for List<T> {
+    fn encode_by_ref(&self, buf: &mut PgArgumentBuffer) -> Result<IsNull, BoxDynError> {
+        let of = T::type_info().oid().ok_or("an element of no known type")?;
+        // One dimension, nothing else to say, of what, how many, and counted from 1.
+        buf.extend_from_slice(&1_i32.to_be_bytes());
+        buf.extend_from_slice(&0_i32.to_be_bytes());
+        buf.extend_from_slice(&of.0.to_be_bytes());
+        buf.extend_from_slice(&i32::try_from(self.0.len())?.to_be_bytes());
+        buf.extend_from_slice(&1_i32.to_be_bytes());
+        for element in &self.0 {
+            let Some(bytes) = element.bytes() else {
+                buf.extend_from_slice(&(-1_i32).to_be_bytes());
+                continue;
+            };
+            buf.extend_from_slice(&i32::try_from(bytes.as_ref().len())?.to_be_bytes());
+            buf.extend_from_slice(bytes.as_ref());
+        }
+        Ok(IsNull::No)
+    }
+}

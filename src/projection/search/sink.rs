@@ -15,7 +15,7 @@ use super::index::is_covered;
 use super::searched::Searched;
 use super::stamp::Stamp;
 use crate::projection::model::Model;
-use crate::subscription::{Applied, Batch, Sink, SinkError};
+use crate::subscription::{Applied, Batch, Partition, Sink, SinkError};
 use crate::types::{Filter, LeaseName, LogId, Position};
 
 /// A search index as a sink.
@@ -177,7 +177,7 @@ impl<P: Searched> Sink for SearchSink<P> {
         self.swap_if_made().await
     }
 
-    async fn resume(&self, log: LogId) -> Result<Option<Position>, SinkError> {
+    async fn resume(&self, log: LogId, _: Partition) -> Result<Option<Position>, SinkError> {
         self.blocking(move |work, waits| work.at_desk(waits, |desk| Ok(Some(desk.position(log)))))
             .await
     }

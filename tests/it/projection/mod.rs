@@ -7,6 +7,7 @@ pub(crate) mod fixture;
 mod fold;
 mod inline;
 mod parts;
+mod pause;
 mod poller;
 mod reads;
 mod rebuild;

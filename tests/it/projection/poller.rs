@@ -6,7 +6,7 @@ use futures::future::join_all;
 use tokio::time::{Instant, sleep};
 
 use super::fixture::{Accounts, User, counted, put, reads};
-use crate::subscription::fixture::{memory, options, reach};
+use crate::subscription::fixture::{memory, options, process, reach};
 
 const SECOND: Duration = Duration::from_secs(1);
 
@@ -38,10 +38,10 @@ async fn one_poller_asks_for_all_who_wait_and_nobody_asks_when_nobody_waits() {
     let ended = join_all(waits).await;
     assert!(ended.iter().all(Result::is_err));
     let calls = store.injected().calls;
-    // Each asks for the head once, and each that gives up for the lag. What polls asks how far
-    // the view is, and now and then which build is read.
-    let asked = 500 + 500 * 3;
-    assert!((200..=240).contains(&(calls - asked)), "{} calls to poll in 2 s", calls - asked);
+    // Each asks for the head once, and each that gives up for the lag, and whether the view is made for the first time. What polls asks how far
+    // the view is, and now and then which build is read and whether it is paused.
+    let asked = 500 + 500 * 4;
+    assert!((200..=262).contains(&(calls - asked)), "{} calls to poll in 2 s", calls - asked);
     sleep(60 * SECOND).await;
     assert_eq!(store.injected().calls, calls);
 }
@@ -96,4 +96,42 @@ async fn a_view_that_is_not_kept_up_here_any_more_is_waited_for_if_another_proce
     let token = put(&store, "a", named()).await;
     view.wait_for(token, SECOND).await.unwrap();
     second.stop().await;
+}
+
+/// A future that nobody drives, and nobody drops: as one of several in a `select!`, or behind a full queue.
+#[tokio::test(start_paused = true)]
+async fn a_wait_that_is_not_driven_does_not_hold_up_the_others() {
+    let store = memory();
+    let (here, elsewhere) = (reads(&store), reads(&store));
+    let view = here.view::<Accounts>();
+    let token = put(&store, "a", named()).await;
+    let mut neglected = Box::pin(view.wait_for(token, 60 * SECOND));
+    assert!(futures::poll!(neglected.as_mut()).is_pending());
+    sleep(SECOND).await;
+    let (began, other) = (Instant::now(), view.wait_for(token, 60 * SECOND));
+    let running = elsewhere.upkeep(Accounts).options(options()).start();
+    other.await.unwrap();
+    assert!(began.elapsed() <= Duration::from_millis(21), "{:?}", began.elapsed());
+    drop(neglected);
+    running.stop().await;
+}
+
+/// Whoever asked first belonged to a runtime that has ended since, though the wait itself is still there.
+#[test]
+fn a_wait_outlives_the_runtime_of_the_one_who_began_to_ask() {
+    let store = memory();
+    let (here, elsewhere) = (reads(&store), reads(&store));
+    let view = here.view::<Accounts>();
+    let (first, second) = (process(), process());
+    let token = second.block_on(put(&store, "a", named()));
+    let mut neglected = Box::pin(view.wait_for(token, 60 * SECOND));
+    first.block_on(async { assert!(futures::poll!(neglected.as_mut()).is_pending()) });
+    drop(first);
+    second.block_on(async {
+        let running = elsewhere.upkeep(Accounts).options(options()).start();
+        let began = Instant::now();
+        view.wait_for(token, 60 * SECOND).await.unwrap();
+        assert!(began.elapsed() <= Duration::from_millis(21), "{:?}", began.elapsed());
+        running.stop().await;
+    });
 }

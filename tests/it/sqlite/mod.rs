@@ -8,6 +8,7 @@ mod conformance;
 mod errors;
 mod group;
 mod leases;
+mod own_tables;
 mod parity;
 mod processes;
 mod rows;

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
-use freehold::subscription::{Applied, SubscriptionOptions};
+use freehold::subscription::{Applied, SinkError, SubscriptionOptions};
 
 use super::fixture::{Ledger, Taken, memory, options, reach, record, record_long, start};
 
@@ -52,5 +52,52 @@ async fn bounds_of_nothing_count_as_one_event() {
     let running = start(Ledger::new("job", &got), &store, bounds);
     reach(running.progress(), token).await;
     assert_eq!(got.batches(), [[1], [2], [3], [4], [5]]);
+    running.stop().await;
+}
+
+/// A sink that cannot say which event is to blame, and how often it is asked until that is known.
+#[tokio::test(start_paused = true)]
+async fn an_event_that_nobody_blames_is_found_by_halves_and_the_rest_is_taken_in_at_once() {
+    let (store, got) = (memory(), Taken::default());
+    let token = record(&store, &["order-1"; 64]).await;
+    let calls = Arc::new(AtomicUsize::new(0));
+    let count = Arc::clone(&calls);
+    let sink = Ledger::new("job", &got).rule(move |batch| {
+        let calls = count.fetch_add(1, Ordering::SeqCst);
+        let is_bad = batch.events().iter().any(|event| event.position().get() == 45);
+        if is_bad && (calls < 9 || batch.events().len() > 1) {
+            return Err(SinkError::Batch("one of them".into()));
+        }
+        Ok(Applied::UpTo(batch.upto()))
+    });
+    let running = start(sink, &store, options());
+    reach(running.progress(), token).await;
+    assert_eq!(got.positions(), (1..=64).collect::<Vec<_>>());
+    let batches = got.batches();
+    // As soon as it has gone by, the pieces grow again.
+    assert!(batches.iter().filter(|batch| batch.len() == 1).count() <= 2, "{batches:?}");
+    assert!(calls.load(Ordering::SeqCst) <= 15, "{calls:?} {batches:?}");
+    running.stop().await;
+}
+
+/// No event is to blame, but they are too many: it is not asked event by event until the page is done.
+#[tokio::test(start_paused = true)]
+async fn a_batch_that_is_too_much_for_the_sink_is_cut_into_pieces_that_are_not() {
+    let (store, got) = (memory(), Taken::default());
+    let token = record(&store, &["order-1"; 60]).await;
+    let sink = Ledger::new("job", &got).rule(|batch| {
+        let is_too_much = batch.events().len() > 10;
+        if is_too_much {
+            Err(SinkError::Batch("too much".into()))
+        } else {
+            Ok(Applied::UpTo(batch.upto()))
+        }
+    });
+    let running = start(sink, &store, options());
+    reach(running.progress(), token).await;
+    assert_eq!(
+        got.batches().iter().map(Vec::len).collect::<Vec<_>>(),
+        [7, 7, 1, 7, 7, 7, 7, 7, 7, 3]
+    );
     running.stop().await;
 }

@@ -8,7 +8,8 @@ use chrono::{DateTime, TimeDelta, Utc};
 use freehold::backend::memory::MemoryStore;
 use freehold::consistency::Progress;
 use freehold::subscription::{
-    AfterRetries, Applied, Batch, Running, Sink, SinkError, Subscription, SubscriptionOptions,
+    AfterRetries, Applied, Batch, Partition, Running, Sink, SinkError, Subscription,
+    SubscriptionOptions,
 };
 use freehold::testkit::async_trait;
 use freehold::{
@@ -166,8 +167,9 @@ impl Sink for Ledger {
         &self.filter
     }
 
-    async fn resume(&self, _: LogId) -> Result<Option<Position>, SinkError> {
-        Ok(self.own)
+    async fn resume(&self, _: LogId, part: Partition) -> Result<Option<Position>, SinkError> {
+        // Each part has come one further than the one before.
+        Ok(self.own.map(|own| Position::new(own.get() + u64::from(part.index()))))
     }
 
     async fn apply(&self, batch: Batch<'_>) -> Result<Applied, SinkError> {

@@ -85,3 +85,23 @@ async fn a_part_is_asked_only_for_its_own_keys() {
     assert!(got.of_streams().keys().all(|stream| owned(stream) == 1));
     running.stop().await;
 }
+
+/// Each part of a sink that keeps its own checkpoint goes on from where that part is.
+#[tokio::test(start_paused = true)]
+async fn a_sink_that_keeps_its_own_checkpoint_is_asked_for_that_of_the_part() {
+    let (store, got) = (memory(), Taken::default());
+    let token = record_some(&store, 60).await;
+    let running = start(Ledger::new("job", &got).stands_at(20), &store, shared());
+    super::fixture::reach(running.progress(), token).await;
+    let streams: Vec<_> = (0..60).map(|n| format!("order-{}", n * 7 % 20)).collect();
+    let owner = |stream: &str| Partition::all(PARTS).find(|part| part.owns(stream)).unwrap();
+    let is_new = |n: &u64| {
+        let stream = &streams[usize::try_from(*n).unwrap() - 1];
+        *n > 20 + u64::from(owner(stream).index())
+    };
+    let mut all = got.positions();
+    all.sort_unstable();
+    assert_eq!(all, (1..=60).filter(is_new).collect::<Vec<_>>());
+    assert!(all.len() < 40, "no part was further than the first");
+    running.stop().await;
+}

@@ -68,12 +68,12 @@ async fn a_subscription_that_is_resumed_goes_on_and_nothing_is_lost() {
         running.progress().wait_for(last).await.unwrap_err();
         sleep(Duration::from_hours(1)).await;
         assert!(matches!(running.health().await, Health::Stopped(_)), "it went on by itself");
-        running.resume();
+        running.resume().await.unwrap();
         tokio::task::yield_now().await;
     }
     until("stopped again", async || matches!(running.health().await, Health::Stopped(_))).await;
     mended.store(true, Ordering::SeqCst);
-    running.resume();
+    running.resume().await.unwrap();
     until("all taken in", async || got.positions().len() == 5).await;
     reach(running.progress(), last).await;
     assert_eq!(got.positions(), [1, 2, 3, 4, 5]);

@@ -148,3 +148,29 @@ async fn a_sink_that_panics_elsewhere_stops_loudly() {
         running.stop().await;
     }
 }
+
+/// Each log is waited for by itself: however bad it is with one, the other one goes on at once.
+#[tokio::test(start_paused = true)]
+async fn a_log_in_trouble_does_not_slow_another_one_down() {
+    let (well, ill, got) = (memory(), memory(), Taken::default());
+    record(&ill, &["user-1"]).await;
+    let broken = FaultyStore::new(ill.clone(), Faults::seeded(0).fail_reads(1.0));
+    let sink = Ledger::new("job", &got);
+    let both = super::fixture::subscribe(sink, well.clone()).follow(broken.clone());
+    let running = both.follow(well.clone()).start();
+    // The delays have grown.
+    sleep(Duration::from_mins(1)).await;
+    for n in 1..=100 {
+        let began = tokio::time::Instant::now();
+        reach(running.progress(), record(&well, &["order-1"]).await).await;
+        assert!(began.elapsed().is_zero(), "event {n} after {:?}", began.elapsed());
+        sleep(Duration::from_millis(37)).await;
+    }
+    let calls = broken.injected().calls;
+    assert!((5..200).contains(&calls), "{calls} calls in a minute");
+    broken.heal();
+    let token = record(&ill, &["user-1"]).await;
+    reach(running.progress(), token).await;
+    assert_eq!(got.of_log(token.log()), [1, 2]);
+    running.stop().await;
+}

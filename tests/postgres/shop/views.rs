@@ -30,7 +30,9 @@ async fn report_rename_and_watch_say_what_they_say_on_sqlite() {
         "1,A,LAMP,4,2010-12-01 08:26:00,2.5,17850.0,UK\n2,A,LAMP,99,d,2.5,,UK\n\
          3,B,RUG,2,d,700,7,UK\nC4,A,LAMP,-1,2010-12-02,2.5,17850.0,UK\n5,A,LAMP,0,d,2.5,7,UK\n",
     );
-    let options = ["--watch", "--rebuild", "stock"];
+    let index = folder.path().join("index of the server's shop");
+    let index = ["--index", index.to_str().unwrap()];
+    let options = [&["--watch", "--rebuild", "stock"], &index[..]].concat();
     let run = shop.replay_run(&[&file], &options);
     assert_eq!((run.code, &run.out), (Some(0), &program::replay(&[&file], &data)), "{run:?}");
     for args in [
@@ -40,9 +42,11 @@ async fn report_rename_and_watch_say_what_they_say_on_sqlite() {
         &["rename", "4711", "Bob"],
         &["report"],
         &["report", "--customer", "4711"],
+        &["search", "lamp"],
         &["watch", "--times", "1"],
     ] {
-        let (ours, theirs) = (shop.run(args), program::run(&[args, &data].concat()));
+        let ours = shop.run(&[args, &index].concat());
+        let theirs = program::run(&[args, &data].concat());
         assert_eq!((ours.code, ours.out, ours.err), (theirs.code, theirs.out, theirs.err));
     }
     let text = shop.run(&["report", "--customer", "17850"]).out;

@@ -159,15 +159,18 @@ BEGIN
         SELECT coalesce(max(position), 0) INTO head FROM {schema}.events;
     END IF;
 
-    WITH written AS (
-        INSERT INTO {schema}.events (event_id, category, stream, version, name, data, metadata, recorded_at)
-        SELECT e.id, g_category[e.guard_no], g_stream[e.guard_no], before[e.guard_no] + e.nth, e.name, e.data,
-               e.metadata::json, at
-        FROM unnest(e_guard, e_nth, e_id, e_name, e_data, e_metadata) AS e (guard_no, nth, id, name, data, metadata)
-        WHERE g_commit[e.guard_no] <> ALL (refused)
-        RETURNING position
-    )
-    SELECT array_agg(position) INTO positions FROM written;
+    -- An insert of nothing would take the feed's lock too, and readers would wait for a commit without events.
+    IF cardinality(e_id) > 0 THEN
+        WITH written AS (
+            INSERT INTO {schema}.events (event_id, category, stream, version, name, data, metadata, recorded_at)
+            SELECT e.id, g_category[e.guard_no], g_stream[e.guard_no], before[e.guard_no] + e.nth, e.name, e.data,
+                   e.metadata::json, at
+            FROM unnest(e_guard, e_nth, e_id, e_name, e_data, e_metadata) AS e (guard_no, nth, id, name, data, metadata)
+            WHERE g_commit[e.guard_no] <> ALL (refused)
+            RETURNING position
+        )
+        SELECT array_agg(position) INTO positions FROM written;
+    END IF;
 
     IF cardinality(i_commit) > 0 THEN
         INSERT INTO {schema}.inbox

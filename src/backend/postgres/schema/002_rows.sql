@@ -121,12 +121,18 @@ BEGIN
         END IF;
     END IF;
 
-    SELECT c.before, c.newest, c.refused, c.positions, c.head INTO before, newest, refused, positions, head
-    FROM {schema}.commit(
-        g_commit, g_category, g_stream, g_kind, g_version, g_newest, e_guard, e_nth, e_id, e_name, e_data, e_metadata,
-        i_commit, i_consumer, i_message, at, lock_timeout, careful, asks_head) AS c;
-    IF cardinality(refused) > 0 THEN
-        RETURN;
+    -- Mostly there is nothing to guard, to append or to remember: rows and an advance alone.
+    IF cardinality(g_commit) = 0 AND cardinality(i_commit) = 0 THEN
+        refused := '{}';
+        SELECT coalesce(max(e.position), 0) INTO head FROM {schema}.events AS e;
+    ELSE
+        SELECT c.before, c.newest, c.refused, c.positions, c.head INTO before, newest, refused, positions, head
+        FROM {schema}.commit(
+            g_commit, g_category, g_stream, g_kind, g_version, g_newest, e_guard, e_nth, e_id, e_name, e_data, e_metadata,
+            i_commit, i_consumer, i_message, at, lock_timeout, careful, asks_head) AS c;
+        IF cardinality(refused) > 0 THEN
+            RETURN;
+        END IF;
     END IF;
 
     PERFORM {schema}.write_rows(r_view, r_rows, r_key, r_value);
