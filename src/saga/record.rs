@@ -1,13 +1,10 @@
 //! What is written down of a saga, entry by entry.
 
-use serde::{Deserialize, Serialize};
-
 use super::json::Json;
 
 /// An entry of a saga's log.
-#[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
-#[non_exhaustive]
-pub enum Record {
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub(crate) enum Record {
     /// A step has happened.
     Done {
         /// Which.
@@ -57,9 +54,8 @@ pub enum Record {
 }
 
 /// Why a saga is given up.
-#[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
-#[non_exhaustive]
-pub enum Cause {
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub(crate) enum Cause {
     /// A step was refused.
     Refused {
         /// Which.
@@ -79,9 +75,8 @@ pub enum Cause {
 }
 
 /// What an operator can do with a saga that waits for one.
-#[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
-#[non_exhaustive]
-pub enum Action {
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub(crate) enum Action {
     /// Tries again, as if for the first time.
     Retry,
     /// Says what has become of a step.
@@ -98,9 +93,8 @@ pub enum Action {
 }
 
 /// What an operator has found out about a step.
-#[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
-#[non_exhaustive]
-pub enum Verdict {
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub(crate) enum Verdict {
     /// It has happened, and this is what it gave back.
     Happened(Json),
     /// It has not happened, and will not.

@@ -41,8 +41,7 @@ pub(crate) enum Kind {
 
 /// How it is found out whether a call has had an effect that nobody answered.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-#[non_exhaustive]
-pub enum Resolve {
+pub(crate) enum Resolve {
     /// The compensation bars the action: whichever of the two comes first, nothing is left. For participants that keep a
     /// barrier.
     Tombstone,

@@ -76,15 +76,21 @@ impl State {
             Record::Settled { step, out } => self.settled(shape, step, out.as_ref()),
             Record::Undone { step } => self.undone(shape, step),
             Record::Suspended { step, .. } => {
-                self.at(shape, step)?;
+                at(shape, step)?;
                 if std::mem::replace(&mut self.is_suspended, true) {
                     return Err(OutOfPlace("it is suspended already"));
                 }
                 Ok(())
             }
             Record::Operator { action, .. } => self.operated(shape, action),
-            Record::Completed if self.has_completed() => self.enter(Phase::Completed),
-            Record::Compensated if self.is_compensated(shape) => self.enter(Phase::Compensated),
+            Record::Completed if self.has_completed() => {
+                self.phase = Phase::Completed;
+                Ok(())
+            }
+            Record::Compensated if self.is_compensated(shape) => {
+                self.phase = Phase::Compensated;
+                Ok(())
+            }
             Record::Completed | Record::Compensated => Err(OutOfPlace("it has not ended so")),
         }
     }
@@ -123,28 +129,19 @@ impl State {
         matches!(pivot, Some(StepState::Done(_)))
     }
 
-    fn enter(&mut self, phase: Phase) -> Applied {
-        self.phase = phase;
-        Ok(())
-    }
-
-    fn at(&mut self, shape: &Shape, name: &str) -> Result<usize, OutOfPlace> {
-        shape.place(name).ok_or(OutOfPlace("a step that the definition has not"))
-    }
-
-    fn set(&mut self, step: usize, to: StepState) -> Applied {
+    fn set(&mut self, step: usize, to: StepState) {
         if let Some(state) = self.steps.get_mut(step) {
             *state = to;
         }
-        Ok(())
     }
 
     fn done(&mut self, shape: &Shape, name: &str, out: &Json) -> Applied {
-        let step = self.at(shape, name)?;
+        let step = at(shape, name)?;
         if !self.is_ready(shape, step) {
             return Err(OutOfPlace("a step has happened that could not"));
         }
-        self.set(step, StepState::Done(out.clone()))
+        self.set(step, StepState::Done(out.clone()));
+        Ok(())
     }
 
     fn unwind(&mut self, shape: &Shape, uncertain: &[String]) -> Applied {
@@ -153,7 +150,7 @@ impl State {
         }
         let mut doubtful = Vec::with_capacity(uncertain.len());
         for name in uncertain {
-            let step = self.at(shape, name)?;
+            let step = at(shape, name)?;
             let is_compensable =
                 shape.steps.get(step).is_some_and(|step| step.kind == Kind::Compensable);
             if !self.is_ready(shape, step) || !is_compensable {
@@ -168,24 +165,27 @@ impl State {
             }
         }
         self.is_suspended = false;
-        self.enter(Phase::Backward)
+        self.phase = Phase::Backward;
+        Ok(())
     }
 
     fn settled(&mut self, shape: &Shape, name: &str, out: Option<&Json>) -> Applied {
-        let step = self.at(shape, name)?;
+        let step = at(shape, name)?;
         if self.steps.get(step) != Some(&StepState::Uncertain) {
             return Err(OutOfPlace("a step is settled that was not uncertain"));
         }
-        self.set(step, out.map_or(StepState::Nothing, |out| StepState::Done(out.clone())))
+        self.set(step, out.map_or(StepState::Nothing, |out| StepState::Done(out.clone())));
+        Ok(())
     }
 
     fn undone(&mut self, shape: &Shape, name: &str) -> Applied {
-        let step = self.at(shape, name)?;
+        let step = at(shape, name)?;
         let is_held_up = shape.behind(step).any(|behind| self.has_effect(shape, behind));
         if self.phase != Phase::Backward || !self.has_effect(shape, step) || is_held_up {
             return Err(OutOfPlace("a step is compensated that is not in turn"));
         }
-        self.set(step, StepState::Undone)
+        self.set(step, StepState::Undone);
+        Ok(())
     }
 
     fn operated(&mut self, shape: &Shape, action: &Action) -> Applied {
@@ -193,7 +193,7 @@ impl State {
             return Err(OutOfPlace("it waits for no operator"));
         }
         match action {
-            Action::Abandon => return self.enter(Phase::Abandoned),
+            Action::Abandon => self.phase = Phase::Abandoned,
             Action::Retry => {}
             Action::Compensate => self.unwind(shape, &[])?,
             Action::Resolve { step, verdict } => self.resolved(shape, step, verdict)?,
@@ -211,4 +211,8 @@ impl State {
             _ => Err(OutOfPlace("an operator says what cannot be")),
         }
     }
+}
+
+fn at(shape: &Shape, name: &str) -> Result<usize, OutOfPlace> {
+    shape.place(name).ok_or(OutOfPlace("a step that the definition has not"))
 }

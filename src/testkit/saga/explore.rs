@@ -1,5 +1,6 @@
 //! Looks at every world that can come about.
 
+use std::collections::hash_map::Entry;
 use std::collections::{HashMap, VecDeque};
 use std::fmt;
 use std::hash::{DefaultHasher, Hash, Hasher};
@@ -71,8 +72,8 @@ impl Plan {
                     Err(why) => return Err(Violation { why, way: way(&seen, id, Some(&event)) }),
                 };
                 let then_id = digest(&then);
-                if !seen.contains_key(&then_id) {
-                    seen.insert(then_id, Some((id, event)));
+                if let Entry::Vacant(new) = seen.entry(then_id) {
+                    new.insert(Some((id, event)));
                     ahead.push_back(then);
                 }
             }
