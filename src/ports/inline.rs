@@ -190,6 +190,34 @@ impl InlineFolds {
     }
 }
 
+impl dyn InlineFold {
+    /// For backends: which of these events it wants.
+    #[must_use]
+    pub fn wanted_of(&self, events: &[RecordedEvent]) -> Vec<RecordedEvent> {
+        let is_wanted = |event: &&RecordedEvent| self.filter().admits(event.stream().category());
+        events.iter().filter(is_wanted).cloned().collect()
+    }
+
+    /// For backends: the rows that these events leave, where `before` reads those that the fold must see.
+    ///
+    /// # Errors
+    /// [`Unfoldable::Failed`], or what `before` says.
+    pub fn rows_of(
+        &self,
+        events: &[RecordedEvent],
+        before: impl FnOnce(&[RowsWanted]) -> Result<Vec<Row>, CommitError>,
+    ) -> Result<Vec<RowWrite>, CommitError> {
+        let wanted = self.wanted_of(events);
+        if wanted.is_empty() {
+            return Ok(Vec::new());
+        }
+        let failed = |why| Unfoldable::failed(self, why);
+        let folding = self.begin(&wanted).map_err(failed)?;
+        let before = before(folding.wanted())?;
+        Ok(folding.fold(before).map_err(failed)?)
+    }
+}
+
 impl Unfoldable {
     /// For backends: `fold` cannot take events in.
     pub fn failed(fold: &dyn InlineFold, why: impl Into<BoxError>) -> Self {

@@ -11,7 +11,7 @@ use super::generation::{self, Generation, Pointer};
 use super::model::Model;
 use crate::ports::{BackendError, CommitError};
 use crate::subscription::Running;
-use crate::types::{Advance, Claim, Commit, Lease, LeaseName, LogId, Owner, Position};
+use crate::types::{Advance, Claim, Commit, Lease, LeaseName, Owner};
 
 /// How often it is asked which build is read: while one is being made, and otherwise.
 const SOON: Duration = Duration::from_millis(50);
@@ -297,9 +297,7 @@ impl Keeper {
         change(&mut pointer);
         if before.as_ref() != Some(&pointer) {
             let row = pointer.write(name).map_err(generation::unreadable)?;
-            // It moves no checkpoint: it only proves that the lease is still held.
-            let nowhere = LogId::new(uuid::Uuid::nil());
-            let fence = Advance::new(lease.clone(), nowhere, Position::START, Position::START);
+            let fence = Advance::guard(lease.clone());
             store.commit(Commit::new().rows([row]).advance(fence)).await?;
         }
         Ok(pointer)

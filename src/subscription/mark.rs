@@ -158,9 +158,8 @@ impl Replaced {
         let written =
             Written { job: self.job.as_str().to_owned(), parts: self.parts, at: at.clone() };
         let value = RowValue::of(&written).map_err(SinkError::fatal)?;
-        // It moves no checkpoint: it only proves that nobody else has moved one meanwhile.
-        let nowhere = LogId::new(uuid::Uuid::nil());
-        let fence = Advance::new(lease.clone(), nowhere, Position::START, Position::START);
+        // Nobody else has moved a checkpoint meanwhile.
+        let fence = Advance::guard(lease.clone());
         match store
             .commit(Commit::new().rows([row(value)]).advance(fence))
             .await

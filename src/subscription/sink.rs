@@ -40,8 +40,8 @@ pub trait Sink: Send + Sync + 'static {
         Ok(())
     }
 
-    /// Where to go on in `log` with this part of the job, for a sink that keeps its own checkpoint beside what it keeps; `None`, as by default, for
-    /// one whose checkpoint is in the subscription's store.
+    /// Where to go on in `log` with this part of the job, for a sink that keeps its own checkpoint beside what it keeps;
+    /// `None`, as by default, for one whose checkpoint is in the subscription's store.
     ///
     /// # Errors
     /// [`SinkError`], as [`Sink::apply`].
@@ -63,7 +63,7 @@ pub trait Sink: Send + Sync + 'static {
     /// The future is dropped when the lease is lost.
     async fn apply(&self, batch: Batch<'_>) -> Result<Applied, SinkError>;
 
-    /// Called behind the last batch under a lease, before it is given back or when it is lost: the time to let go of what only one
-    /// process can hold. What was under way when the lease was lost may not have ended.
+    /// Called behind the last batch under a lease, before it is given back or when it is lost: the time to let go of what
+    /// only one process can hold. What was under way when the lease was lost may not have ended.
     async fn leave(&self) {}
 }

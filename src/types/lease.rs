@@ -212,9 +212,15 @@ impl Advance {
     pub const fn new(lease: Lease, log: LogId, from: Position, to: Position) -> Self {
         Self { lease, log, from, to }
     }
-}
 
-impl Advance {
+    /// Moves nothing: the commit that holds it happens only while `lease` is held.
+    #[must_use]
+    pub const fn guard(lease: Lease) -> Self {
+        // A lease has a checkpoint in every log, and in this one it never moves.
+        let nowhere = LogId::new(Uuid::nil());
+        Self::new(lease, nowhere, Position::START, Position::START)
+    }
+
     /// For backends: how the checkpoint stands, if the lease is at `epoch` and the checkpoint at `checkpoint`. A lease that
     /// nobody was ever granted is at [`Epoch::NONE`].
     ///

@@ -8,9 +8,7 @@ use chrono::{DateTime, Utc};
 use super::MemoryStore;
 use super::log::Log;
 use super::store::BACKEND;
-use crate::ports::{
-    BackendError, CommitError, Fault, InlineFold, InlineStore, Inlined, Store, Unfoldable,
-};
+use crate::ports::{BackendError, CommitError, Fault, InlineFold, InlineStore, Inlined, Store};
 use crate::types::{
     Filter, LeaseName, LogId, Parts, Position, RecordedEvent, Recording, Row, RowWrite, RowsWanted,
 };
@@ -102,16 +100,7 @@ impl Log {
     ) -> Result<Vec<RowWrite>, CommitError> {
         let mut rows = Vec::new();
         for fold in folds {
-            let is_wanted =
-                |event: &&RecordedEvent| fold.filter().admits(event.stream().category());
-            let wanted: Vec<_> = events.iter().filter(is_wanted).cloned().collect();
-            if wanted.is_empty() {
-                continue;
-            }
-            let failed = |why| Unfoldable::failed(&**fold, why);
-            let folding = fold.begin(&wanted).map_err(failed)?;
-            let before = self.rows_before(&**fold, folding.wanted())?;
-            rows.extend(folding.fold(before).map_err(failed)?);
+            rows.extend(fold.rows_of(events, |wanted| self.rows_before(&**fold, wanted))?);
         }
         self.rows.have_sets_of(&rows).map_err(missing)?;
         Ok(rows)

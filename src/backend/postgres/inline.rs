@@ -131,9 +131,7 @@ impl Log {
     ) -> sqlx::Result<()> {
         let mut writes = Vec::new();
         for fold in folds {
-            let is_wanted =
-                |event: &&RecordedEvent| fold.filter().admits(event.stream().category());
-            let wanted: Vec<_> = events.iter().filter(is_wanted).cloned().collect();
+            let wanted = fold.wanted_of(events);
             if wanted.is_empty() {
                 continue;
             }

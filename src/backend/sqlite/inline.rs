@@ -14,9 +14,7 @@ use super::leases;
 use super::row_store::page;
 use super::rows::{self, Unprepared};
 use super::savepoint::Savepoint;
-use crate::ports::{
-    BackendError, CommitError, Fault, InlineFold, InlineStore, Inlined, Unfoldable,
-};
+use crate::ports::{BackendError, CommitError, Fault, InlineFold, InlineStore, Inlined};
 use crate::types::{
     Committed, LeaseName, Parts, Position, RecordedEvent, Recording, Row, RowWrite, RowsWanted,
     StreamVersion, Token,
@@ -89,16 +87,7 @@ impl Log {
     ) -> Result<Vec<RowWrite>, CommitError> {
         let mut rows = Vec::new();
         for fold in folds {
-            let is_wanted =
-                |event: &&RecordedEvent| fold.filter().admits(event.stream().category());
-            let wanted: Vec<_> = events.iter().filter(is_wanted).cloned().collect();
-            if wanted.is_empty() {
-                continue;
-            }
-            let refused = |why| Unfoldable::failed(&**fold, why);
-            let folding = fold.begin(&wanted).map_err(refused)?;
-            let before = self.rows_before(conn, &**fold, folding.wanted())?;
-            rows.extend(folding.fold(before).map_err(refused)?);
+            rows.extend(fold.rows_of(events, |wanted| self.rows_before(conn, &**fold, wanted))?);
         }
         Ok(rows)
     }

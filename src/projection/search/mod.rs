@@ -103,8 +103,8 @@
 //! # When the projection changes
 //!
 //! If the index was built for other fields, other categories of events or an older [`VERSION`](Searched::VERSION), or holds
-//! what a log has led to that is followed no more, it is built anew in a second folder beside the one that is read, and takes its place when it is as far: one small file says which is
-//! read, and it is replaced at once. The old one is read until then, and stands still. An index that is damaged, or a folder
+//! what a log has led to that is followed no more, it is built anew in a second folder beside the one that is read, and takes
+//! its place when it is as far: one small file says which is read, and it is replaced at once. The old one is read until then, and stands still. An index that is damaged, or a folder
 //! with something else in it, is a [`SearchError`], and is left as it is.
 //!
 //! In reading order: `searched`, what a user writes; `words`, what a word is; `stamp`, the checkpoint; `columns`, `build` and

@@ -28,7 +28,15 @@ pub(super) trait FoldFlaw: Debug + Default + Send + Sync + 'static {
         store.commit(commit).await
     }
 
+    /// Where it keeps the folds that it was given, if it uses them itself.
+    fn kept(&self) -> Option<&Kept> {
+        None
+    }
+
     async fn inline(&self, store: &Folds, fold: Fold) -> std::result::Result<Inlined, CommitError> {
+        if let Some(kept) = self.kept() {
+            kept.lock().unwrap().push(Arc::clone(&fold));
+        }
         store.inline(fold).await
     }
 

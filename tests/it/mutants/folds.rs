@@ -70,9 +70,8 @@ impl FoldFlaw for FoldsRepeats {
         Ok(done)
     }
 
-    async fn inline(&self, store: &Folds, fold: Fold) -> Asked {
-        self.0.lock().unwrap().push(Arc::clone(&fold));
-        store.inline(fold).await
+    fn kept(&self) -> Option<&Kept> {
+        Some(&self.0)
     }
 }
 
@@ -100,9 +99,8 @@ impl FoldFlaw for FoldsTheRefused {
         answer
     }
 
-    async fn inline(&self, store: &Folds, fold: Fold) -> Asked {
-        self.0.lock().unwrap().push(Arc::clone(&fold));
-        store.inline(fold).await
+    fn kept(&self) -> Option<&Kept> {
+        Some(&self.0)
     }
 }
 
@@ -340,9 +338,8 @@ pub(super) struct DetachesTheRows(Kept);
 
 #[async_trait]
 impl FoldFlaw for DetachesTheRows {
-    async fn inline(&self, store: &Folds, fold: Fold) -> Asked {
-        self.0.lock().unwrap().push(Arc::clone(&fold));
-        store.inline(fold).await
+    fn kept(&self) -> Option<&Kept> {
+        Some(&self.0)
     }
 
     async fn detach(&self, store: &Folds, name: &LeaseName) -> Result<()> {
@@ -384,9 +381,8 @@ pub(super) struct DetachesAll(Kept);
 
 #[async_trait]
 impl FoldFlaw for DetachesAll {
-    async fn inline(&self, store: &Folds, fold: Fold) -> Asked {
-        self.0.lock().unwrap().push(Arc::clone(&fold));
-        store.inline(fold).await
+    fn kept(&self) -> Option<&Kept> {
+        Some(&self.0)
     }
 
     async fn detach(&self, store: &Folds, _: &LeaseName) -> Result<()> {

@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::Duration;
 
 use freehold::backend::sqlite::rusqlite::{self, Error};
 use freehold::backend::sqlite::{SqliteStore, TransactError};
@@ -78,7 +79,9 @@ async fn a_sink_with_tables_of_its_own_takes_each_event_in_once() {
             let stream = if n % 2 == 0 { "a" } else { "b" };
             token = Some(store.commit(one(n, stream)).await.unwrap().token());
         }
-        running.progress().wait_for(token.unwrap()).await.unwrap();
+        let reached = running.progress().wait_for(token.unwrap());
+        let reached = tokio::time::timeout(Duration::from_mins(1), reached).await;
+        reached.expect("the sink does not get there").unwrap();
         running.stop().await;
     }
     let failed = calls.load(Ordering::SeqCst) / 3;
