@@ -46,8 +46,7 @@ pub mod event;
 mod ports;
 pub mod projection;
 pub mod retry;
-#[cfg(test)]
-mod saga;
+pub mod saga;
 pub mod subscription;
 #[cfg(feature = "testkit")]
 pub mod testkit;

@@ -10,7 +10,7 @@ use super::events::Events;
 use super::fold::Decoded;
 use super::views::Wanted;
 use crate::ports::RowStore;
-use crate::subscription::{Applied, Batch, Sink, SinkError};
+use crate::subscription::{Applied, Batch, Partition, Sink, SinkError};
 use crate::types::{Commit, Filter, LeaseName, Row, RowSet, RowsWanted};
 
 /// A projection that is folded behind the log.
@@ -57,7 +57,7 @@ impl<P: Projection> Sink for ProjectionSink<P> {
         false
     }
 
-    async fn prepare(&self) -> Result<(), SinkError> {
+    async fn prepare(&self, _: Partition) -> Result<(), SinkError> {
         Ok(self.store.prepare(&self.set).await?)
     }
 

@@ -34,6 +34,14 @@ impl RetryPolicy {
     pub(crate) const fn begin(&self, seed: u64) -> Backoff {
         Backoff { policy: *self, tried: 0, seed }
     }
+
+    /// How long to wait before the `nth` time that something is tried again, counted from 1.
+    pub(crate) fn delay(&self, nth: u32, seed: u64) -> Duration {
+        let longest = self.delay_min.saturating_mul(1 << nth.saturating_sub(1).min(20));
+        let nanos = u64::try_from(longest.min(self.delay_max).as_nanos()).unwrap_or(u64::MAX);
+        let mut rng = fastrand::Rng::with_seed(seed.wrapping_add(nth.into()));
+        Duration::from_nanos(rng.u64(..=nanos))
+    }
 }
 
 impl Default for RetryPolicy {
@@ -71,12 +79,8 @@ impl Backoff {
         if self.tried == self.policy.retries_max {
             return None;
         }
-        let longest = self.policy.delay_min.saturating_mul(1 << self.tried.min(20));
-        let longest = longest.min(self.policy.delay_max);
         self.tried += 1;
-        let nanos = u64::try_from(longest.as_nanos()).unwrap_or(u64::MAX);
-        let mut rng = fastrand::Rng::with_seed(self.seed.wrapping_add(self.tried.into()));
-        Some(Duration::from_nanos(rng.u64(..=nanos)))
+        Some(self.policy.delay(self.tried, self.seed))
     }
 }
 

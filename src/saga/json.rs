@@ -1,23 +1,84 @@
 //! What steps take and give back, as JSON.
 
 use std::fmt;
+use std::hash::{Hash, Hasher};
 use std::sync::Arc;
 
-use serde::Serialize;
+use serde::de::DeserializeOwned;
+use serde::{Deserialize, Deserializer, Serialize, Serializer};
+use serde_json::value::{RawValue, to_raw_value};
 
 /// One JSON value, kept as the text that it was made of. Its [`Debug`] shows how long it is and never what it says.
-#[derive(Clone, PartialEq, Eq, Hash)]
-pub(crate) struct Json(Arc<str>);
+#[derive(Clone)]
+pub(crate) struct Json(Arc<RawValue>);
 
 impl Json {
     /// `value` as JSON.
     pub(crate) fn of(value: &impl Serialize) -> Result<Self, serde_json::Error> {
-        serde_json::to_string(value).map(|text| Self(text.into()))
+        to_raw_value(value).map(|raw| Self(raw.into()))
+    }
+
+    /// A text that says one JSON value.
+    pub(crate) fn parse(text: &str) -> Result<Self, serde_json::Error> {
+        serde_json::from_str::<Box<RawValue>>(text).map(|raw| Self(raw.into()))
+    }
+
+    /// The value that it says.
+    pub(crate) fn read<T: DeserializeOwned>(&self) -> Result<T, serde_json::Error> {
+        serde_json::from_str(self.text())
+    }
+
+    /// Its text.
+    pub(crate) fn text(&self) -> &str {
+        self.0.get()
+    }
+
+    /// So short that it can be kept, and so long that a changed value has another.
+    pub(crate) fn digest(&self) -> u64 {
+        // FNV-1a of 64 bits: Fowler, Noll, Vo, https://datatracker.ietf.org/doc/draft-eastlake-fnv/.
+        self.text().bytes().fold(0xcbf2_9ce4_8422_2325, |hash, byte| {
+            (hash ^ u64::from(byte)).wrapping_mul(0x0000_0100_0000_01b3)
+        })
+    }
+}
+
+impl PartialEq for Json {
+    fn eq(&self, other: &Self) -> bool {
+        self.text() == other.text()
+    }
+}
+
+impl Eq for Json {}
+
+impl Hash for Json {
+    fn hash<H: Hasher>(&self, state: &mut H) {
+        self.text().hash(state);
     }
 }
 
 impl fmt::Debug for Json {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "Json({} bytes)", self.0.len())
+        write!(f, "Json({} bytes)", self.text().len())
     }
+}
+
+impl Serialize for Json {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        self.0.serialize(serializer)
+    }
+}
+
+impl<'de> Deserialize<'de> for Json {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        Box::<RawValue>::deserialize(deserializer).map(|raw| Self(raw.into()))
+    }
+}
+
+/// What came of a step.
+#[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+pub(crate) struct Out {
+    /// The digest of what it was given.
+    pub(crate) of: u64,
+    /// What it gave back.
+    pub(crate) json: Json,
 }

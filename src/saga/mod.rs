@@ -1,23 +1,62 @@
-//! The protocol of a saga, as a machine without clock, store or participants; compiled for its tests alone, until there is an
-//! engine that runs it.
+//! Sagas: business transactions over several services, which complete or leave nothing behind.
 //!
-//! A saga is a row of steps. Those before the pivot can be compensated; when the pivot has happened, those behind it are repeated
-//! until they have happened, too. `shape` says what a saga is made of, `record` what is written down of it, `state` what that
-//! means, and `run` what its owner does next. The explorer in `testkit` sees that whatever fails, is lost, comes late or twice, and
-//! whoever takes over, a completed saga has every effect once and a compensated one none; and that each rule of the protocol is
-//! needed. Source: Garcia-Molina and Salem, *Sagas*, 1987, for what a saga is; for the rules, `docs/decisions`.
+//! A [`Saga`] is a row of steps. Those before the pivot can be compensated; when the pivot has happened, those behind it are
+//! repeated until they have happened, too.
 
-#![allow(dead_code, reason = "an engine will use what the tests do not")]
-
+mod act;
+mod adapt;
+mod append;
+mod book;
+mod contract;
+mod define;
+mod desk;
+mod drive;
+mod each;
+mod error;
+mod handle;
+mod id;
+mod instance;
 mod json;
+mod ledger;
+mod node;
+mod operate;
+mod options;
 mod outcome;
+mod policy;
 mod record;
 mod run;
+mod running;
+mod sagas;
 mod shape;
+mod shared;
+mod show;
 mod state;
+mod step;
+mod waiting;
 
-pub(crate) use json::Json;
-pub(crate) use record::{Cause, Record};
-pub(crate) use run::{Command, Outcome, Rules, Run, Way};
-pub(crate) use shape::{Kind, Resolve, Shape, StepShape};
-pub(crate) use state::{Phase, State};
+pub use contract::Saga;
+pub use define::{After, Before, Definition, HasPivot, NoPivot};
+pub use error::{OperateError, StartError};
+pub use handle::{Deps, Handle};
+pub use id::{Do, InvalidSagaId, Key, SagaId, Undo};
+pub use node::Fault;
+pub use operate::{By, Cancelled, Entry, Resolution};
+pub use options::SagaOptions;
+pub use outcome::{Again, Effect, Failure};
+pub use policy::{Policy, Resolve};
+pub use running::RunningSagas;
+pub use sagas::{Sagas, SagasBuilder, Starting};
+pub use shared::SagaStore;
+pub use show::{Ended, GivenUp, Listed, Standing};
+pub use step::{
+    Local, LocalPivot, LocalRetriable, LocalStep, Payload, Pivot, ReadOnly, Retriable, Step,
+};
+
+#[cfg(all(test, feature = "testkit"))]
+pub(crate) use {
+    json::{Json, Out},
+    record::{Cause, Record},
+    run::{Command, Outcome, Rules, Run, Way},
+    shape::{Kind, Shape, StepShape},
+    state::{Phase, State},
+};

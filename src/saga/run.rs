@@ -11,7 +11,7 @@ mod forward;
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
-use super::json::Json;
+use super::json::{Json, Out};
 use super::outcome::Effect;
 use super::record::{Cause, Record};
 use super::shape::{Kind, Shape, StepShape};
@@ -39,7 +39,6 @@ pub(crate) struct Run {
     /// Answers that came while the saga was being given up.
     held: Vec<(usize, Way, Outcome)>,
     giving_up: Option<Cause>,
-    is_lost: bool,
 }
 
 /// Which way a step is called.
@@ -56,10 +55,17 @@ pub(crate) enum Way {
 /// How a call has ended.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub(crate) enum Outcome {
-    Ok(Json),
+    Ok(Out),
+    /// It was refused, and has had no effect.
     Rejected(Json),
+    /// It was refused, but part of it may have happened.
+    RejectedInPart(Json),
+    /// Nothing came of this call, and the next may do better.
     Transient,
+    /// It may have happened.
     Unknown,
+    /// Nobody but an operator can do anything about it; it may have happened.
+    Broken(String),
 }
 
 /// What is to be done.
@@ -71,7 +77,7 @@ pub(crate) enum Command {
         step: usize,
         way: Way,
         /// What is known of what is to be undone.
-        effect: Option<Effect<Json>>,
+        effect: Option<Effect<Out>>,
     },
     /// Say later that the step has rested, for the `tries`th time.
     Rest { step: usize, tries: u32 },
@@ -126,7 +132,6 @@ impl Run {
             appending: Vec::new(),
             held: Vec::new(),
             giving_up: None,
-            is_lost: false,
         }
     }
 
@@ -140,23 +145,44 @@ impl Run {
         run.state = State::fold(&run.shape, log)?;
         if rules.taints_on_takeover {
             let steps = 0..run.shape.steps.len();
-            run.tainted.extend(steps.filter(|step| run.state.is_ready(&run.shape, *step)));
+            let may_be_called =
+                |step: &usize| run.state.is_ready(&run.shape, *step) && !run.is_local(*step);
+            let tainted: BTreeSet<_> = steps.filter(may_be_called).collect();
+            run.tainted = tainted;
+        }
+        if run.state.is_cancelled {
+            run.give_up(Cause::Cancelled);
         }
         Ok(run)
+    }
+
+    /// How often what was tried.
+    pub(crate) fn tries(&self) -> Vec<((usize, Way), u32)> {
+        self.tries.iter().map(|(of, tries)| (*of, *tries)).collect()
+    }
+
+    /// Goes on counting where an earlier run has stopped.
+    pub(crate) fn remember(&mut self, tries: &[((usize, Way), u32)]) {
+        self.tries.extend(tries.iter().copied());
+    }
+
+    /// Whether it has not been given up.
+    pub(crate) fn is_forward(&self) -> bool {
+        self.state.phase == Phase::Forward
+    }
+
+    /// What was to be committed with an answer cannot be: an operator must look.
+    pub(crate) fn answered_broken(&mut self, step: usize, why: &str) {
+        self.suspend(step, why);
     }
 
     pub(crate) const fn state(&self) -> &State {
         &self.state
     }
 
-    /// Whether it is not this owner's any more.
-    pub(crate) const fn is_lost(&self) -> bool {
-        self.is_lost
-    }
-
     /// What is to be done now. Each command is given once.
     pub(crate) fn poll(&mut self) -> Vec<Command> {
-        if self.is_lost || self.state.is_over() {
+        if self.state.is_over() {
             return Vec::new();
         }
         let mut commands = Vec::new();
@@ -190,9 +216,32 @@ impl Run {
         }
     }
 
-    /// Somebody else owns it.
-    pub(crate) fn lost(&mut self) {
-        self.is_lost = true;
+    /// What it was told to append was refused, since the commit of `step`, which is local, did not fit: it is called again.
+    /// Without a step: since the log has grown meanwhile.
+    pub(crate) fn not_appended(&mut self, step: Option<usize>) -> Option<Command> {
+        let name = step.and_then(|step| self.name(step));
+        let is_kept = |record: &Record| match record {
+            Record::Done { step, .. } | Record::Undone { step } => Some(step) != name.as_ref(),
+            // These follow from the others, and are made anew.
+            Record::Unwind { .. } | Record::Completed | Record::Compensated => false,
+            _ => true,
+        };
+        let mut results = std::mem::take(&mut self.appending);
+        results.retain(is_kept);
+        results.append(&mut self.results);
+        self.results = results;
+        let held = std::mem::take(&mut self.held);
+        for (step, way, outcome) in held {
+            self.take_answer(step, way, outcome);
+        }
+        let way = if self.state.phase == Phase::Forward { Way::Do } else { Way::Undo };
+        step.and_then(|step| self.rest(step, way, u32::MAX))
+    }
+
+    /// Somebody has written down that the saga is to be given up; `false` if it cannot be any more.
+    pub(crate) fn cancelled(&mut self) -> bool {
+        self.state.is_cancelled = true;
+        self.give_up(Cause::Cancelled)
     }
 
     /// A step has rested.
@@ -265,6 +314,10 @@ impl Run {
     /// That the saga is given up, and what is not known of it.
     fn unwind(&self, state: &State, cause: Cause) -> Record {
         let is_uncertain = |step: &usize| {
+            // What is local has happened when that is written down, and not before.
+            if self.is_local(*step) {
+                return false;
+            }
             let is_open = state.is_ready(&self.shape, *step) && !self.refused.contains(step);
             let may_be_there = self.calls.contains_key(step) || self.tainted.contains(step);
             self.kind(*step) == Kind::Compensable && is_open && may_be_there
@@ -293,7 +346,7 @@ impl Run {
             Record::Done { step, .. }
             | Record::Settled { step, .. }
             | Record::Undone { step }
-            | Record::Suspended { step, .. } => step == of.name,
+            | Record::Suspended { step, .. } => **step == *of.name,
             _ => false,
         })
     }
@@ -321,6 +374,10 @@ impl Run {
         !is_busy && !self.is_answered(step)
     }
 
+    pub(super) fn is_local(&self, step: usize) -> bool {
+        self.step(step).is_some_and(|step| step.is_local)
+    }
+
     fn step(&self, step: usize) -> Option<&StepShape> {
         self.shape.steps.get(step)
     }
@@ -329,7 +386,7 @@ impl Run {
         self.step(step).map_or(Kind::ReadOnly, |step| step.kind)
     }
 
-    fn name(&self, step: usize) -> Option<String> {
-        self.step(step).map(|step| step.name.to_owned())
+    fn name(&self, step: usize) -> Option<Arc<str>> {
+        self.step(step).map(|step| Arc::clone(&step.name))
     }
 }

@@ -1,5 +1,6 @@
 //! What a saga is made of, without its types: what the state machine goes by.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 /// The steps of a saga, in the order in which they were declared: each stands behind those that it needs.
@@ -13,13 +14,15 @@ pub(crate) struct Shape {
 /// One step.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub(crate) struct StepShape {
-    pub(crate) name: &'static str,
+    pub(crate) name: Arc<str>,
     pub(crate) kind: Kind,
     /// The steps that must have happened before.
     pub(crate) after: Vec<usize>,
     pub(crate) resolve: Resolve,
     /// Whether the participant answers a repeated call as it did the first time.
     pub(crate) dedupes: bool,
+    /// Whether what it does is part of the commit that says that it has happened. Then nobody ever wonders whether it has.
+    pub(crate) is_local: bool,
     /// How often it is tried again before it is given up.
     pub(crate) retries_max: u32,
     /// How often its compensation is tried again before an operator must look.
@@ -41,7 +44,8 @@ pub(crate) enum Kind {
 
 /// How it is found out whether a call has had an effect that nobody answered.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub(crate) enum Resolve {
+#[non_exhaustive]
+pub enum Resolve {
     /// The compensation bars the action: whichever of the two comes first, nothing is left. For participants that keep a
     /// barrier.
     Tombstone,
@@ -58,7 +62,7 @@ pub(crate) enum Resolve {
 impl Shape {
     /// The place of a step.
     pub(crate) fn place(&self, name: &str) -> Option<usize> {
-        self.steps.iter().position(|step| step.name == name)
+        self.steps.iter().position(|step| *step.name == *name)
     }
 
     /// The pivot, if there is one.

@@ -1,6 +1,8 @@
 //! What a saga's log says: a fold of its records, in which nothing can be out of place.
 
-use super::json::Json;
+use std::sync::Arc;
+
+use super::json::{Json, Out};
 use super::record::{Action, Record, Verdict};
 use super::shape::{Kind, Shape};
 
@@ -9,6 +11,8 @@ use super::shape::{Kind, Shape};
 pub(crate) struct State {
     pub(crate) phase: Phase,
     pub(crate) is_suspended: bool,
+    /// Whether somebody has asked for it to be given up.
+    pub(crate) is_cancelled: bool,
     pub(crate) steps: Vec<StepState>,
 }
 
@@ -27,7 +31,7 @@ pub(crate) enum Phase {
 pub(crate) enum StepState {
     /// Nothing is written down. It may have been called.
     Open,
-    Done(Json),
+    Done(Out),
     /// The saga was given up, and nobody knows whether it has happened.
     Uncertain,
     /// It has not happened, and will not.
@@ -45,7 +49,7 @@ type Applied = Result<(), OutOfPlace>;
 impl State {
     pub(crate) fn new(shape: &Shape) -> Self {
         let steps = shape.steps.iter().map(|_| StepState::Open).collect();
-        Self { phase: Phase::Forward, is_suspended: false, steps }
+        Self { phase: Phase::Forward, is_suspended: false, is_cancelled: false, steps }
     }
 
     /// The state that a log leads to.
@@ -71,15 +75,21 @@ impl State {
             return Err(OutOfPlace("it is over"));
         }
         match record {
-            Record::Done { step, out } => self.done(shape, step, out),
+            // What these say is no part of the state.
+            Record::Started(_) | Record::TakenOver { .. } => Ok(()),
+            Record::Done { step, out } => self.done(shape, step, out.clone()),
+            Record::CancelAsked { .. } if self.can_be_given_up(shape) => {
+                self.is_cancelled = true;
+                Ok(())
+            }
+            Record::CancelAsked { .. } => Err(OutOfPlace("it cannot be given up any more")),
             Record::Unwind { uncertain, .. } => self.unwind(shape, uncertain),
-            Record::Settled { step, out } => self.settled(shape, step, out.as_ref()),
+            Record::Settled { step, out } => self.settled(shape, step, out.clone()),
             Record::Undone { step } => self.undone(shape, step),
             Record::Suspended { step, .. } => {
+                // Of two steps beside each other, both may have come to their end.
                 at(shape, step)?;
-                if std::mem::replace(&mut self.is_suspended, true) {
-                    return Err(OutOfPlace("it is suspended already"));
-                }
+                self.is_suspended = true;
                 Ok(())
             }
             Record::Operator { action, .. } => self.operated(shape, action),
@@ -135,24 +145,29 @@ impl State {
         }
     }
 
-    fn done(&mut self, shape: &Shape, name: &str, out: &Json) -> Applied {
+    fn done(&mut self, shape: &Shape, name: &str, out: Out) -> Applied {
         let step = at(shape, name)?;
         if !self.is_ready(shape, step) {
             return Err(OutOfPlace("a step has happened that could not"));
         }
-        self.set(step, StepState::Done(out.clone()));
+        self.set(step, StepState::Done(out));
         Ok(())
     }
 
-    fn unwind(&mut self, shape: &Shape, uncertain: &[String]) -> Applied {
-        if self.phase != Phase::Forward || self.is_past_pivot(shape) {
+    /// Whether it has not come to its pivot.
+    pub(crate) fn can_be_given_up(&self, shape: &Shape) -> bool {
+        self.phase == Phase::Forward && !self.is_past_pivot(shape)
+    }
+
+    fn unwind(&mut self, shape: &Shape, uncertain: &[Arc<str>]) -> Applied {
+        if !self.can_be_given_up(shape) {
             return Err(OutOfPlace("it cannot be given up any more"));
         }
         let mut doubtful = Vec::with_capacity(uncertain.len());
         for name in uncertain {
             let step = at(shape, name)?;
             let is_compensable =
-                shape.steps.get(step).is_some_and(|step| step.kind == Kind::Compensable);
+                shape.steps.get(step).is_some_and(|step| step.kind == Kind::Compensable && !step.is_local);
             if !self.is_ready(shape, step) || !is_compensable {
                 return Err(OutOfPlace("a step is uncertain that cannot be"));
             }
@@ -169,12 +184,12 @@ impl State {
         Ok(())
     }
 
-    fn settled(&mut self, shape: &Shape, name: &str, out: Option<&Json>) -> Applied {
+    fn settled(&mut self, shape: &Shape, name: &str, out: Option<Out>) -> Applied {
         let step = at(shape, name)?;
         if self.steps.get(step) != Some(&StepState::Uncertain) {
             return Err(OutOfPlace("a step is settled that was not uncertain"));
         }
-        self.set(step, out.map_or(StepState::Nothing, |out| StepState::Done(out.clone())));
+        self.set(step, out.map_or(StepState::Nothing, StepState::Done));
         Ok(())
     }
 
@@ -204,13 +219,20 @@ impl State {
 
     fn resolved(&mut self, shape: &Shape, name: &str, verdict: &Verdict) -> Applied {
         match (self.phase, verdict) {
-            (Phase::Forward, Verdict::Happened(out)) => self.done(shape, name, out),
-            (Phase::Backward, Verdict::Happened(out)) => self.settled(shape, name, Some(out)),
+            (Phase::Forward, Verdict::Happened(out)) => self.done(shape, name, said(out)),
+            (Phase::Backward, Verdict::Happened(out)) => {
+                self.settled(shape, name, Some(said(out)))
+            }
             (Phase::Backward, Verdict::DidNot) => self.settled(shape, name, None),
             (Phase::Backward, Verdict::Undone) => self.undone(shape, name),
             _ => Err(OutOfPlace("an operator says what cannot be")),
         }
     }
+}
+
+/// What an operator says is of whatever the step is given.
+fn said(out: &Json) -> Out {
+    Out { of: 0, json: out.clone() }
 }
 
 fn at(shape: &Shape, name: &str) -> Result<usize, OutOfPlace> {

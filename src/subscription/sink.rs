@@ -32,11 +32,12 @@ pub trait Sink: Send + Sync + 'static {
         true
     }
 
-    /// Called before the first batch, whenever the lease was granted.
+    /// Called before the first batch of a part of the job, whenever its lease was granted.
     ///
     /// # Errors
     /// [`SinkError`], as [`Sink::apply`].
-    async fn prepare(&self) -> Result<(), SinkError> {
+    async fn prepare(&self, partition: Partition) -> Result<(), SinkError> {
+        let _ = partition;
         Ok(())
     }
 
@@ -63,7 +64,9 @@ pub trait Sink: Send + Sync + 'static {
     /// The future is dropped when the lease is lost.
     async fn apply(&self, batch: Batch<'_>) -> Result<Applied, SinkError>;
 
-    /// Called behind the last batch under a lease, before it is given back or when it is lost: the time to let go of what
+    /// Called behind the last batch of a part of the job under its lease, before it is given back or when it is lost: the time to let go of what
     /// only one process can hold. What was under way when the lease was lost may not have ended.
-    async fn leave(&self) {}
+    async fn leave(&self, partition: Partition) {
+        let _ = partition;
+    }
 }

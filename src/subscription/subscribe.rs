@@ -47,8 +47,13 @@ pub struct Subscription {
 impl Subscription {
     /// Feeds `sink`; leases, checkpoints and parked events are kept in `store`.
     pub fn new(sink: impl Sink, store: impl RowStore) -> Self {
+        Self::of(Arc::new(sink), store)
+    }
+
+    /// The same for a sink that somebody else has, too.
+    pub(crate) fn of(sink: Arc<dyn Sink>, store: impl RowStore) -> Self {
         Self {
-            sink: Arc::new(sink),
+            sink,
             store: Arc::new(store),
             logs: Vec::new(),
             options: SubscriptionOptions::default(),

@@ -108,7 +108,7 @@ impl<'s> Tenure<'s> {
             let mark = || Mark::of(&*job.store, job.sink.name(), replaced);
             job.mark.get_or_try_init(mark).await?;
         }
-        job.sink.prepare().await?;
+        job.sink.prepare(self.partition).await?;
         let state = job.store.lease(self.lease.name()).await?;
         self.parked = ParkedKeys::read(&*job.store, self.lease.name()).await?;
         for log in &job.logs {

@@ -158,7 +158,7 @@ impl Worker {
 
     /// Lets the sink put down what it holds.
     async fn leave(&self) {
-        let left = AssertUnwindSafe(self.job.sink.leave()).catch_unwind().await;
+        let left = AssertUnwindSafe(self.job.sink.leave(self.partition)).catch_unwind().await;
         if let Err(panic) = left {
             tracing::error!(lease = %self.name, error = %Panicked::new(&*panic), "the sink panicked");
         }

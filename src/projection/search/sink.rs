@@ -171,7 +171,7 @@ impl<P: Searched> Sink for SearchSink<P> {
         false
     }
 
-    async fn prepare(&self) -> Result<(), SinkError> {
+    async fn prepare(&self, _: Partition) -> Result<(), SinkError> {
         // Whoever had the lease here before may still be at work: the desk is theirs until they have ended.
         self.blocking(|work, waits| work.at_desk(waits, |_| Ok(()))).await?;
         self.swap_if_made().await
@@ -198,7 +198,7 @@ impl<P: Searched> Sink for SearchSink<P> {
         Ok(Applied::UpTo(upto))
     }
 
-    async fn leave(&self) {
+    async fn leave(&self, _: Partition) {
         let closed = self.blocking(|work, _| Ok(work.close()?)).await;
         if let Err(error) = closed {
             let error = &error as &dyn std::error::Error;

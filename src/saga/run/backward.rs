@@ -68,7 +68,11 @@ impl Run {
             }
             // Whatever else came of a call that was under way, the step is as uncertain as it was.
             (Way::Do, _) => {
-                self.tainted.insert(step);
+                self.taint(step);
+                return Vec::new();
+            }
+            (Way::Undo | Way::Redrive, Outcome::Broken(why)) => {
+                self.suspend(step, &why);
                 return Vec::new();
             }
             (Way::Undo | Way::Redrive, _) => {

@@ -21,11 +21,21 @@ impl Run {
                 self.results.extend(self.name(step).map(|step| Record::Done { step, out }));
                 Vec::new()
             }
+            Outcome::RejectedInPart(why) => {
+                self.taint(step);
+                self.give_up_for(step, why);
+                Vec::new()
+            }
             Outcome::Rejected(why) => {
                 self.refused_forward(step, why);
                 Vec::new()
             }
             Outcome::Transient | Outcome::Unknown => self.unanswered(step),
+            Outcome::Broken(why) => {
+                self.taint(step);
+                self.suspend(step, &why);
+                Vec::new()
+            }
         }
     }
 
@@ -33,22 +43,33 @@ impl Run {
         if self.is_definitive(step) {
             self.refused.insert(step);
         }
-        if let Some(name) = self.name(step) {
-            self.giving_up.get_or_insert(Cause::Refused { step: name, why });
+        self.give_up_for(step, why);
+    }
+
+    fn give_up_for(&mut self, step: usize, why: Json) {
+        if let Some(step) = self.name(step) {
+            self.giving_up.get_or_insert(Cause::Refused { step, why });
         }
     }
 
     /// Whether a refusal says that no call of the step has had an effect.
     pub(super) fn is_definitive(&self, step: usize) -> bool {
-        let dedupes = self.step(step).is_some_and(|step| step.dedupes);
+        let dedupes = self.step(step).is_some_and(|step| step.dedupes || step.is_local);
         let is_tainted = self.rules.taints && self.tainted.contains(&step);
         // A pivot is one that a participant dedupes, or is local.
         dedupes || !is_tainted || self.kind(step) == Kind::Pivot
     }
 
+    /// From now on a refusal of the step proves nothing.
+    pub(super) fn taint(&mut self, step: usize) {
+        if !self.is_local(step) {
+            self.tainted.insert(step);
+        }
+    }
+
     /// A call has ended without an answer.
     fn unanswered(&mut self, step: usize) -> Vec<Command> {
-        self.tainted.insert(step);
+        self.taint(step);
         let retries_max = self.step(step).map_or(0, |step| step.retries_max);
         if let Some(rest) = self.rest(step, Way::Do, retries_max) {
             return vec![rest];

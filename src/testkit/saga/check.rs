@@ -17,7 +17,7 @@ pub(super) fn call(
     }
     let state = State::fold(shape, log).map_err(|why| why.to_string())?;
     let is_backward = state.phase == Phase::Backward;
-    let name = shape.steps.get(step).map_or("?", |step| step.name);
+    let name = shape.steps.get(step).map_or("?", |step| &*step.name);
     match way {
         Way::Do if is_backward => Err(format!("{name} is called after the saga was given up")),
         Way::Undo | Way::Redrive if !is_backward => Err(format!(
@@ -57,7 +57,7 @@ pub(super) fn end(shape: &Shape, world: &World) -> Result<(), Broken> {
             _ => return Err("the saga goes on no more, and waits for nothing".to_owned()),
         };
         if participant.effects != wanted {
-            let (name, effects, phase) = (step.name, participant.effects, state.phase);
+            let (name, effects, phase) = (&step.name, participant.effects, state.phase);
             return Err(format!("{phase:?}, and the effect of {name} is there {effects} times"));
         }
     }

@@ -13,11 +13,12 @@ fn step(place: usize, kind: Kind, resolve: Resolve, dedupes: bool) -> StepShape 
     let after = place.checked_sub(1).into_iter().collect();
     let dedupes = dedupes || matches!(kind, Kind::Pivot);
     StepShape {
-        name: NAMES[place],
+        name: NAMES[place].into(),
         kind,
         after,
         resolve,
         dedupes,
+        is_local: false,
         retries_max: 1,
         undo_retries_max: 9,
     }

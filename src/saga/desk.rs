@@ -1,0 +1,319 @@
+//! Which sagas this process has under way, which wait their turn, and which are parked until a time or a signal.
+
+use std::collections::{BTreeSet, HashMap, VecDeque};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use tokio::sync::{Notify, oneshot};
+use tokio::time::Instant;
+
+use super::id::SagaId;
+use super::instance::Instance;
+use super::run::Way;
+use super::show::Ended;
+
+/// How often what was tried, to be remembered while a saga is parked.
+pub(super) type Tries = Vec<((usize, Way), u32)>;
+
+/// Tells a saga that is under way that something has happened outside.
+#[derive(Debug, Default)]
+pub(super) struct Notice {
+    bell: Notify,
+    is_rung: AtomicBool,
+    /// Whether one who rang looks after the saga.
+    is_for_good: AtomicBool,
+}
+
+impl Notice {
+    fn ring(&self, how: Wake) {
+        // At most one is remembered, and that is enough: whoever hears it looks at everything.
+        self.is_rung.store(true, Ordering::SeqCst);
+        self.is_for_good.fetch_or(how == Wake::ForGood, Ordering::SeqCst);
+        self.bell.notify_one();
+    }
+
+    pub(super) async fn rung(&self) {
+        self.bell.notified().await;
+        self.is_rung.store(false, Ordering::SeqCst);
+    }
+}
+
+enum Entry {
+    /// Its start is being committed.
+    Starting,
+    /// It waits its turn.
+    Waiting(Wake),
+    Running(Arc<Notice>),
+    Parked { until: Option<Instant>, tries: Tries },
+}
+
+/// How a saga is woken.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Wake {
+    /// If it is this process's.
+    IfOurs,
+    /// To be taken over if it is another's: its part is looked after here.
+    ForGood,
+}
+
+/// A saga whose turn it is.
+pub(super) struct Turn {
+    pub(super) id: SagaId,
+    pub(super) notice: Arc<Notice>,
+    pub(super) tries: Tries,
+    /// The saga, if it was started just now.
+    pub(super) fresh: Option<Box<Instance>>,
+    /// Whether it is taken over if it is another's.
+    pub(super) takes_over: bool,
+}
+
+#[derive(Default)]
+struct Books {
+    entries: HashMap<SagaId, Entry>,
+    queue: VecDeque<(SagaId, Tries, Option<Box<Instance>>)>,
+    running: usize,
+    alarms: BTreeSet<(Instant, SagaId)>,
+    waiters: HashMap<SagaId, Vec<oneshot::Sender<Ended>>>,
+    /// When nothing may begin any more.
+    is_closed: bool,
+}
+
+impl Books {
+    /// How those wanted it who have rung for a saga that is just leaving.
+    fn how_it_rang(&self, id: &SagaId) -> Wake {
+        match self.entries.get(id) {
+            Some(Entry::Running(notice)) if notice.is_for_good.load(Ordering::SeqCst) => {
+                Wake::ForGood
+            }
+            _ => Wake::IfOurs,
+        }
+    }
+
+    /// Whether somebody has rung for a saga that is just leaving.
+    fn has_rung(&self, id: &SagaId) -> bool {
+        match self.entries.get(id) {
+            Some(Entry::Running(notice)) => {
+                !self.is_closed && notice.is_rung.load(Ordering::SeqCst)
+            }
+            _ => false,
+        }
+    }
+}
+
+/// Which sagas this process has under way.
+#[derive(Default)]
+pub(super) struct Desk {
+    books: Mutex<Books>,
+    running_max: AtomicUsize,
+    /// An alarm is set that is earlier than all others, or a saga waits its turn.
+    pub(super) changed: Notify,
+    /// A saga has come to an end.
+    pub(super) left: Notify,
+}
+
+impl Desk {
+    /// One that is closed.
+    pub(super) fn new() -> Self {
+        let desk = Self { running_max: AtomicUsize::new(1), ..Self::default() };
+        desk.books().is_closed = true;
+        desk
+    }
+
+    /// From now on sagas are driven, so many at once.
+    pub(super) fn open(&self, running_max: usize) {
+        self.running_max.store(running_max.max(1), Ordering::SeqCst);
+        self.books().is_closed = false;
+    }
+
+    // What is in the books is whole whoever panicked.
+    fn books(&self) -> MutexGuard<'_, Books> {
+        self.books.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Sees to it that somebody looks at the saga: now, or when its turn has come.
+    pub(super) fn wake(&self, id: &SagaId, how: Wake) {
+        self.enter(id, None, how);
+    }
+
+    /// The same if it is under way or parked here.
+    pub(super) fn wake_if_held(&self, id: &SagaId) {
+        if self.holds(id) {
+            self.wake(id, Wake::IfOurs);
+        }
+    }
+
+    /// Its start is about to be committed: until that is over, nobody looks at it. `false` if somebody does already.
+    pub(super) fn expect(&self, id: &SagaId) -> bool {
+        let mut books = self.books();
+        let is_new = !books.is_closed && !books.entries.contains_key(id);
+        if is_new {
+            books.entries.insert(id.clone(), Entry::Starting);
+        }
+        is_new
+    }
+
+    /// Its start has not been committed here.
+    pub(super) fn expect_no_more(&self, id: &SagaId) {
+        let mut books = self.books();
+        if let Some(Entry::Starting) = books.entries.get(id) {
+            books.entries.remove(id);
+        }
+    }
+
+    /// The same for a saga that was started just now.
+    pub(super) fn begin(&self, instance: Box<Instance>) {
+        let id = instance.id.clone();
+        self.enter(&id, Some(instance), Wake::IfOurs);
+    }
+
+    fn enter(&self, id: &SagaId, fresh: Option<Box<Instance>>, how: Wake) {
+        let mut books = self.books();
+        let tries = match books.entries.get_mut(id) {
+            Some(Entry::Running(notice)) => return notice.ring(how),
+            Some(Entry::Waiting(before)) => {
+                if how == Wake::ForGood {
+                    *before = how;
+                }
+                return;
+            }
+            Some(Entry::Starting) if fresh.is_none() => return,
+            Some(Entry::Starting) => Tries::new(),
+            Some(Entry::Parked { until, tries }) => {
+                let (until, tries) = (*until, std::mem::take(tries));
+                if let Some(until) = until {
+                    books.alarms.remove(&(until, id.clone()));
+                }
+                tries
+            }
+            None => Tries::new(),
+        };
+        if books.is_closed {
+            return;
+        }
+        books.entries.insert(id.clone(), Entry::Waiting(how));
+        books.queue.push_back((id.clone(), tries, fresh));
+        drop(books);
+        self.changed.notify_one();
+    }
+
+    /// Whether it is under way or parked here.
+    pub(super) fn holds(&self, id: &SagaId) -> bool {
+        self.books().entries.contains_key(id)
+    }
+
+    /// How many are under way, wait their turn, and are parked.
+    pub(super) fn count(&self) -> (usize, usize, usize) {
+        let books = self.books();
+        let waiting = books.queue.len();
+        (books.running, waiting, books.entries.len().saturating_sub(books.running + waiting))
+    }
+
+    /// The next saga whose turn it is.
+    pub(super) fn next(&self) -> Option<Turn> {
+        let mut books = self.books();
+        if books.is_closed || books.running >= self.running_max.load(Ordering::SeqCst) {
+            return None;
+        }
+        let (id, tries, fresh) = books.queue.pop_front()?;
+        books.running += 1;
+        let notice = Arc::new(Notice::default());
+        let entry = Entry::Running(Arc::clone(&notice));
+        let before = books.entries.insert(id.clone(), entry);
+        let takes_over = matches!(before, Some(Entry::Waiting(Wake::ForGood)));
+        Some(Turn { id, notice, tries, fresh, takes_over })
+    }
+
+    /// Wakes all whose time has come, and says when the next one's does.
+    pub(super) fn ring(&self) -> Option<Instant> {
+        let now = Instant::now();
+        loop {
+            let mut books = self.books();
+            let (at, id) = books.alarms.first()?.clone();
+            if at > now {
+                return Some(at);
+            }
+            books.alarms.pop_first();
+            drop(books);
+            self.enter(&id, None, Wake::IfOurs);
+        }
+    }
+
+    /// A saga has nothing to do before `until`, or before somebody wakes it. If somebody did meanwhile, `notice` knows.
+    pub(super) fn park(&self, id: &SagaId, until: Option<Instant>, tries: Tries) {
+        let mut books = self.books();
+        books.running = books.running.saturating_sub(1);
+        if books.has_rung(id) {
+            return self.again(books, id, tries);
+        }
+        if let Some(until) = until {
+            books.alarms.insert((until, id.clone()));
+        }
+        books.entries.insert(id.clone(), Entry::Parked { until, tries });
+        drop(books);
+        self.changed.notify_one();
+        self.left.notify_waiters();
+    }
+
+    /// A saga waits for an operator: nothing of it is kept. If somebody has rung meanwhile, it is looked at again.
+    pub(super) fn put_away(&self, id: &SagaId) {
+        let mut books = self.books();
+        if books.has_rung(id) {
+            books.running = books.running.saturating_sub(1);
+            return self.again(books, id, Tries::new());
+        }
+        drop(books);
+        self.forget(id);
+    }
+
+    fn again(&self, mut books: MutexGuard<'_, Books>, id: &SagaId, tries: Tries) {
+        let how = books.how_it_rang(id);
+        books.entries.insert(id.clone(), Entry::Waiting(how));
+        books.queue.push_back((id.clone(), tries, None));
+        drop(books);
+        self.changed.notify_one();
+    }
+
+    /// A saga is not this process's any more.
+    pub(super) fn forget(&self, id: &SagaId) {
+        let mut books = self.books();
+        books.running = books.running.saturating_sub(1);
+        books.entries.remove(id);
+        drop(books);
+        self.changed.notify_one();
+        self.left.notify_waiters();
+    }
+
+    /// Whoever waits for the end of the saga is told.
+    pub(super) fn tell(&self, id: &SagaId, ended: Ended) {
+        let waiters = self.books().waiters.remove(id).unwrap_or_default();
+        for waiter in waiters {
+            // Who has gone away does not hear it.
+            let _ = waiter.send(ended);
+        }
+    }
+
+    /// Waits for the end, if it is seen here.
+    pub(super) fn wait_for(&self, id: &SagaId) -> oneshot::Receiver<Ended> {
+        let (tell, told) = oneshot::channel();
+        let mut books = self.books();
+        let waiters = books.waiters.entry(id.clone()).or_default();
+        waiters.retain(|waiter| !waiter.is_closed());
+        waiters.push(tell);
+        told
+    }
+
+    /// From now on nothing begins any more.
+    pub(super) fn close(&self) {
+        let mut books = self.books();
+        books.is_closed = true;
+        for entry in books.entries.values() {
+            if let Entry::Running(notice) = entry {
+                notice.ring(Wake::IfOurs);
+            }
+        }
+    }
+
+    pub(super) fn is_closed(&self) -> bool {
+        self.books().is_closed
+    }
+}

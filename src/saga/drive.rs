@@ -1,0 +1,386 @@
+//! Drives one saga: calls its steps, writes down what came of them, waits, and parks it.
+
+use std::collections::BTreeMap;
+use std::panic::AssertUnwindSafe;
+use std::sync::Arc;
+
+use futures::future::BoxFuture;
+use futures::stream::FuturesUnordered;
+use futures::{FutureExt, StreamExt};
+use tokio::time::{Instant, sleep_until, timeout};
+
+use super::act::Said;
+use super::append::{Appended, append};
+use super::desk::{Notice, Tries, Turn};
+use super::instance::{Instance, Opened};
+use super::json::Out;
+use super::node::Work;
+use super::outcome::Effect;
+use super::record::{Cause, Record};
+use super::run::{Command, Way};
+use super::shared::Shared;
+use super::show::Ended;
+use super::waiting::{Pending, Signalled};
+use crate::ports::BackendError;
+use crate::types::Commit;
+
+/// Why a saga is not driven any more.
+pub(super) enum Left {
+    Over(Ended),
+    /// It has nothing to do before that time, or before a signal.
+    Parked(Option<Instant>, Tries),
+    /// It waits for an operator.
+    Suspended,
+    /// Another process owns it.
+    Lost,
+    /// It cannot be run here, and why.
+    Stuck(String),
+    /// Somebody has changed it from outside: it is to be read anew.
+    Again,
+    /// The runner stops.
+    Stopped,
+    /// The store cannot be read or written; the next may do better.
+    Trouble(String),
+}
+
+/// What has ended.
+pub(super) enum Ending {
+    Call(usize, Way, Said),
+    Signal(usize, Result<Signalled, BackendError>),
+}
+
+pub(super) struct Drive {
+    pub(super) shared: Arc<Shared>,
+    pub(super) saga: Instance,
+    notice: Arc<Notice>,
+    pub(super) calls: FuturesUnordered<BoxFuture<'static, Ending>>,
+    append: Option<BoxFuture<'static, Appended>>,
+    /// What is being written down, and the steps whose commits are part of it.
+    appending: (usize, Vec<usize>),
+    /// Commits of local steps that are not written yet.
+    commits: BTreeMap<usize, Commit>,
+    /// Steps that are tried again later.
+    rests: BTreeMap<usize, Instant>,
+    /// Steps that wait for a time or a signal.
+    pub(super) pending: BTreeMap<usize, Pending>,
+    /// Whether the log may have grown by others.
+    is_suspicious: bool,
+}
+
+/// Drives a saga until it is over, is parked, or is somebody else's.
+pub(super) async fn drive(shared: &Arc<Shared>, turn: Turn) -> Left {
+    let Turn { id, notice, mut tries, fresh, takes_over } = turn;
+    let mut fresh = fresh.map(|instance| *instance);
+    loop {
+        let saga = match fresh.take() {
+            Some(saga) => saga,
+            None => match Instance::open(&*shared.store, &shared.book, &id).await {
+                Ok(Opened::Instance(saga)) => *saga,
+                Ok(Opened::Nothing) => return Left::Lost,
+                Ok(Opened::Over(ended)) => return Left::Over(ended),
+                Ok(Opened::Stuck(why)) => return Left::Stuck(why),
+                Err(error) => return Left::Trouble(super::outcome::told(&error)),
+            },
+        };
+        if saga.owner != Some(shared.owner) && !takes_over {
+            return Left::Lost;
+        }
+        let mut drive = Drive::new(shared, saga, Arc::clone(&notice), std::mem::take(&mut tries));
+        match drive.run().await {
+            Left::Again => {}
+            left => return left,
+        }
+    }
+}
+
+impl Drive {
+    fn new(shared: &Arc<Shared>, mut saga: Instance, notice: Arc<Notice>, tries: Tries) -> Self {
+        saga.run.remember(&tries);
+        Self {
+            shared: Arc::clone(shared),
+            saga,
+            notice,
+            calls: FuturesUnordered::new(),
+            append: None,
+            appending: (0, Vec::new()),
+            commits: BTreeMap::new(),
+            rests: BTreeMap::new(),
+            pending: BTreeMap::new(),
+            is_suspicious: false,
+        }
+    }
+
+    async fn run(&mut self) -> Left {
+        if let Some(left) = self.take_over().await {
+            return left;
+        }
+        loop {
+            self.go_on();
+            if let Some(left) = self.leaves() {
+                return left;
+            }
+            let next = self.next_alarm();
+            let alarm = async {
+                match next {
+                    Some(at) => sleep_until(at).await,
+                    None => std::future::pending().await,
+                }
+            };
+            let appended = async {
+                match &mut self.append {
+                    Some(append) => append.await,
+                    None => std::future::pending().await,
+                }
+            };
+            tokio::select! {
+                biased;
+                done = appended => {
+                    self.append = None;
+                    if let Some(left) = self.appended(done).await {
+                        return left;
+                    }
+                }
+                Some(ending) = self.calls.next() => self.ended(ending),
+                () = alarm => self.alarmed(),
+                () = self.notice.rung() => self.is_suspicious = true,
+            }
+            if self.is_suspicious && self.append.is_none() {
+                self.is_suspicious = false;
+                if let Some(left) = self.look().await {
+                    return left;
+                }
+                self.listen();
+            }
+        }
+    }
+
+    /// Writes down that the saga is this process's, if another's was the last word. Nothing is called before that.
+    async fn take_over(&mut self) -> Option<Left> {
+        if self.saga.owner == Some(self.shared.owner) {
+            return None;
+        }
+        let state = self.saga.run.state();
+        if state.is_suspended && !state.is_cancelled {
+            return Some(Left::Suspended);
+        }
+        let record = Record::TakenOver { by: self.shared.owner };
+        tracing::debug!(saga = %self.saga.id, "taking a saga over");
+        let append = append(&self.shared, &self.saga, std::slice::from_ref(&record), None);
+        match append.await {
+            Appended::Done => {
+                self.saga.note(&record, self.shared.clock.now());
+                self.saga.version = self.saga.version.plus(1);
+                None
+            }
+            Appended::Grown | Appended::Misfit => Some(Left::Again),
+            Appended::Invalid(why) => Some(Left::Trouble(why)),
+            Appended::Stopped => Some(Left::Stopped),
+        }
+    }
+
+    /// Does what is to be done.
+    fn go_on(&mut self) {
+        let is_closing = self.shared.desk.is_closed();
+        for command in self.saga.run.poll() {
+            match command {
+                Command::Append(records) => self.write(&records),
+                Command::Rest { step, tries } => self.rest(step, tries),
+                // Whoever stops begins nothing new; what was to be called is called by the next owner.
+                Command::Call { .. } if is_closing => {}
+                Command::Call { step, way, effect } => self.call(step, way, effect),
+            }
+        }
+    }
+
+    fn write(&mut self, records: &[Record]) {
+        let steps: Vec<usize> = records.iter().filter_map(|r| self.local_of(r)).collect();
+        let commits = steps.iter().filter_map(|step| self.commits.get(step).cloned());
+        let commit = commits.reduce(Commit::and);
+        self.appending = (records.len(), steps);
+        let now = self.shared.clock.now();
+        for record in records {
+            self.saga.note(record, now);
+        }
+        self.append = Some(append(&self.shared, &self.saga, records, commit));
+    }
+
+    /// The local step of which a record says that it has happened, or is taken back.
+    fn local_of(&self, record: &Record) -> Option<usize> {
+        let (Record::Done { step, .. } | Record::Undone { step }) = record else { return None };
+        let place = self.saga.place(step)?;
+        self.commits.contains_key(&place).then_some(place)
+    }
+
+    async fn appended(&mut self, done: Appended) -> Option<Left> {
+        let (count, steps) = std::mem::take(&mut self.appending);
+        match done {
+            Appended::Done => {
+                for step in &steps {
+                    self.commits.remove(step);
+                }
+                self.saga.version = self.saga.version.plus(count as u64);
+                self.saga.run.appended();
+                None
+            }
+            Appended::Grown => {
+                self.saga.run.not_appended(None);
+                self.look().await
+            }
+            // What a local step has decided does not fit any more: it decides again, the last of them first.
+            Appended::Misfit => {
+                let step = steps.last().copied();
+                if let Some(step) = step {
+                    self.commits.remove(&step);
+                }
+                if let Some(Command::Rest { step, tries }) = self.saga.run.not_appended(step) {
+                    self.rest(step, tries);
+                }
+                None
+            }
+            Appended::Invalid(why) => {
+                let Some(step) = steps.last().copied() else { return Some(Left::Trouble(why)) };
+                self.commits.remove(&step);
+                self.saga.run.not_appended(Some(step));
+                self.saga.run.rested(step);
+                let why = format!("its commit cannot be committed: {why}");
+                self.saga.run.answered_broken(step, &why);
+                None
+            }
+            Appended::Stopped => Some(Left::Stopped),
+        }
+    }
+
+    /// Reads what others have written into the log.
+    async fn look(&mut self) -> Option<Left> {
+        let tail = match self.shared.tail(&self.saga).await {
+            Ok(tail) => tail,
+            Err(why) => return Some(Left::Trouble(why)),
+        };
+        for (record, _) in tail {
+            self.saga.version = self.saga.version.plus(1);
+            match record {
+                Record::CancelAsked { .. } => {
+                    self.saga.run.cancelled();
+                }
+                Record::Operator { .. } => return Some(Left::Again),
+                _ => return Some(Left::Lost),
+            }
+        }
+        None
+    }
+
+    pub(super) fn call(&mut self, step: usize, way: Way, effect: Option<Effect<Out>>) {
+        let Some(node) = self.saga.node(step) else { return };
+        let (work, time_max, resolve) =
+            (node.work.clone(), node.policy.time_max, node.resolve);
+        let Work::Call(act) = work else { return self.begin_to_wait(step, &work) };
+        if let Some(until) = self.too_early(way, resolve, effect.as_ref()) {
+            self.pending.insert(step, Pending::Horizon { until, way, effect });
+            return;
+        }
+        let call = match self.saga.call(step, way, effect) {
+            Ok(call) => call,
+            Err(why) => {
+                let said = std::future::ready(Ending::Call(step, way, Said::broken(why)));
+                return self.calls.push(said.boxed());
+            }
+        };
+        let ran = AssertUnwindSafe(act.call(call)).catch_unwind();
+        let calling = async move {
+            let said = match timeout(time_max, ran).await {
+                Ok(Ok(said)) => said,
+                Ok(Err(_)) => Said::unknown("it panicked"),
+                Err(_) => Said::unknown("it took too long"),
+            };
+            Ending::Call(step, way, said)
+        };
+        self.calls.push(calling.boxed());
+    }
+
+    fn ended(&mut self, ending: Ending) {
+        match ending {
+            Ending::Call(step, way, said) => self.said(step, way, said),
+            Ending::Signal(step, found) => self.signalled(step, found),
+        }
+    }
+
+    /// A call has ended.
+    pub(super) fn said(&mut self, step: usize, way: Way, said: Said) {
+        if let Some(error) = &said.error {
+            let name = self.saga.node(step).map(|node| Arc::clone(&node.name));
+            let step = name.as_deref().unwrap_or_default();
+            tracing::debug!(saga = %self.saga.id, step, ?way, error, "a call has failed");
+        }
+        self.saga.heard(step, said.of, said.out);
+        match said.commit {
+            Some(commit) => drop(self.commits.insert(step, commit)),
+            None => drop(self.commits.remove(&step)),
+        }
+        for command in self.saga.run.answered(step, way, said.outcome) {
+            if let Command::Rest { step, tries } = command {
+                self.rest(step, tries);
+            }
+        }
+    }
+
+    fn rest(&mut self, step: usize, tries: u32) {
+        let is_forward = self.saga.run.is_forward();
+        let Some(node) = self.saga.node(step) else { return };
+        let retry = if is_forward { node.policy.retry } else { node.policy.undo_retry };
+        let delay = retry.delay(tries, self.shared.seeds.draw());
+        self.rests.insert(step, Instant::now() + delay);
+    }
+
+    /// Times have come.
+    fn alarmed(&mut self) {
+        let now = Instant::now();
+        let due: Vec<usize> =
+            self.rests.iter().filter(|(_, at)| **at <= now).map(|(step, _)| *step).collect();
+        for step in due {
+            self.rests.remove(&step);
+            self.saga.run.rested(step);
+        }
+        if self.deadline().is_some_and(|at| at <= now) {
+            self.saga.deadline = None;
+            self.saga.run.give_up(Cause::Deadline);
+        }
+        self.waited(now);
+    }
+
+    fn deadline(&self) -> Option<Instant> {
+        let deadline = self.saga.deadline.filter(|_| self.saga.run.is_forward())?;
+        Some(self.shared.instant(deadline))
+    }
+
+    fn next_alarm(&self) -> Option<Instant> {
+        let waits = self.pending.values().filter_map(Pending::until);
+        let rests = self.rests.values().copied();
+        rests.chain(waits).chain(self.deadline()).min()
+    }
+
+    /// Whether there is nothing to do here, and why.
+    fn leaves(&self) -> Option<Left> {
+        let state = self.saga.run.state();
+        if let Some(ended) = Ended::of_phase(state.phase) {
+            return Some(Left::Over(ended));
+        }
+        if self.append.is_some() || !self.calls.is_empty() {
+            return None;
+        }
+        if self.shared.desk.is_closed() {
+            return Some(Left::Stopped);
+        }
+        if state.is_suspended {
+            return Some(Left::Suspended);
+        }
+        let next = self.next_alarm();
+        if next.is_none() && self.pending.is_empty() {
+            return Some(Left::Stuck("there is nothing to do, and it is not over".to_owned()));
+        }
+        let soon = Instant::now() + self.shared.options.park_after;
+        if next.is_some_and(|next| next < soon) {
+            return None;
+        }
+        Some(Left::Parked(next, self.saga.run.tries()))
+    }
+}

@@ -1,0 +1,161 @@
+//! Which saga, and which call of which of its steps.
+
+use std::fmt;
+use std::marker::PhantomData;
+use std::sync::Arc;
+
+use uuid::Uuid;
+
+use crate::types::{InvalidStreamId, StreamId, category_is_valid};
+
+/// The category of the streams that are the logs of sagas.
+pub(crate) const CATEGORY: &str = "saga";
+/// The category of the streams that hold the signals for sagas.
+pub(crate) const SIGNALS: &str = "saga_signal";
+
+/// Names one saga: the name of its definition, and the key with which it was started: `fulfilment/order-17`.
+///
+/// Two starts with one key are one saga.
+#[derive(Clone, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct SagaId {
+    /// The id of its stream: the name, a slash, and the key.
+    text: Arc<str>,
+    name_bytes: usize,
+}
+
+/// A name or a key that no saga can have.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error(
+    "a saga is named with 1 to 64 of a-z, 0-9 and _, and its key is not empty, has no control characters, and is with the \
+     name at most 189 bytes"
+)]
+pub struct InvalidSagaId;
+
+impl SagaId {
+    /// The saga that was started with `key` by the definition called `name`.
+    ///
+    /// # Errors
+    /// [`InvalidSagaId`] if one of them is malformed.
+    pub fn new(name: &str, key: &str) -> Result<Self, InvalidSagaId> {
+        if !category_is_valid(name) || key.is_empty() {
+            return Err(InvalidSagaId);
+        }
+        let id = Self { text: format!("{name}/{key}").into(), name_bytes: name.len() };
+        id.stream().map_err(|_| InvalidSagaId)?;
+        Ok(id)
+    }
+
+    /// The name of its definition.
+    #[must_use]
+    pub fn name(&self) -> &str {
+        self.text.get(..self.name_bytes).unwrap_or_default()
+    }
+
+    /// The key with which it was started.
+    #[must_use]
+    pub fn key(&self) -> &str {
+        self.text.get(self.name_bytes + 1..).unwrap_or_default()
+    }
+
+    /// Both: `fulfilment/order-17`.
+    #[must_use]
+    pub fn as_str(&self) -> &str {
+        &self.text
+    }
+
+    /// The flow that all its records, and what it causes, are part of.
+    #[must_use]
+    pub fn flow(&self) -> Uuid {
+        Uuid::new_v5(&Uuid::NAMESPACE_OID, self.text.as_bytes())
+    }
+
+    /// The saga of a stream.
+    pub(crate) fn of(stream: &StreamId) -> Option<Self> {
+        let (name, key) = stream.id().split_once('/')?;
+        Self::new(name, key).ok()
+    }
+
+    /// Where its log is.
+    pub(crate) fn stream(&self) -> Result<StreamId, InvalidStreamId> {
+        StreamId::new(CATEGORY, &self.text)
+    }
+
+    /// Where the signals for it are.
+    pub(crate) fn signals(&self) -> Result<StreamId, InvalidStreamId> {
+        StreamId::new(SIGNALS, &self.text)
+    }
+}
+
+impl fmt::Display for SagaId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.text)
+    }
+}
+
+impl fmt::Debug for SagaId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "SagaId({})", self.text)
+    }
+}
+
+/// Marks the key of an action.
+#[derive(Debug)]
+#[allow(clippy::exhaustive_enums, reason = "there is no value of it")]
+pub enum Do {}
+
+/// Marks the key of a compensation.
+#[derive(Debug)]
+#[allow(clippy::exhaustive_enums, reason = "there is no value of it")]
+pub enum Undo {}
+
+/// The idempotency key of a step's action, or of its compensation: [`Key<Do>`](Do) or [`Key<Undo>`](Undo).
+///
+/// It names the saga, the step, the item of a step that has several, and the direction, and nothing else: over retries,
+/// restarts and changes of owner it is the same, and no other call has it. Only a running saga makes one, so a participant
+/// that asks for the key of an action cannot be given that of a compensation, or one that was made up.
+pub struct Key<D> {
+    text: Arc<str>,
+    direction: PhantomData<fn() -> D>,
+}
+
+impl<D> Key<D> {
+    fn new(saga: &SagaId, step: &str, item: usize, direction: &str) -> Self {
+        Self { text: format!("{saga}:{step}:{item}:{direction}").into(), direction: PhantomData }
+    }
+
+    /// The key: `fulfilment/order-17:charge:0:do`.
+    #[must_use]
+    pub fn as_str(&self) -> &str {
+        &self.text
+    }
+
+    /// The key as a UUID of version 5, for participants that want one, or at most 36 characters.
+    #[must_use]
+    pub fn as_uuid(&self) -> Uuid {
+        Uuid::new_v5(&Uuid::NAMESPACE_OID, self.text.as_bytes())
+    }
+}
+
+impl Key<Do> {
+    pub(crate) fn of_action(saga: &SagaId, step: &str, item: usize) -> Self {
+        Self::new(saga, step, item, "do")
+    }
+}
+
+impl Key<Undo> {
+    pub(crate) fn of_compensation(saga: &SagaId, step: &str, item: usize) -> Self {
+        Self::new(saga, step, item, "undo")
+    }
+}
+
+impl<D> fmt::Display for Key<D> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.text)
+    }
+}
+
+impl<D> fmt::Debug for Key<D> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Key({})", self.text)
+    }
+}

@@ -1,0 +1,248 @@
+//! Keeps the list of the sagas that are not over, and with it knows which have to be taken over.
+//!
+//! It follows the logs of all sagas, a part of them in each process. Its rows and its checkpoint are one commit, so that whoever
+//! is granted a part finds in the rows what was not over at the checkpoint, and in the feed what has happened since.
+
+use std::collections::HashMap;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use async_trait::async_trait;
+use tokio::time::{Instant, sleep};
+
+use super::desk::Wake;
+use super::id::{CATEGORY, SIGNALS, SagaId};
+use super::record::Record;
+use super::shared::Shared;
+use super::show::{Ended, Row, Standing};
+use crate::event;
+use crate::ports::BackendError;
+use crate::subscription::{Applied, Batch, Partition, Sink, SinkError};
+use crate::types::{
+    Commit, Filter, LeaseName, RecordedEvent, RowKey, RowSet, RowValue, RowWrite, RowsWanted,
+};
+
+/// The name of the job.
+const NAME: &str = "freehold_sagas";
+/// How many rows are read at a time.
+const ROWS: usize = 1_000;
+
+/// What is known of the sagas of a part.
+#[derive(Default)]
+struct Part {
+    rows: HashMap<SagaId, Row>,
+    /// Sagas that another process runs which has not this part, and when it has been heard of last.
+    guests: HashMap<SagaId, Instant>,
+}
+
+pub(super) struct Ledger {
+    shared: Arc<Shared>,
+    name: LeaseName,
+    filter: Filter,
+    set: RowSet,
+    parts: Mutex<HashMap<u32, Part>>,
+}
+
+/// The set of the rows.
+pub(super) fn set() -> Result<RowSet, BackendError> {
+    RowSet::new(NAME).map_err(|error| malformed(error))
+}
+
+fn malformed(error: impl std::error::Error + Send + Sync + 'static) -> BackendError {
+    BackendError::new("the list of sagas", "name itself", crate::Fault::Other, error)
+}
+
+impl Ledger {
+    pub(super) fn new(shared: Arc<Shared>) -> Result<Self, BackendError> {
+        Ok(Self {
+            shared,
+            name: LeaseName::new(NAME).map_err(malformed)?,
+            filter: Filter::categories([CATEGORY, SIGNALS]).map_err(malformed)?,
+            set: set()?,
+            parts: Mutex::default(),
+        })
+    }
+
+    // What is known of a part is whole whoever panicked.
+    fn parts(&self) -> MutexGuard<'_, HashMap<u32, Part>> {
+        self.parts.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Takes over the sagas of processes that have been silent for too long.
+    pub(super) async fn watch(&self) {
+        let patience = self.shared.options.adopt_after;
+        loop {
+            sleep(patience / 4).await;
+            let now = Instant::now();
+            for part in self.parts().values_mut() {
+                part.guests.retain(|id, heard| {
+                    let is_silent = now.duration_since(*heard) >= patience;
+                    if is_silent {
+                        tracing::info!(saga = %id, "its owner is silent");
+                        self.shared.desk.wake(id, Wake::ForGood);
+                    }
+                    !is_silent
+                });
+            }
+        }
+    }
+
+    /// Looks at what an event says, and tells those whom it concerns.
+    fn take_in(&self, part: &mut Part, event: &RecordedEvent, touched: &mut Touched) {
+        let Some(id) = SagaId::of(event.stream()) else { return };
+        let desk = &self.shared.desk;
+        if event.stream().category() == SIGNALS {
+            if part.rows.contains_key(&id) || desk.holds(&id) {
+                desk.wake(&id, Wake::ForGood);
+            }
+            return;
+        }
+        if let Some(heard) = part.guests.get_mut(&id) {
+            *heard = Instant::now();
+        }
+        // These change nothing in the list, and are most of all.
+        if matches!(event.name().as_str(), "Done" | "Undone" | "Settled") {
+            return;
+        }
+        let at = event.recorded_at();
+        let before = touched.remove(&id).unwrap_or_else(|| part.rows.get(&id).cloned());
+        let record = match event::decode::<Record>(event) {
+            Ok(record) => record,
+            Err(error) => {
+                tracing::error!(saga = %id, %error, "a record of a saga cannot be read");
+                let mut row = before.unwrap_or_else(|| Row::started(None, at));
+                row.standing = Standing::Stuck;
+                row.why = Some(error.to_string());
+                touched.insert(id, Some(row));
+                return;
+            }
+        };
+        let mut row = match (&record, before) {
+            (Record::Started(started), None) => Row::started(started.by, at),
+            (_, Some(row)) => row,
+            // It was over before.
+            (_, None) => {
+                touched.insert(id, None);
+                return;
+            }
+        };
+        let lives = row.apply(&record, at);
+        if let Some(ended) = Ended::of(&record) {
+            desk.tell(&id, ended);
+        }
+        let is_ours = row.by == Some(self.shared.owner);
+        match &record {
+            Record::Started(_) | Record::TakenOver { .. } if !is_ours && row.by.is_some() => {
+                part.guests.insert(id.clone(), Instant::now());
+            }
+            Record::Started(_) if !desk.holds(&id) => {
+                desk.wake(&id, Wake::ForGood);
+            }
+            Record::CancelAsked { .. } | Record::Operator { .. } if lives => {
+                desk.wake(&id, Wake::ForGood);
+            }
+            _ => {}
+        }
+        if !lives {
+            part.guests.remove(&id);
+        }
+        touched.insert(id, lives.then_some(row));
+    }
+
+    fn writes(&self, part: &Part, touched: &Touched) -> Result<Vec<RowWrite>, SinkError> {
+        let mut writes = Vec::new();
+        for (id, row) in touched {
+            let before = part.rows.get(id);
+            if before == row.as_ref() {
+                continue;
+            }
+            let key = RowKey::new(id.as_str()).map_err(SinkError::fatal)?;
+            writes.push(match row {
+                Some(row) => {
+                    RowWrite::put(&self.set, &key, RowValue::of(row).map_err(SinkError::fatal)?)
+                }
+                None => RowWrite::delete(&self.set, &key),
+            });
+        }
+        Ok(writes)
+    }
+}
+
+/// The rows that a batch has touched, as they are after it.
+type Touched = HashMap<SagaId, Option<Row>>;
+
+#[async_trait]
+impl Sink for Ledger {
+    fn name(&self) -> &LeaseName {
+        &self.name
+    }
+
+    fn filter(&self) -> &Filter {
+        &self.filter
+    }
+
+    // The signals for a saga belong to its part.
+    fn key<'e>(&self, event: &'e RecordedEvent) -> &'e str {
+        event.stream().id()
+    }
+
+    async fn prepare(&self, partition: Partition) -> Result<(), SinkError> {
+        self.shared.store.prepare(&self.set).await?;
+        let mut part = Part::default();
+        let mut after = None;
+        loop {
+            let wanted = RowsWanted::Page { prefix: "".into(), after, limit: ROWS };
+            let page = self.shared.store.rows(&self.set, &wanted, None).await?;
+            after = page.rows.last().map(|row| row.key.clone());
+            for row in page.rows {
+                let Some((name, key)) = row.key.as_str().split_once('/') else { continue };
+                let Ok(id) = SagaId::new(name, key) else { continue };
+                if partition.owns(id.as_str()) {
+                    let row = row.value.read::<Row>().map_err(SinkError::fatal)?;
+                    part.rows.insert(id, row);
+                }
+            }
+            if !page.has_more {
+                break;
+            }
+        }
+        let lively = part.rows.iter().filter(|(_, row)| row.standing != Standing::Suspended);
+        let lively: Vec<SagaId> = lively.map(|(id, _)| id.clone()).collect();
+        self.parts().insert(partition.index(), part);
+        // Whoever had this part has lost it: what is not over is taken over.
+        for id in &lively {
+            self.shared.desk.wake(id, Wake::ForGood);
+        }
+        Ok(())
+    }
+
+    async fn apply(&self, batch: Batch<'_>) -> Result<Applied, SinkError> {
+        let index = batch.partition().index();
+        let mut touched = Touched::new();
+        let writes = {
+            let mut parts = self.parts();
+            let part = parts.entry(index).or_default();
+            for event in batch.events() {
+                self.take_in(part, event, &mut touched);
+            }
+            self.writes(part, &touched)?
+        };
+        self.shared.store.commit(Commit::new().rows(writes).and(batch.checkpoint())).await?;
+        if let Some(part) = self.parts().get_mut(&index) {
+            for (id, row) in touched {
+                match row {
+                    Some(row) => drop(part.rows.insert(id, row)),
+                    None => drop(part.rows.remove(&id)),
+                }
+            }
+        }
+        if !batch.has_more() {
+            // Most sagas begin and end meanwhile, and never come into the list.
+            sleep(self.shared.options.index_interval).await;
+        }
+        Ok(Applied::WithCheckpoint)
+    }
+
+    async fn leave(&self, partition: Partition) {
+        self.parts().remove(&partition.index());
+    }
+}
