@@ -131,11 +131,7 @@ pub(crate) fn renamed(record: Record, names: Renamed) -> Record {
             Record::Unwind { cause, uncertain: uncertain.into_iter().map(now).collect() }
         }
         Record::Operator { actor, action: Action::Resolve { step, verdict }, reason } => {
-            Record::Operator {
-                actor,
-                action: Action::Resolve { step: now(step), verdict },
-                reason,
-            }
+            Record::Operator { actor, action: Action::Resolve { step: now(step), verdict }, reason }
         }
         other => other,
     }

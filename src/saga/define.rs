@@ -121,7 +121,11 @@ impl<I: Payload> Before<I> {
 
     /// Waits for a [signal](super::Sagas::signal), also one that has come before; for so long at most since all before it has
     /// happened, or else the saga is given up. The saga is parked meanwhile, and costs no task.
-    pub fn signal<T: Payload>(&mut self, name: &'static str, within: Option<Duration>) -> Handle<T> {
+    pub fn signal<T: Payload>(
+        &mut self,
+        name: &'static str,
+        within: Option<Duration>,
+    ) -> Handle<T> {
         self.plan.wait(name, Kind::ReadOnly, Work::signal::<T>(within))
     }
 

@@ -44,7 +44,10 @@ enum Entry {
     /// It waits its turn.
     Waiting(Wake),
     Running(Arc<Notice>),
-    Parked { until: Option<Instant>, tries: Tries },
+    Parked {
+        until: Option<Instant>,
+        tries: Tries,
+    },
 }
 
 /// How a saga is woken.

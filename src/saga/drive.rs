@@ -271,8 +271,7 @@ impl Drive {
 
     pub(super) fn call(&mut self, step: usize, way: Way, effect: Option<Effect<Out>>) {
         let Some(node) = self.saga.node(step) else { return };
-        let (work, time_max, resolve) =
-            (node.work.clone(), node.policy.time_max, node.resolve);
+        let (work, time_max, resolve) = (node.work.clone(), node.policy.time_max, node.resolve);
         let Work::Call(act) = work else { return self.begin_to_wait(step, &work) };
         if let Some(until) = self.too_early(way, resolve, effect.as_ref()) {
             self.pending.insert(step, Pending::Horizon { until, way, effect });

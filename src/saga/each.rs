@@ -95,10 +95,9 @@ impl<S: Adapted, I, D, F> Each<S, I, D, F> {
             }
         }
         match Json::of(&Partly { partly: outs }) {
-            Ok(json) => Said {
-                outcome: Outcome::Ok(Out { of, json }),
-                ..super::act::ran(none(), of)
-            },
+            Ok(json) => {
+                Said { outcome: Outcome::Ok(Out { of, json }), ..super::act::ran(none(), of) }
+            }
             Err(error) => Said::broken(told(&error)),
         }
     }
@@ -106,7 +105,10 @@ impl<S: Adapted, I, D, F> Each<S, I, D, F> {
     /// What is known of each item; `None` if it has not happened.
     fn effects(json: &Json) -> Result<Vec<Option<Effect<S::Out>>>, serde_json::Error> {
         if let Ok(Partly { partly }) = json.read::<Partly<S::Out>>() {
-            return Ok(partly.into_iter().map(|out| out.into_iter().next().map(Effect::Happened)).collect());
+            return Ok(partly
+                .into_iter()
+                .map(|out| out.into_iter().next().map(Effect::Happened))
+                .collect());
         }
         let outs = json.read::<Vec<S::Out>>()?;
         Ok(outs.into_iter().map(|out| Some(Effect::Happened(out))).collect())

@@ -43,7 +43,10 @@ pub(crate) enum Work {
     /// It waits.
     Delay(Duration),
     /// It waits for a signal of its name.
-    Signal { within: Option<Duration>, decode: fn(&Json) -> Result<Arc<Value>, serde_json::Error> },
+    Signal {
+        within: Option<Duration>,
+        decode: fn(&Json) -> Result<Arc<Value>, serde_json::Error>,
+    },
 }
 
 impl Work {

@@ -39,7 +39,10 @@ pub enum Again {
 
 /// What is known of a step that is to be compensated.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
-#[allow(clippy::exhaustive_enums, reason = "a compensation that leaves out a case must not compile")]
+#[allow(
+    clippy::exhaustive_enums,
+    reason = "a compensation that leaves out a case must not compile"
+)]
 pub enum Effect<T> {
     /// It has happened, and this is what it gave back.
     Happened(T),

@@ -46,10 +46,8 @@ impl Sagas {
         let ledger = Arc::new(Ledger::new(Arc::clone(&shared))?);
         let watch = Arc::clone(&ledger);
         let store = Arc::clone(&shared.store);
-        let running = Subscription::of(ledger, Arc::clone(&store))
-            .follow(store)
-            .options(options)
-            .start();
+        let running =
+            Subscription::of(ledger, Arc::clone(&store)).follow(store).options(options).start();
         let tasks = vec![
             tokio::spawn(async move { watch.watch().await }),
             tokio::spawn(pump(Arc::clone(&shared))),

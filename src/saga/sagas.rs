@@ -22,13 +22,9 @@ use super::record::{Record, Started};
 use super::shared::{SagaStore, Shared, Signal};
 use super::show::Ended;
 use crate::event;
-use crate::ports::{
-    Clock, CommitError, EventStore, Ids, Store, SystemClock, SystemIds,
-};
+use crate::ports::{Clock, CommitError, EventStore, Ids, Store, SystemClock, SystemIds};
 use crate::retry::Seeds;
-use crate::types::{
-    Commit, EventId, ExpectedVersion, Metadata, ReadFrom, StreamVersion,
-};
+use crate::types::{Commit, EventId, ExpectedVersion, Metadata, ReadFrom, StreamVersion};
 
 /// How often somebody who waits for an end looks into the log, if nobody tells.
 const LOOK_EVERY: Duration = Duration::from_secs(1);
@@ -155,8 +151,7 @@ impl Sagas {
             Ok(_) if is_ours => {
                 expected.has_come();
                 let (input, now) = (Arc::new(input) as Arc<Value>, shared.clock.now());
-                let saga =
-                    Instance::begun(id.clone(), stream, definition, &started, input, now);
+                let saga = Instance::begun(id.clone(), stream, definition, &started, input, now);
                 shared.desk.begin(Box::new(saga));
                 Ok(id)
             }
@@ -272,7 +267,8 @@ impl Sagas {
         payload: &T,
     ) -> Result<(), OperateError> {
         let stream = id.signals().map_err(|_| OperateError::Missing(id.clone()))?;
-        let payload = Json::of(payload).map_err(|error| OperateError::Unreadable(error.to_string()))?;
+        let payload =
+            Json::of(payload).map_err(|error| OperateError::Unreadable(error.to_string()))?;
         let text = format!("{id}:{name}:{message}");
         let event_id = EventId::new(Uuid::new_v5(&Uuid::NAMESPACE_OID, text.as_bytes()));
         let signal = Signal::Signalled { signal: name.to_owned(), payload };
@@ -300,7 +296,11 @@ impl Sagas {
     }
 
     /// Writes a record into a saga's log, if nobody else has meanwhile.
-    pub(super) async fn write(&self, saga: &Instance, record: Record) -> Result<bool, OperateError> {
+    pub(super) async fn write(
+        &self,
+        saga: &Instance,
+        record: Record,
+    ) -> Result<bool, OperateError> {
         match append(&self.0, saga, &[record], None).await {
             Appended::Done => {
                 self.0.desk.wake(&saga.id, Wake::IfOurs);

@@ -88,7 +88,14 @@ pub(super) struct Row {
 
 impl Row {
     pub(super) fn started(by: Option<Uuid>, at: DateTime<Utc>) -> Self {
-        Self { standing: Standing::Running, why: None, by, is_backward: false, started_at: at, since: at }
+        Self {
+            standing: Standing::Running,
+            why: None,
+            by,
+            is_backward: false,
+            started_at: at,
+            since: at,
+        }
     }
 
     /// What a record makes of the row; `false` if it is no longer needed.

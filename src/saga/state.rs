@@ -166,8 +166,10 @@ impl State {
         let mut doubtful = Vec::with_capacity(uncertain.len());
         for name in uncertain {
             let step = at(shape, name)?;
-            let is_compensable =
-                shape.steps.get(step).is_some_and(|step| step.kind == Kind::Compensable && !step.is_local);
+            let is_compensable = shape
+                .steps
+                .get(step)
+                .is_some_and(|step| step.kind == Kind::Compensable && !step.is_local);
             if !self.is_ready(shape, step) || !is_compensable {
                 return Err(OutOfPlace("a step is uncertain that cannot be"));
             }
@@ -220,9 +222,7 @@ impl State {
     fn resolved(&mut self, shape: &Shape, name: &str, verdict: &Verdict) -> Applied {
         match (self.phase, verdict) {
             (Phase::Forward, Verdict::Happened(out)) => self.done(shape, name, said(out)),
-            (Phase::Backward, Verdict::Happened(out)) => {
-                self.settled(shape, name, Some(said(out)))
-            }
+            (Phase::Backward, Verdict::Happened(out)) => self.settled(shape, name, Some(said(out))),
             (Phase::Backward, Verdict::DidNot) => self.settled(shape, name, None),
             (Phase::Backward, Verdict::Undone) => self.undone(shape, name),
             _ => Err(OutOfPlace("an operator says what cannot be")),

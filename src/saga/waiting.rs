@@ -130,7 +130,8 @@ impl Drive {
         resolve: Resolve,
         effect: Option<&Effect<Out>>,
     ) -> Option<Instant> {
-        let (Way::Undo, Some(Effect::Unknown), Resolve::QueryAfter(horizon)) = (way, effect, resolve)
+        let (Way::Undo, Some(Effect::Unknown), Resolve::QueryAfter(horizon)) =
+            (way, effect, resolve)
         else {
             return None;
         };

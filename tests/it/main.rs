@@ -13,6 +13,7 @@ mod aggregate;
 mod mutants;
 mod processes;
 mod projection;
+mod saga;
 mod search;
 mod shop;
 mod sqlite;

@@ -54,7 +54,7 @@ impl Sink for Counter {
         &self.filter
     }
 
-    async fn prepare(&self, _: Partition) -> Result<(), SinkError> {
+    async fn prepare(&self, _: freehold::subscription::Partition) -> Result<(), SinkError> {
         Ok(self.store.prepare(&Self::row().0).await?)
     }
 

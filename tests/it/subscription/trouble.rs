@@ -124,7 +124,7 @@ impl Sink for Panics {
         event.stream().as_str()
     }
 
-    async fn prepare(&self, _: Partition) -> Result<(), SinkError> {
+    async fn prepare(&self, _: freehold::subscription::Partition) -> Result<(), SinkError> {
         assert!(!self.2, "unprepared");
         Ok(())
     }

@@ -1,0 +1,8 @@
+//! Sagas, run by a real runner on stores in memory and in files.
+
+mod fixture;
+mod operate;
+mod outcomes;
+mod owners;
+mod shapes;
+mod waits;
