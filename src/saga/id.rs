@@ -136,7 +136,23 @@ impl<D> Key<D> {
     }
 }
 
+/// A text that is not the key of an action.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("the key of an action ends with `:do`")]
+pub struct InvalidKey;
+
 impl Key<Do> {
+    /// For participants: the key of an action, as it was received.
+    ///
+    /// # Errors
+    /// [`InvalidKey`] if it is that of a compensation, or none at all.
+    pub fn received(text: &str) -> Result<Self, InvalidKey> {
+        if !text.ends_with(":do") || text.chars().any(char::is_control) {
+            return Err(InvalidKey);
+        }
+        Ok(Self { text: text.into(), direction: PhantomData })
+    }
+
     pub(crate) fn of_action(saga: &SagaId, step: &str, item: usize) -> Self {
         Self::new(saga, step, item, "do")
     }

@@ -6,6 +6,7 @@
 mod act;
 mod adapt;
 mod append;
+mod barrier;
 mod book;
 mod contract;
 mod define;
@@ -34,11 +35,12 @@ mod state;
 mod step;
 mod waiting;
 
+pub use barrier::{Barrier, BarrierError, Entered, Leaving, Pass};
 pub use contract::Saga;
 pub use define::{After, Before, Definition, HasPivot, NoPivot};
 pub use error::{OperateError, StartError};
 pub use handle::{Deps, Handle};
-pub use id::{Do, InvalidSagaId, Key, SagaId, Undo};
+pub use id::{Do, InvalidKey, InvalidSagaId, Key, SagaId, Undo};
 pub use node::Fault;
 pub use operate::{By, Cancelled, Entry, Resolution};
 pub use options::SagaOptions;
