@@ -92,6 +92,11 @@ macro_rules! waits {
 }
 
 impl<I: Payload> Before<I> {
+    /// The steps of a saga that is to be part of another; see [`Before::sub_saga`].
+    pub fn of_another() -> Self {
+        Self::new()
+    }
+
     pub(crate) fn new() -> Self {
         let of = DEFINITIONS.fetch_add(1, Ordering::Relaxed);
         Self { plan: Plan::new(of), input: PhantomData }

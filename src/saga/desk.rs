@@ -281,6 +281,8 @@ impl Desk {
         let mut books = self.books();
         books.running = books.running.saturating_sub(1);
         books.entries.remove(id);
+        // Whoever waits for the end looks elsewhere.
+        books.waiters.remove(id);
         drop(books);
         self.changed.notify_one();
         self.left.notify_waiters();
@@ -314,6 +316,7 @@ impl Desk {
                 notice.ring(Wake::IfOurs);
             }
         }
+        books.waiters.clear();
     }
 
     pub(super) fn is_closed(&self) -> bool {

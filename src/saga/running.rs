@@ -140,8 +140,8 @@ async fn take_turn(shared: Arc<Shared>, turn: Turn) {
     let left = AssertUnwindSafe(drive(&shared, turn)).catch_unwind().await;
     match left.unwrap_or_else(|_| Left::Stuck("driving it panics".to_owned())) {
         Left::Over(ended) => {
-            desk.forget(&id);
             desk.tell(&id, ended);
+            desk.forget(&id);
         }
         Left::Parked(until, tries) => desk.park(&id, until, tries),
         Left::Suspended => {

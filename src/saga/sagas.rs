@@ -231,12 +231,16 @@ impl Sagas {
     pub async fn ended(&self, id: &SagaId) -> Result<Ended, OperateError> {
         loop {
             let told = self.0.desk.wait_for(id);
-            if !self.0.desk.holds(id) || self.0.desk.is_closed() {
-                if let Some(ended) = self.has_ended(id).await? {
-                    return Ok(ended);
-                }
+            // Who has it here tells, or lets go of it.
+            let is_here = self.0.desk.holds(id) && !self.0.desk.is_closed();
+            if !is_here && let Some(ended) = self.has_ended(id).await? {
+                return Ok(ended);
             }
-            if let Ok(Ok(ended)) = timeout(LOOK_EVERY, told).await {
+            let told = match is_here {
+                true => Ok(told.await),
+                false => timeout(LOOK_EVERY, told).await,
+            };
+            if let Ok(Ok(ended)) = told {
                 return Ok(ended);
             }
         }

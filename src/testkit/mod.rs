@@ -10,7 +10,7 @@
 //! - [`conformance`] with [`event_store_conformance!`](crate::event_store_conformance) and
 //!   [`row_store_conformance!`](crate::row_store_conformance) shows what a store of one's own still lacks; [`model`]
 //!   compares it with a simple model, over random calls.
-//! - [`ManualClock`] and [`SeededIds`] decide what time it is and which ids are drawn.
+//! - [`ManualClock`], [`PausedClock`] and [`SeededIds`] decide what time it is and which ids are drawn.
 //!
 //! The feature `testkit` switches them on. They are for dev-dependencies: they panic, as tests do.
 //! `docs/testing.md` shows each of them at work.
@@ -39,7 +39,7 @@ pub use laws::{Broken, laws};
 pub use projecting::{Projected, project};
 pub use proptest;
 pub use scenario::{Given, When, given};
-pub use world::{ManualClock, SeededIds};
+pub use world::{ManualClock, PausedClock, SeededIds};
 
 /// What the macros need and nobody else should call.
 #[doc(hidden)]

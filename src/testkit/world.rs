@@ -5,9 +5,13 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use chrono::{DateTime, TimeDelta, Utc};
+use tokio::time::Instant;
 use uuid::Uuid;
 
 use crate::ports::{Clock, Ids};
+
+/// Some day in 2023: a time of 0 would be too unlike what a service sees.
+const BEGUN_SECONDS: i64 = 1_700_000_000;
 
 /// A clock that stands still until it is told otherwise. Clones tell the same time.
 ///
@@ -63,6 +67,48 @@ impl ManualClock {
 impl Clock for ManualClock {
     fn now(&self) -> DateTime<Utc> {
         *self.time()
+    }
+}
+
+/// A clock that goes with tokio's: where a test has paused that one, a day passes when everybody waits for it, and no time
+/// otherwise. It begins in 2023. Two of them that are made in one test tell the same time only if they are clones.
+///
+/// ```
+/// use std::time::Duration;
+///
+/// use freehold::Clock;
+/// use freehold::testkit::PausedClock;
+///
+/// # #[tokio::main(flavor = "current_thread", start_paused = true)]
+/// # async fn main() {
+/// let clock = PausedClock::new();
+/// let before = clock.now();
+/// tokio::time::sleep(Duration::from_hours(24)).await;
+/// assert_eq!((clock.now() - before).num_days(), 1);
+/// # }
+/// ```
+#[derive(Clone, Copy, Debug)]
+pub struct PausedClock(Instant);
+
+impl PausedClock {
+    /// A clock that begins now.
+    #[must_use]
+    pub fn new() -> Self {
+        Self(Instant::now())
+    }
+}
+
+impl Default for PausedClock {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
+impl Clock for PausedClock {
+    fn now(&self) -> DateTime<Utc> {
+        let passed = TimeDelta::from_std(self.0.elapsed()).unwrap_or(TimeDelta::MAX);
+        let begun = DateTime::from_timestamp(BEGUN_SECONDS, 0).unwrap_or_default();
+        begun.checked_add_signed(passed).unwrap_or(DateTime::<Utc>::MAX_UTC)
     }
 }
 

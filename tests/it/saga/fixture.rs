@@ -8,8 +8,8 @@ use freehold::backend::memory::MemoryStore;
 use freehold::retry::RetryPolicy;
 use freehold::saga::{
     After, Again, Before, Definition, Do, Effect, Ended, Failure, HasPivot, Key, Local, LocalPivot,
-    Policy, Resolve, Retriable, RunningSagas, Saga, SagaId, SagaOptions, SagaStore, Sagas, Step,
-    Undo,
+    Policy, Resolve, Retriable, RunningSagas, Saga, SagaId, SagaOptions, SagaStore, Sagas,
+    Standing, Step, Undo,
 };
 use freehold::{Commit, EventId, EventName, ExpectedVersion, NewEvent, StreamId};
 use serde::{Deserialize, Serialize};
@@ -18,6 +18,8 @@ use uuid::Uuid;
 /// What goes wrong with a call.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Goes {
+    /// Nothing.
+    Fine,
     /// It is refused.
     Refused,
     /// It fails before anything has happened.
@@ -309,6 +311,34 @@ impl Shop {
     pub(super) async fn ended(&self, id: &SagaId) -> Ended {
         let ended = self.sagas.ended(id);
         tokio::time::timeout(Duration::from_mins(1), ended).await.expect("it ends").unwrap()
+    }
+
+    /// Until it waits for an operator, and the list says so.
+    pub(super) async fn until_suspended(&self, id: &SagaId) {
+        let suspended = async {
+            loop {
+                let listed = self.sagas.list(id.as_str(), 1).await.unwrap();
+                if listed.iter().any(|saga| saga.standing == Standing::Suspended) {
+                    return;
+                }
+                tokio::time::sleep(Duration::from_millis(5)).await;
+            }
+        };
+        tokio::time::timeout(Duration::from_mins(1), suspended).await.expect("it is suspended");
+    }
+
+    /// Until just these are in the list.
+    pub(super) async fn until_listed(&self, ids: &[SagaId]) {
+        let listed = async {
+            loop {
+                let listed = self.sagas.list("", 100).await.unwrap();
+                if listed.iter().map(|saga| &saga.id).eq(ids) {
+                    return;
+                }
+                tokio::time::sleep(Duration::from_millis(5)).await;
+            }
+        };
+        tokio::time::timeout(Duration::from_mins(1), listed).await.expect("the list is kept up");
     }
 
     /// What the log of a saga says, in words.

@@ -3,6 +3,5 @@
 mod fixture;
 mod operate;
 mod outcomes;
-mod owners;
 mod shapes;
 mod waits;
