@@ -32,6 +32,11 @@ mod postgres_hot_stream;
 mod postgres_lock;
 mod postgres_read;
 mod postgres_writer;
+mod saga;
+mod saga_memory;
+mod saga_parked;
+mod saga_postgres;
+mod saga_sqlite;
 mod sqlite_append;
 mod sqlite_read;
 mod year;
@@ -46,7 +51,7 @@ fn main() -> ExitCode {
         std::env::args().skip(1).filter(|word| !word.starts_with('-')).collect();
     let wanted =
         |name: &str| words.is_empty() || words.iter().any(|word| name.contains(word.as_str()));
-    let bars: [Named; 12] = [
+    let bars: [Named; 16] = [
         ("memory_append", memory_append::run),
         ("sqlite_append", sqlite_append::run),
         ("sqlite_read", sqlite_read::run),
@@ -58,6 +63,10 @@ fn main() -> ExitCode {
         ("postgres_hot_stream", postgres_hot_stream::run),
         ("postgres_lock", postgres_lock::run),
         ("postgres_read", postgres_read::run),
+        ("saga_memory", saga_memory::run),
+        ("saga_parked", saga_parked::run),
+        ("saga_postgres", saga_postgres::run),
+        ("saga_sqlite", saga_sqlite::run),
         ("year", year::run),
     ];
     let mut held = true;

@@ -117,3 +117,74 @@ pub(crate) fn read(view: &'static str, want: &'static str, met: bool) {
     #[cfg(not(feature = "metrics"))]
     let _ = (view, want, met);
 }
+
+/// A saga was started here.
+pub(crate) fn saga_started(saga: &'static str) {
+    #[cfg(feature = "metrics")]
+    metrics::counter!("freehold_sagas_started_total", "saga" => saga).increment(1);
+    #[cfg(not(feature = "metrics"))]
+    let _ = saga;
+}
+
+/// A saga has ended here. `outcome` is `completed`, `compensated` or `abandoned`.
+pub(crate) fn saga_ended(saga: &str, outcome: &'static str) {
+    #[cfg(feature = "metrics")]
+    metrics::counter!("freehold_sagas_ended_total", "saga" => saga.to_owned(), "outcome" => outcome)
+        .increment(1);
+    #[cfg(not(feature = "metrics"))]
+    let _ = (saga, outcome);
+}
+
+/// A step of a saga was called. `way` is `do`, `redrive` or `undo`; `outcome` says how it ended.
+pub(crate) fn saga_call(
+    saga: &'static str,
+    step: &str,
+    way: &'static str,
+    outcome: &'static str,
+    took: Duration,
+) {
+    #[cfg(feature = "metrics")]
+    {
+        let step = step.to_owned();
+        metrics::histogram!(
+            "freehold_saga_call_seconds",
+            "saga" => saga, "step" => step, "way" => way, "outcome" => outcome
+        )
+        .record(took.as_secs_f64());
+    }
+    #[cfg(not(feature = "metrics"))]
+    let _ = (saga, step, way, outcome, took);
+}
+
+/// A saga was given up. `cause` is `refused`, `exhausted`, `cancelled` or `deadline`.
+pub(crate) fn saga_given_up(saga: &'static str, cause: &'static str, uncertain: usize) {
+    #[cfg(feature = "metrics")]
+    {
+        metrics::counter!("freehold_sagas_given_up_total", "saga" => saga, "cause" => cause)
+            .increment(1);
+        metrics::counter!("freehold_saga_uncertain_steps_total", "saga" => saga)
+            .increment(uncertain as u64);
+    }
+    #[cfg(not(feature = "metrics"))]
+    let _ = (saga, cause, uncertain);
+}
+
+/// This process has left a saga that is not over. `why` is `suspended`, `lost`, `stuck` or `trouble`.
+pub(crate) fn saga_left(saga: &str, why: &'static str) {
+    #[cfg(feature = "metrics")]
+    metrics::counter!("freehold_sagas_left_total", "saga" => saga.to_owned(), "why" => why)
+        .increment(1);
+    #[cfg(not(feature = "metrics"))]
+    let _ = (saga, why);
+}
+
+/// How many sagas this process has under way, how many wait their turn, and how many are parked.
+pub(crate) fn sagas_here(running: usize, waiting: usize, parked: usize) {
+    #[cfg(feature = "metrics")]
+    for (state, count) in [("running", running), ("waiting", waiting), ("parked", parked)] {
+        #[allow(clippy::cast_precision_loss, reason = "there are far fewer than 2^53")]
+        metrics::gauge!("freehold_sagas", "state" => state).set(count as f64);
+    }
+    #[cfg(not(feature = "metrics"))]
+    let _ = (running, waiting, parked);
+}

@@ -8,6 +8,7 @@ use futures::future::BoxFuture;
 use futures::stream::FuturesUnordered;
 use futures::{FutureExt, StreamExt};
 use tokio::time::{Instant, sleep_until, timeout};
+use tracing::Instrument;
 
 use super::act::Said;
 use super::append::{Appended, append};
@@ -21,7 +22,7 @@ use super::run::{Command, Way};
 use super::shared::Shared;
 use super::show::Ended;
 use super::waiting::{Pending, Signalled};
-use crate::ports::BackendError;
+use crate::ports::{BackendError, telemetry};
 use crate::types::Commit;
 
 /// Why a saga is not driven any more.
@@ -200,6 +201,10 @@ impl Drive {
         let now = self.shared.clock.now();
         for record in records {
             self.saga.note(record, now);
+            if let Record::Unwind { cause, uncertain } = record {
+                let saga = self.saga.definition.name;
+                telemetry::saga_given_up(saga, cause.as_str(), uncertain.len());
+            }
         }
         self.append = Some(append(&self.shared, &self.saga, records, commit));
     }
@@ -284,16 +289,21 @@ impl Drive {
                 return self.calls.push(said.boxed());
             }
         };
+        let (saga, name) = (self.saga.definition.name, Arc::clone(&call.step));
+        let span = tracing::debug_span!("saga_call", step = &*name, ?way);
         let ran = AssertUnwindSafe(act.call(call)).catch_unwind();
         let calling = async move {
+            let begun = Instant::now();
             let said = match timeout(time_max, ran).await {
                 Ok(Ok(said)) => said,
                 Ok(Err(_)) => Said::unknown("it panicked"),
                 Err(_) => Said::unknown("it took too long"),
             };
+            let outcome = said.outcome.as_str();
+            telemetry::saga_call(saga, &name, way.as_str(), outcome, begun.elapsed());
             Ending::Call(step, way, said)
         };
-        self.calls.push(calling.boxed());
+        self.calls.push(calling.instrument(span).boxed());
     }
 
     fn ended(&mut self, ending: Ending) {

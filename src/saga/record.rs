@@ -117,6 +117,18 @@ pub(crate) enum Cause {
     Deadline,
 }
 
+impl Cause {
+    /// What kind of cause it is.
+    pub(crate) const fn as_str(&self) -> &'static str {
+        match self {
+            Self::Refused { .. } => "refused",
+            Self::Exhausted { .. } => "exhausted",
+            Self::Cancelled => "cancelled",
+            Self::Deadline => "deadline",
+        }
+    }
+}
+
 impl fmt::Display for Cause {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {

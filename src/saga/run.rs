@@ -68,6 +68,30 @@ pub(crate) enum Outcome {
     Broken(String),
 }
 
+impl Way {
+    /// `do`, `redrive` or `undo`.
+    pub(crate) const fn as_str(self) -> &'static str {
+        match self {
+            Self::Do => "do",
+            Self::Redrive => "redrive",
+            Self::Undo => "undo",
+        }
+    }
+}
+
+impl Outcome {
+    /// What kind of end it is.
+    pub(crate) const fn as_str(&self) -> &'static str {
+        match self {
+            Self::Ok(_) => "ok",
+            Self::Rejected(_) | Self::RejectedInPart(_) => "rejected",
+            Self::Transient => "transient",
+            Self::Unknown => "unknown",
+            Self::Broken(_) => "broken",
+        }
+    }
+}
+
 /// What is to be done.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub(crate) enum Command {

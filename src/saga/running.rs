@@ -7,13 +7,14 @@ use std::sync::Arc;
 use futures::FutureExt;
 use tokio::task::JoinHandle;
 use tokio::time::{Instant, sleep_until, timeout};
+use tracing::Instrument;
 
 use super::desk::{Tries, Turn};
 use super::drive::{Left, drive};
 use super::ledger::Ledger;
 use super::sagas::Sagas;
 use super::shared::Shared;
-use crate::ports::BackendError;
+use crate::ports::{BackendError, telemetry};
 use crate::retry::RetryPolicy;
 use crate::subscription::{Health, Running, Subscription, SubscriptionOptions};
 
@@ -121,6 +122,8 @@ async fn pump(shared: Arc<Shared>) {
         while let Some(turn) = shared.desk.next() {
             tokio::spawn(take_turn(Arc::clone(&shared), turn));
         }
+        let (running, waiting, parked) = shared.desk.count();
+        telemetry::sagas_here(running, waiting, parked);
         let alarm = async {
             match next {
                 Some(at) => sleep_until(at).await,
@@ -137,24 +140,33 @@ async fn pump(shared: Arc<Shared>) {
 async fn take_turn(shared: Arc<Shared>, turn: Turn) {
     let id = turn.id.clone();
     let desk = &shared.desk;
-    let left = AssertUnwindSafe(drive(&shared, turn)).catch_unwind().await;
+    let span = tracing::debug_span!("saga", saga = %id);
+    let left = AssertUnwindSafe(drive(&shared, turn)).catch_unwind().instrument(span).await;
     match left.unwrap_or_else(|_| Left::Stuck("driving it panics".to_owned())) {
         Left::Over(ended) => {
+            telemetry::saga_ended(id.name(), ended.as_str());
             desk.tell(&id, ended);
             desk.forget(&id);
         }
         Left::Parked(until, tries) => desk.park(&id, until, tries),
         Left::Suspended => {
+            telemetry::saga_left(id.name(), "suspended");
             tracing::warn!(saga = %id, "a saga waits for an operator");
             desk.put_away(&id);
         }
         Left::Again => desk.put_away(&id),
-        Left::Lost | Left::Stopped => desk.forget(&id),
+        Left::Lost => {
+            telemetry::saga_left(id.name(), "lost");
+            desk.forget(&id);
+        }
+        Left::Stopped => desk.forget(&id),
         Left::Stuck(why) => {
+            telemetry::saga_left(id.name(), "stuck");
             tracing::error!(saga = %id, why, "a saga cannot be run here");
             desk.forget(&id);
         }
         Left::Trouble(why) => {
+            telemetry::saga_left(id.name(), "trouble");
             tracing::warn!(saga = %id, why, "a saga cannot go on now");
             let later = Instant::now() + shared.options.park_after;
             desk.park(&id, Some(later), Tries::new());

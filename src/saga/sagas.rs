@@ -22,7 +22,7 @@ use super::record::{Record, Started};
 use super::shared::{SagaStore, Shared, Signal};
 use super::show::Ended;
 use crate::event;
-use crate::ports::{Clock, CommitError, EventStore, Ids, Store, SystemClock, SystemIds};
+use crate::ports::{Clock, CommitError, EventStore, Ids, Store, SystemClock, SystemIds, telemetry};
 use crate::retry::Seeds;
 use crate::types::{Commit, EventId, ExpectedVersion, Metadata, ReadFrom, StreamVersion};
 
@@ -152,6 +152,7 @@ impl Sagas {
                 expected.has_come();
                 let (input, now) = (Arc::new(input) as Arc<Value>, shared.clock.now());
                 let saga = Instance::begun(id.clone(), stream, definition, &started, input, now);
+                telemetry::saga_started(S::NAME);
                 shared.desk.begin(Box::new(saga));
                 Ok(id)
             }

@@ -21,6 +21,16 @@ pub enum Ended {
 }
 
 impl Ended {
+    /// `completed`, `compensated` or `abandoned`.
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Completed => "completed",
+            Self::Compensated => "compensated",
+            Self::Abandoned => "abandoned",
+        }
+    }
+
     pub(super) const fn of_phase(phase: Phase) -> Option<Self> {
         match phase {
             Phase::Forward | Phase::Backward => None,

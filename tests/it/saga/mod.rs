@@ -1,5 +1,6 @@
 //! Sagas, run by a real runner on stores in memory and in files.
 
+mod barrier;
 mod compile;
 mod fixture;
 mod operate;
