@@ -13,7 +13,7 @@ use super::shared::Shared;
 use crate::event;
 use crate::ports::CommitError;
 use crate::retry::RetryPolicy;
-use crate::types::{Commit, EventId, Metadata};
+use crate::types::{Commit, EventId};
 
 /// What came of writing.
 pub(super) enum Appended {
@@ -42,13 +42,12 @@ pub(super) fn append(
     records: &[Record],
     beside: Option<Commit>,
 ) -> BoxFuture<'static, Appended> {
-    let flow = saga.id.flow();
     let mut events = Vec::with_capacity(records.len());
     for record in records {
         let id = EventId::new(shared.ids.draw());
         match event::encode(record, id) {
             Ok(event) => {
-                events.push(event.with_metadata(Metadata::new().with_correlation(flow)));
+                events.push(event.with_metadata(saga.metadata.clone()));
             }
             Err(error) => {
                 let why = told(&error);

@@ -52,7 +52,7 @@ pub(super) enum Ending {
 
 pub(super) struct Drive {
     pub(super) shared: Arc<Shared>,
-    pub(super) saga: Instance,
+    pub(super) saga: Box<Instance>,
     notice: Arc<Notice>,
     pub(super) calls: FuturesUnordered<BoxFuture<'static, Ending>>,
     append: Option<BoxFuture<'static, Appended>>,
@@ -70,13 +70,12 @@ pub(super) struct Drive {
 
 /// Drives a saga until it is over, is parked, or is somebody else's.
 pub(super) async fn drive(shared: &Arc<Shared>, turn: Turn) -> Left {
-    let Turn { id, notice, mut tries, fresh, takes_over } = turn;
-    let mut fresh = fresh.map(|instance| *instance);
+    let Turn { id, notice, mut tries, mut fresh, takes_over } = turn;
     loop {
         let saga = match fresh.take() {
             Some(saga) => saga,
             None => match Instance::open(&*shared.store, &shared.book, &id).await {
-                Ok(Opened::Instance(saga)) => *saga,
+                Ok(Opened::Instance(saga)) => saga,
                 Ok(Opened::Nothing) => return Left::Lost,
                 Ok(Opened::Over { ended, .. }) => return Left::Over(ended),
                 Ok(Opened::Stuck(why)) => return Left::Stuck(why),
@@ -95,7 +94,12 @@ pub(super) async fn drive(shared: &Arc<Shared>, turn: Turn) -> Left {
 }
 
 impl Drive {
-    fn new(shared: &Arc<Shared>, mut saga: Instance, notice: Arc<Notice>, tries: Tries) -> Self {
+    fn new(
+        shared: &Arc<Shared>,
+        mut saga: Box<Instance>,
+        notice: Arc<Notice>,
+        tries: Tries,
+    ) -> Self {
         saga.run.remember(&tries);
         Self {
             shared: Arc::clone(shared),

@@ -71,8 +71,9 @@ impl SagaId {
 
     /// The saga of a stream.
     pub(crate) fn of(stream: &StreamId) -> Option<Self> {
-        let (name, key) = stream.id().split_once('/')?;
-        Self::new(name, key).ok()
+        // What is the id of a stream was checked when it was made.
+        let name_bytes = stream.id().find('/')?;
+        Some(Self { text: stream.id().into(), name_bytes })
     }
 
     /// Where its log is.

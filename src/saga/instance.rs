@@ -20,13 +20,15 @@ use super::show::Ended;
 use super::state::{Phase, State, StepState};
 use crate::event;
 use crate::ports::{BackendError, EventStore, EventStoreExt};
-use crate::types::{RecordedEvent, StreamId, StreamVersion};
+use crate::types::{Metadata, RecordedEvent, StreamId, StreamVersion};
 
 /// A saga that somebody runs.
 pub(super) struct Instance {
     pub(super) id: SagaId,
     pub(super) stream: StreamId,
     pub(super) version: StreamVersion,
+    /// What travels with its records.
+    pub(super) metadata: Metadata,
     pub(super) run: Run,
     pub(super) definition: Arc<Registered>,
     /// Who has written last that it is theirs.
@@ -72,9 +74,11 @@ impl Instance {
         if let Some(first) = inputs.first_mut() {
             *first = Some(input);
         }
+        let metadata = Metadata::new().with_correlation(id.flow());
         Self {
             id,
             stream,
+            metadata,
             version: StreamVersion::new(1),
             run: Run::begin(Arc::clone(&definition.shape), Rules::ALL),
             definition,

@@ -88,8 +88,13 @@ impl Ledger {
 
     /// Looks at what an event says, and tells those whom it concerns.
     fn take_in(&self, part: &mut Part, event: &RecordedEvent, touched: &mut Touched) {
-        let Some(id) = SagaId::of(event.stream()) else { return };
         let desk = &self.shared.desk;
+        // These change nothing in the list, and are most of all.
+        let is_progress = matches!(event.name().as_str(), "Done" | "Undone" | "Settled");
+        if is_progress && part.guests.is_empty() {
+            return;
+        }
+        let Some(id) = SagaId::of(event.stream()) else { return };
         if event.stream().category() == SIGNALS {
             if part.rows.contains_key(&id) || desk.holds(&id) {
                 desk.wake(&id, Wake::ForGood);
@@ -99,8 +104,7 @@ impl Ledger {
         if let Some(heard) = part.guests.get_mut(&id) {
             *heard = Instant::now();
         }
-        // These change nothing in the list, and are most of all.
-        if matches!(event.name().as_str(), "Done" | "Undone" | "Settled") {
+        if is_progress {
             return;
         }
         let at = event.recorded_at();

@@ -123,7 +123,7 @@ async fn a_pass_is_part_of_ones_own_transaction_and_lets_through_once() {
         // Who is not let through does not commit.
         if let Ok(staged) = store.commit_in(&tx, pass.commit(&7_u32).unwrap()) {
             tx.commit().unwrap();
-            staged.committed();
+            drop(staged.committed());
         }
     }
     let through = connection.query_row("SELECT count(*) FROM reserved", [], |row| row.get(0));
