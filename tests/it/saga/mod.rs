@@ -1,10 +1,15 @@
 //! Sagas, run by a real runner on stores in memory and in files.
 
 mod compile;
+mod exact;
 mod fixture;
 mod operate;
 mod outcomes;
 mod pictures;
+mod places;
+mod runners;
 mod shapes;
+mod starts;
+mod trouble;
 mod versions;
 mod waits;
