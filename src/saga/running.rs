@@ -8,7 +8,7 @@ use futures::FutureExt;
 use tokio::task::JoinHandle;
 use tokio::time::{Instant, sleep_until, timeout};
 
-use super::desk::{Tries, Turn};
+use super::desk::{Tries, Turn, Wake};
 use super::drive::{Left, drive};
 use super::ledger::Ledger;
 use super::sagas::Sagas;
@@ -136,6 +136,7 @@ async fn pump(shared: Arc<Shared>) {
 
 async fn take_turn(shared: Arc<Shared>, turn: Turn) {
     let id = turn.id.clone();
+    let how = if turn.takes_over { Wake::ForGood } else { Wake::IfOurs };
     let desk = &shared.desk;
     let left = AssertUnwindSafe(drive(&shared, turn)).catch_unwind().await;
     match left.unwrap_or_else(|_| Left::Stuck("driving it panics".to_owned())) {
@@ -143,13 +144,12 @@ async fn take_turn(shared: Arc<Shared>, turn: Turn) {
             desk.tell(&id, ended);
             desk.forget(&id);
         }
-        Left::Parked(until, tries) => desk.park(&id, until, tries),
+        Left::Parked(until, tries) => desk.park(&id, until, tries, Wake::IfOurs),
         Left::Suspended => {
             tracing::warn!(saga = %id, "a saga waits for an operator");
             desk.put_away(&id);
         }
-        Left::Again => desk.put_away(&id),
-        Left::Lost | Left::Stopped => desk.forget(&id),
+        Left::Again | Left::Lost | Left::Stopped => desk.put_away(&id),
         Left::Stuck(why) => {
             tracing::error!(saga = %id, why, "a saga cannot be run here");
             desk.forget(&id);
@@ -157,7 +157,8 @@ async fn take_turn(shared: Arc<Shared>, turn: Turn) {
         Left::Trouble(why) => {
             tracing::warn!(saga = %id, why, "a saga cannot go on now");
             let later = Instant::now() + shared.options.park_after;
-            desk.park(&id, Some(later), Tries::new());
+            // What was to be taken over still is.
+            desk.park(&id, Some(later), Tries::new(), how);
         }
     }
 }
