@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use std::time::Duration;
 
-use freehold::saga::{SagaId, SagaOptions, SagaStore, Sagas};
+use freehold::saga::{SagaId, SagaOptions, SagaStore, Sagas, StartError};
 use freehold::{
     Commit, EventId, EventName, ExpectedVersion, Filter, NewEvent, Position, RecordedEvent,
     StreamId,
@@ -92,8 +92,22 @@ pub(super) async fn work(place: Place) {
     for started in join_all((0..OWN).map(|_| own())).await {
         started.unwrap();
     }
+    start_shared(&sagas, &*place.books).await;
     until_alone().await;
     running.stop().await;
+}
+
+/// Starts what every process starts, perhaps at the same moment. What goes wrong is noted where the audit finds it.
+async fn start_shared(sagas: &Sagas, books: &dyn Books) {
+    let start = async |n: u64, input| sagas.start::<Errand>(&format!("shared-{n}"), input).await;
+    for started in join_all((0..OWN).map(|n| start(n, n))).await {
+        if started.is_err() {
+            books.act("a start was refused").await.unwrap();
+        }
+    }
+    if !matches!(start(0, OWN).await, Err(StartError::Changed(_))) {
+        books.act("another input was not refused").await.unwrap();
+    }
 }
 
 /// The logs of all sagas.

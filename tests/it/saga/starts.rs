@@ -159,6 +159,25 @@ async fn a_start_that_is_dropped_at_any_await_has_happened_and_ends_or_has_not()
     .await;
 }
 
+/// Its commit is under way when nothing may begin any more.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_start_that_comes_through_while_the_runner_stops_is_run_when_the_handle_runs_again() {
+    everywhere(async |store| {
+        let world = World::default();
+        let late = Faults::seeded(1).delay(1.0, Duration::from_millis(50));
+        let slow = FaultyStore::new(Arc::clone(&store), late);
+        let runs = sagas(slow.clone(), &world);
+        let running = runs.run().unwrap();
+        let start = runs.start::<Fulfilment>("1", order());
+        let (started, ()) = tokio::join!(start, running.stop());
+        slow.heal();
+        let again = runs.run().unwrap();
+        assert_eq!(all_end(&runs, &world, &[started.unwrap()]).await, 1);
+        again.stop().await;
+    })
+    .await;
+}
+
 fn form(expected: ExpectedVersion) -> Commit {
     let stream = StreamId::new("order_form", "1").unwrap();
     let name = EventName::from_static("Sent").unwrap();
