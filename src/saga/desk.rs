@@ -38,10 +38,8 @@ impl Notice {
     pub(super) async fn rung(&self) -> Wake {
         self.bell.notified().await;
         self.is_rung.store(false, Ordering::SeqCst);
-        match self.is_for_good.swap(false, Ordering::SeqCst) {
-            true => Wake::ForGood,
-            false => Wake::IfOurs,
-        }
+        let is_for_good = self.is_for_good.swap(false, Ordering::SeqCst);
+        if is_for_good { Wake::ForGood } else { Wake::IfOurs }
     }
 }
 
@@ -204,7 +202,6 @@ impl Desk {
             Some(Entry::Starting(woken)) if fresh.is_none() => {
                 return *woken = Some(how).max(*woken);
             }
-            Some(Entry::Starting(_)) => Tries::new(),
             Some(Entry::Parked { until, tries, then }) => {
                 let (until, tries) = (*until, std::mem::take(tries));
                 how = how.max(*then);
@@ -213,7 +210,7 @@ impl Desk {
                 }
                 tries
             }
-            None => Tries::new(),
+            Some(Entry::Starting(_)) | None => Tries::new(),
         };
         if books.is_closed {
             // Whoever opens the desk again reads what there is.
