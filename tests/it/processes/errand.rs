@@ -86,7 +86,7 @@ fn policy(retries_max: u32) -> Policy {
     Policy { time_max, retry: retry(retries_max), undo_retry: retry(u32::MAX) }
 }
 
-/// It is refused for one number in `refuses`, and then before anything has happened.
+/// It is refused for one number in `refuses`, and sometimes.
 struct Fetch {
     desk: Desk,
     refuses: u64,
@@ -100,7 +100,8 @@ impl Step for Fetch {
     type Refusal = String;
 
     async fn run(&self, key: &Key<Do>, n: &u64) -> Result<(), Failure<String>> {
-        if n % self.refuses == 1 {
+        // Whether it was asked before, this one does not look up: after a call without an answer, a refusal proves nothing.
+        if n % self.refuses == 1 || self.desk.fate(*n) == 3 {
             return Err(Failure::rejected("none left"));
         }
         self.desk.act(key, *n).await
