@@ -148,7 +148,7 @@ async fn audit(place: &Place, sent: &BTreeSet<SagaId>) -> (usize, usize, usize) 
         let is_end = |name: &&&str| matches!(**name, "Completed" | "Compensated" | "Abandoned");
         assert_eq!(names.iter().filter(is_end).count(), 1, "{id} ends not once: {names:?}");
         let said = log.iter().filter(|event| event.name().as_str() != "TakenOver");
-        let once: BTreeSet<_> = said.clone().map(|event| event.data()).collect();
+        let once: BTreeSet<_> = said.clone().map(RecordedEvent::data).collect();
         assert_eq!(once.len(), said.count(), "{id} says something twice: {names:?}");
         counts.2 += names.iter().filter(|name| **name == "TakenOver").count();
         match names.last() {

@@ -37,9 +37,9 @@ async fn start(sagas: &Sagas, key: usize) -> SagaId {
 async fn sagas_on_a_store_that_fails_and_loses_answers_all_end_with_each_effect_once() {
     everywhere(async |store| {
         let world = World::default();
-        let faults = Faults::seeded(seed()).fail_before(0.15).fail_after(0.15).fail_reads(0.15);
-        let faulty = FaultyStore::new(store, faults);
-        let sagas = runs_on(&faulty, &world);
+        let failing = Faults::seeded(seed()).fail_before(0.15).fail_after(0.15).fail_reads(0.15);
+        let trying = FaultyStore::new(store, failing);
+        let sagas = runs_on(&trying, &world);
         let running = sagas.run().unwrap();
         some_go_wrong(&world);
         let mut ids = Vec::new();
@@ -47,11 +47,11 @@ async fn sagas_on_a_store_that_fails_and_loses_answers_all_end_with_each_effect_
             ids.push(start(&sagas, n).await);
         }
         let wrong = async || {
-            let injected = faulty.injected();
+            let injected = trying.injected();
             injected.failed_before.min(injected.failed_after).min(injected.failed_reads) > 10
         };
         until("enough has gone wrong", wrong).await;
-        faulty.heal();
+        trying.heal();
         let completed = all_end(&sagas, &world, &ids).await;
         assert!((1..SAGAS).contains(&completed), "{completed}");
         running.stop().await;
@@ -64,17 +64,17 @@ async fn sagas_on_a_store_that_fails_and_loses_answers_all_end_with_each_effect_
 async fn sagas_that_cannot_be_taken_over_at_first_are_taken_over_later() {
     everywhere(async |store| {
         let world = World::default();
-        let faults = Faults::seeded(seed()).fail_before(0.3).fail_after(0.2).fail_reads(0.4);
-        let faulty = FaultyStore::new(Arc::clone(&store), faults);
+        let failing = Faults::seeded(seed()).fail_before(0.3).fail_after(0.2).fail_reads(0.4);
+        let trying = FaultyStore::new(Arc::clone(&store), failing);
         let by_others = sagas(store, &world);
         let mut ids = Vec::new();
         for n in 0..SAGAS {
             ids.push(start(&by_others, n).await);
         }
-        let sagas = runs_on(&faulty, &world);
+        let sagas = runs_on(&trying, &world);
         let running = sagas.run().unwrap();
         until("some are called", async || world.calls().len() > SAGAS).await;
-        faulty.heal();
+        trying.heal();
         assert_eq!(all_end(&sagas, &world, &ids).await, SAGAS);
         running.stop().await;
     })
@@ -85,8 +85,8 @@ async fn sagas_that_cannot_be_taken_over_at_first_are_taken_over_later() {
 async fn sagas_go_on_when_a_store_that_was_lost_is_back() {
     everywhere(async |store| {
         let world = World::default();
-        let faulty = FaultyStore::new(Arc::clone(&store), Faults::seeded(seed()));
-        let sagas = runs_on(&faulty, &world);
+        let trying = FaultyStore::new(Arc::clone(&store), Faults::seeded(seed()));
+        let sagas = runs_on(&trying, &world);
         let running = sagas.run().unwrap();
         some_go_wrong(&world);
         let mut ids = Vec::new();
@@ -94,11 +94,11 @@ async fn sagas_go_on_when_a_store_that_was_lost_is_back() {
             for n in 0..SAGAS / 4 {
                 ids.push(start(&sagas, round * SAGAS + n).await);
             }
-            faulty.lose();
-            let before = faulty.injected().calls;
-            let tried = async || faulty.injected().calls > before + 20;
+            trying.lose();
+            let before = trying.injected().calls;
+            let tried = async || trying.injected().calls > before + 20;
             until("it is asked in vain", tried).await;
-            faulty.heal();
+            trying.heal();
         }
         let completed = all_end(&sagas, &world, &ids).await;
         assert!((1..SAGAS).contains(&completed), "{completed}");
