@@ -223,7 +223,6 @@ async fn a_saga_that_its_runner_has_handed_over_goes_on_at_once() {
         world.script("charge", [Goes::Hangs]);
         let id = one.start::<Fulfilment>("1", order()).await.unwrap();
         until("it is being charged", async || world.calls().len() == 2).await;
-        // Before the list knows of it.
         running.stop().await;
         assert_eq!(all_end(&other, &world, &[id]).await, 1);
         other_running.stop().await;
