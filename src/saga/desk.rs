@@ -22,6 +22,8 @@ pub(super) struct Notice {
     is_rung: AtomicBool,
     /// Whether one who rang looks after the saga.
     is_for_good: AtomicBool,
+    /// Whether the saga was started just now, here, and nobody has to be told of that.
+    is_fresh: bool,
 }
 
 impl Notice {
@@ -32,26 +34,31 @@ impl Notice {
         self.bell.notify_one();
     }
 
-    pub(super) async fn rung(&self) {
+    /// Waits until somebody rings, and says how.
+    pub(super) async fn rung(&self) -> Wake {
         self.bell.notified().await;
         self.is_rung.store(false, Ordering::SeqCst);
+        let is_for_good = self.is_for_good.swap(false, Ordering::SeqCst);
+        if is_for_good { Wake::ForGood } else { Wake::IfOurs }
     }
 }
 
 enum Entry {
-    /// Its start is being committed.
-    Starting,
+    /// Its start is being committed. Whoever wakes it meanwhile is remembered: another may have started it before.
+    Starting(Option<Wake>),
     /// It waits its turn.
     Waiting(Wake),
     Running(Arc<Notice>),
     Parked {
         until: Option<Instant>,
         tries: Tries,
+        /// How it is woken when its time has come.
+        then: Wake,
     },
 }
 
 /// How a saga is woken.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) enum Wake {
     /// If it is this process's.
     IfOurs,
@@ -150,16 +157,34 @@ impl Desk {
         let mut books = self.books();
         let is_new = !books.is_closed && !books.entries.contains_key(id);
         if is_new {
-            books.entries.insert(id.clone(), Entry::Starting);
+            books.entries.insert(id.clone(), Entry::Starting(None));
         }
         is_new
     }
 
-    /// Its start has not been committed here.
+    /// Its start has not been committed here. Whoever has woken it meanwhile has seen another's.
     pub(super) fn give_back(&self, id: &SagaId) {
         let mut books = self.books();
-        if let Some(Entry::Starting) = books.entries.get(id) {
-            books.entries.remove(id);
+        let Some(Entry::Starting(woken)) = books.entries.get(id) else { return };
+        let woken = *woken;
+        books.entries.remove(id);
+        drop(books);
+        if let Some(how) = woken {
+            self.wake(id, how);
+        }
+    }
+
+    /// The start of a saga is in the log, of one that is this process's, or nobody's yet. Whoever has just started it here has
+    /// it already; whoever was too early to see it looks again.
+    pub(super) fn has_started(&self, id: &SagaId, is_ours: bool) {
+        let is_known = is_ours
+            && match self.books().entries.get(id) {
+                Some(Entry::Running(notice)) => notice.is_fresh,
+                Some(Entry::Waiting(_) | Entry::Parked { .. }) => true,
+                Some(Entry::Starting(_)) | None => false,
+            };
+        if !is_known {
+            self.wake(id, Wake::ForGood);
         }
     }
 
@@ -169,28 +194,27 @@ impl Desk {
         self.enter(&id, Some(instance), Wake::IfOurs);
     }
 
-    fn enter(&self, id: &SagaId, fresh: Option<Box<Instance>>, how: Wake) {
+    fn enter(&self, id: &SagaId, fresh: Option<Box<Instance>>, mut how: Wake) {
         let mut books = self.books();
         let tries = match books.entries.get_mut(id) {
             Some(Entry::Running(notice)) => return notice.ring(how),
-            Some(Entry::Waiting(before)) => {
-                if how == Wake::ForGood {
-                    *before = how;
-                }
-                return;
+            Some(Entry::Waiting(before)) => return *before = how.max(*before),
+            Some(Entry::Starting(woken)) if fresh.is_none() => {
+                return *woken = Some(how).max(*woken);
             }
-            Some(Entry::Starting) if fresh.is_none() => return,
-            Some(Entry::Starting) => Tries::new(),
-            Some(Entry::Parked { until, tries }) => {
+            Some(Entry::Parked { until, tries, then }) => {
                 let (until, tries) = (*until, std::mem::take(tries));
+                how = how.max(*then);
                 if let Some(until) = until {
                     books.alarms.remove(&(until, id.clone()));
                 }
                 tries
             }
-            None => Tries::new(),
+            Some(Entry::Starting(_)) | None => Tries::new(),
         };
         if books.is_closed {
+            // Whoever opens the desk again reads what there is.
+            books.entries.remove(id);
             return;
         }
         books.entries.insert(id.clone(), Entry::Waiting(how));
@@ -219,7 +243,7 @@ impl Desk {
         }
         let (id, tries, fresh) = books.queue.pop_front()?;
         books.running += 1;
-        let notice = Arc::new(Notice::default());
+        let notice = Arc::new(Notice { is_fresh: fresh.is_some(), ..Notice::default() });
         let entry = Entry::Running(Arc::clone(&notice));
         let before = books.entries.insert(id.clone(), entry);
         let takes_over = matches!(before, Some(Entry::Waiting(Wake::ForGood)));
@@ -241,42 +265,44 @@ impl Desk {
         }
     }
 
-    /// A saga has nothing to do before `until`, or before somebody wakes it. If somebody did meanwhile, `notice` knows.
-    pub(super) fn park(&self, id: &SagaId, until: Option<Instant>, tries: Tries) {
+    /// A saga has nothing to do before `until`, when it is woken as `then` says, or before somebody wakes it. If somebody did
+    /// meanwhile, `notice` knows.
+    pub(super) fn park(&self, id: &SagaId, until: Option<Instant>, tries: Tries, then: Wake) {
         let mut books = self.books();
         books.running = books.running.saturating_sub(1);
         if books.has_rung(id) {
-            return self.again(books, id, tries);
+            return self.again(books, id, tries, then);
         }
         if let Some(until) = until {
             books.alarms.insert((until, id.clone()));
         }
-        books.entries.insert(id.clone(), Entry::Parked { until, tries });
+        books.entries.insert(id.clone(), Entry::Parked { until, tries, then });
         drop(books);
         self.changed.notify_one();
         self.left.notify_waiters();
     }
 
-    /// A saga waits for an operator: nothing of it is kept. If somebody has rung meanwhile, it is looked at again.
+    /// A saga waits for an operator, or is not this process's any more: nothing of it is kept. If somebody has rung meanwhile,
+    /// it is looked at again.
     pub(super) fn put_away(&self, id: &SagaId) {
         let mut books = self.books();
         if books.has_rung(id) {
             books.running = books.running.saturating_sub(1);
-            return self.again(books, id, Tries::new());
+            return self.again(books, id, Tries::new(), Wake::IfOurs);
         }
         drop(books);
         self.forget(id);
     }
 
-    fn again(&self, mut books: MutexGuard<'_, Books>, id: &SagaId, tries: Tries) {
-        let how = books.how_it_rang(id);
+    fn again(&self, mut books: MutexGuard<'_, Books>, id: &SagaId, tries: Tries, then: Wake) {
+        let how = books.how_it_rang(id).max(then);
         books.entries.insert(id.clone(), Entry::Waiting(how));
         books.queue.push_back((id.clone(), tries, None));
         drop(books);
         self.changed.notify_one();
     }
 
-    /// A saga is not this process's any more.
+    /// A saga is over, or cannot be run here.
     pub(super) fn forget(&self, id: &SagaId) {
         let mut books = self.books();
         books.running = books.running.saturating_sub(1);

@@ -12,7 +12,7 @@ use tracing::Instrument;
 
 use super::act::Said;
 use super::append::{Appended, append};
-use super::desk::{Notice, Tries, Turn};
+use super::desk::{Notice, Tries, Turn, Wake};
 use super::instance::{Instance, Opened};
 use super::json::Out;
 use super::node::Work;
@@ -64,13 +64,15 @@ pub(super) struct Drive {
     rests: BTreeMap<usize, Instant>,
     /// Steps that wait for a time or a signal.
     pub(super) pending: BTreeMap<usize, Pending>,
-    /// Whether the log may have grown by others.
-    is_suspicious: bool,
+    /// Whether the log may have grown by others, and what follows if the saga is another's by now.
+    suspicion: Option<Wake>,
+    /// Whether the saga was found to be another's, and is to be taken over.
+    reclaims: bool,
 }
 
 /// Drives a saga until it is over, is parked, or is somebody else's.
 pub(super) async fn drive(shared: &Arc<Shared>, turn: Turn) -> Left {
-    let Turn { id, notice, mut tries, mut fresh, takes_over } = turn;
+    let Turn { id, notice, mut tries, mut fresh, mut takes_over } = turn;
     loop {
         let saga = match fresh.take() {
             Some(saga) => saga,
@@ -87,7 +89,7 @@ pub(super) async fn drive(shared: &Arc<Shared>, turn: Turn) -> Left {
         }
         let mut drive = Drive::new(shared, saga, Arc::clone(&notice), std::mem::take(&mut tries));
         match drive.run().await {
-            Left::Again => {}
+            Left::Again => takes_over |= drive.reclaims,
             left => return left,
         }
     }
@@ -111,7 +113,8 @@ impl Drive {
             commits: BTreeMap::new(),
             rests: BTreeMap::new(),
             pending: BTreeMap::new(),
-            is_suspicious: false,
+            suspicion: None,
+            reclaims: false,
         }
     }
 
@@ -147,11 +150,12 @@ impl Drive {
                 }
                 Some(ending) = self.calls.next() => self.ended(ending),
                 () = alarm => self.alarmed(),
-                () = self.notice.rung() => self.is_suspicious = true,
+                how = self.notice.rung() => self.suspicion = self.suspicion.max(Some(how)),
             }
-            if self.is_suspicious && self.append.is_none() {
-                self.is_suspicious = false;
-                if let Some(left) = self.look().await {
+            if self.append.is_none()
+                && let Some(how) = self.suspicion.take()
+            {
+                if let Some(left) = self.look(how).await {
                     return left;
                 }
                 self.listen();
@@ -233,7 +237,8 @@ impl Drive {
             }
             Appended::Grown => {
                 self.saga.run.not_appended(None);
-                self.look().await
+                let how = self.suspicion.take().unwrap_or(Wake::IfOurs);
+                self.look(how).await
             }
             // What a local step has decided does not fit any more: it decides again, the last of them first.
             Appended::Misfit => {
@@ -259,8 +264,9 @@ impl Drive {
         }
     }
 
-    /// Reads what others have written into the log.
-    async fn look(&mut self) -> Option<Left> {
+    /// Reads what others have written into the log. A saga that is another's by now is taken over if it is looked after here:
+    /// whoever had this part before had taken it over, and is gone.
+    async fn look(&mut self, how: Wake) -> Option<Left> {
         let tail = match self.shared.tail(&self.saga).await {
             Ok(tail) => tail,
             Err(why) => return Some(Left::Trouble(why)),
@@ -272,6 +278,10 @@ impl Drive {
                     self.saga.run.cancelled();
                 }
                 Record::Operator { .. } => return Some(Left::Again),
+                _ if how == Wake::ForGood => {
+                    self.reclaims = true;
+                    return Some(Left::Again);
+                }
                 _ => return Some(Left::Lost),
             }
         }

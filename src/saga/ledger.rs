@@ -138,9 +138,7 @@ impl Ledger {
             Record::Started(_) | Record::TakenOver { .. } if !is_ours && row.by.is_some() => {
                 part.guests.insert(id.clone(), Instant::now());
             }
-            Record::Started(_) if !desk.holds(&id) => {
-                desk.wake(&id, Wake::ForGood);
-            }
+            Record::Started(_) => desk.has_started(&id, is_ours),
             Record::CancelAsked { .. } | Record::Operator { .. } if lives => {
                 desk.wake(&id, Wake::ForGood);
             }

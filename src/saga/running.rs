@@ -9,7 +9,7 @@ use tokio::task::JoinHandle;
 use tokio::time::{Instant, sleep_until, timeout};
 use tracing::Instrument;
 
-use super::desk::{Tries, Turn};
+use super::desk::{Tries, Turn, Wake};
 use super::drive::{Left, drive};
 use super::ledger::Ledger;
 use super::sagas::Sagas;
@@ -139,6 +139,7 @@ async fn pump(shared: Arc<Shared>) {
 
 async fn take_turn(shared: Arc<Shared>, turn: Turn) {
     let id = turn.id.clone();
+    let how = if turn.takes_over { Wake::ForGood } else { Wake::IfOurs };
     let desk = &shared.desk;
     let span = tracing::debug_span!("saga", saga = %id);
     let left = AssertUnwindSafe(drive(&shared, turn)).catch_unwind().instrument(span).await;
@@ -148,18 +149,17 @@ async fn take_turn(shared: Arc<Shared>, turn: Turn) {
             desk.tell(&id, ended);
             desk.forget(&id);
         }
-        Left::Parked(until, tries) => desk.park(&id, until, tries),
+        Left::Parked(until, tries) => desk.park(&id, until, tries, Wake::IfOurs),
         Left::Suspended => {
             telemetry::saga_left(id.name(), "suspended");
             tracing::warn!(saga = %id, "a saga waits for an operator");
             desk.put_away(&id);
         }
-        Left::Again => desk.put_away(&id),
         Left::Lost => {
             telemetry::saga_left(id.name(), "lost");
-            desk.forget(&id);
+            desk.put_away(&id);
         }
-        Left::Stopped => desk.forget(&id),
+        Left::Again | Left::Stopped => desk.put_away(&id),
         Left::Stuck(why) => {
             telemetry::saga_left(id.name(), "stuck");
             tracing::error!(saga = %id, why, "a saga cannot be run here");
@@ -169,7 +169,8 @@ async fn take_turn(shared: Arc<Shared>, turn: Turn) {
             telemetry::saga_left(id.name(), "trouble");
             tracing::warn!(saga = %id, why, "a saga cannot go on now");
             let later = Instant::now() + shared.options.park_after;
-            desk.park(&id, Some(later), Tries::new());
+            // What was to be taken over still is.
+            desk.park(&id, Some(later), Tries::new(), how);
         }
     }
 }

@@ -28,6 +28,8 @@ use crate::types::{Commit, EventId, ExpectedVersion, Metadata, ReadFrom, StreamV
 
 /// How often somebody who waits for an end looks into the log, if nobody tells.
 const LOOK_EVERY: Duration = Duration::from_secs(1);
+/// The same while it is here: more and more seldom.
+const LOOK_EVERY_MAX: Duration = Duration::from_mins(1);
 
 /// Says which sagas a service has, and where they are kept.
 #[must_use = "nothing is there before it is built"]
@@ -230,19 +232,26 @@ impl Sagas {
     /// # Cancel safety
     /// Waiting changes nothing; the future may be dropped.
     pub async fn ended(&self, id: &SagaId) -> Result<Ended, OperateError> {
+        let desk = &self.0.desk;
+        let (mut patience, mut is_late) = (LOOK_EVERY, false);
         loop {
-            let told = self.0.desk.wait_for(id);
-            // Who has it here tells, or lets go of it.
-            let is_here = self.0.desk.holds(id) && !self.0.desk.is_closed();
-            if !is_here && let Some(ended) = self.has_ended(id).await? {
+            let told = desk.wait_for(id);
+            // Who has it here tells, or lets go of it; but while it is parked, another may take it over unheard.
+            let is_here = desk.holds(id) && !desk.is_closed();
+            if (is_late || !is_here)
+                && let Some(ended) = self.has_ended(id).await?
+            {
+                desk.wake_if_held(id);
                 return Ok(ended);
             }
-            let told = match is_here {
-                true => Ok(told.await),
-                false => timeout(LOOK_EVERY, told).await,
-            };
-            if let Ok(Ok(ended)) = told {
-                return Ok(ended);
+            match timeout(patience, told).await {
+                Ok(Ok(ended)) => return Ok(ended),
+                Ok(Err(_)) => {}
+                Err(_) if is_here => {
+                    is_late = true;
+                    patience = LOOK_EVERY_MAX.min(2 * patience);
+                }
+                Err(_) => patience = LOOK_EVERY,
             }
         }
     }

@@ -28,6 +28,7 @@ mod processes;
 mod proxy;
 mod rows;
 mod rows_rights;
+mod saga;
 mod server;
 mod shop;
 mod waiting;

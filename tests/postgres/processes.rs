@@ -1,4 +1,5 @@
-//! Projections in processes of their own, which are killed and frozen at any moment: the log and the views in a schema.
+//! Projections and sagas in processes of their own, which are killed and frozen at any moment: the log and the views in a
+//! schema.
 
 use std::sync::Arc;
 
@@ -6,8 +7,13 @@ use freehold::backend::postgres::{PostgresOptions, PostgresStore, SchemaName};
 
 use crate::server::{Schemas, pool};
 
+#[path = "../it/processes/errand.rs"]
+mod errand;
+#[path = "../it/processes/errands.rs"]
+mod errands;
 #[path = "../it/processes/projector.rs"]
 mod projector;
+mod sagas;
 
 use projector::{Projector, Stores, is_frozen, is_killed, keep_up};
 

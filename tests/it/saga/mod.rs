@@ -2,10 +2,15 @@
 
 mod barrier;
 mod compile;
+mod exact;
 mod fixture;
 mod operate;
 mod outcomes;
 mod pictures;
+mod places;
+mod runners;
 mod shapes;
+mod starts;
+mod trouble;
 mod versions;
 mod waits;

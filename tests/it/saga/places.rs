@@ -1,0 +1,19 @@
+//! The stores on which sagas are tried here: in memory, and in a file.
+
+use std::sync::Arc;
+
+use freehold::backend::memory::MemoryStore;
+use freehold::backend::sqlite::SqliteStore;
+use freehold::saga::SagaStore;
+
+/// A store that is kept sagas in.
+pub(super) type Store = Arc<dyn SagaStore>;
+
+/// Tries something on every store. What fails says on which.
+pub(super) async fn everywhere(test: impl AsyncFn(Store)) {
+    println!("in memory");
+    test(Arc::new(MemoryStore::new())).await;
+    println!("in a file");
+    let folder = tempfile::tempdir().unwrap();
+    test(Arc::new(SqliteStore::open(folder.path().join("log.db")).await.unwrap())).await;
+}
