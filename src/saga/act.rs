@@ -16,6 +16,7 @@ use super::run::{Outcome, Way};
 use crate::types::Commit;
 
 /// A call to be made.
+#[derive(Clone)]
 pub(crate) struct Call {
     pub(crate) saga: SagaId,
     pub(crate) step: Arc<str>,

@@ -27,8 +27,7 @@ mod faults;
 mod laws;
 pub mod model;
 mod projecting;
-#[cfg(test)]
-mod saga;
+pub mod saga;
 mod scenario;
 pub mod strategies;
 mod world;

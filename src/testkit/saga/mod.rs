@@ -1,10 +1,17 @@
-//! Every fault at every moment of a saga, with every crash and every new owner: the explorer of the protocol in
-//! [`saga`](crate::saga). It looks at every world that can come about, the nearest first, and shows the shortest way to one in
-//! which a promise is broken.
+//! Runs a saga with everything that can go wrong, and shows the shortest way to a broken promise.
 
-mod check;
+mod at_once;
+mod call;
 mod explore;
-mod moves;
-mod participant;
-mod tests;
-mod world;
+mod play;
+#[cfg(test)]
+mod protocol;
+mod report;
+mod schedule;
+mod search;
+mod story;
+mod watch;
+
+pub use at_once::now;
+pub use explore::{Exploration, Explore, ExploreOn, explore};
+pub use report::{Breach, Coverage, Explored, Violation};

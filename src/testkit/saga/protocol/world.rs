@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use super::participant::Participant;
-use crate::saga::{Cause, Command, Json, Outcome, Record, Rules, Run, Shape, Way};
+use crate::saga::{Cause, Command, Json, Out, Outcome, Record, Rules, Run, Shape, Way};
 
 /// How much may go wrong.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -147,7 +147,7 @@ impl Owner {
 pub(super) fn said(happened: bool) -> Outcome {
     // What is in it does not matter to the protocol.
     let json = Json::of(&happened).unwrap_or_else(|_| unreachable!("a bool is JSON"));
-    if happened { Outcome::Ok(json) } else { Outcome::Rejected(json) }
+    if happened { Outcome::Ok(Out { of: 0, json }) } else { Outcome::Rejected(json) }
 }
 
 /// Why it is given up from outside.
