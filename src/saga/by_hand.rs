@@ -17,7 +17,6 @@ use super::node::{Fault, Node, Work};
 use super::outcome::{Effect, told};
 use super::record::{Action, Cause, Record, Started};
 use super::run::{Command, Outcome, Way};
-use super::shape::Shape;
 use super::shared::SagaStore;
 use super::state::State;
 use super::waiting::happened;
@@ -142,9 +141,9 @@ impl Stage {
         }
     }
 
-    /// All that is written down.
-    pub(crate) async fn log(&self) -> Result<Vec<Record>, String> {
-        let events = self.store.read_tail(&self.stream, StreamVersion::NONE).await;
+    /// What is written down behind the first `known` records.
+    pub(crate) async fn log(&self, known: u64) -> Result<Vec<Record>, String> {
+        let events = self.store.read_tail(&self.stream, StreamVersion::new(known)).await;
         let records = records(&events.map_err(|error| told(&error))?)?;
         Ok(records.into_iter().map(|(record, _)| record).collect())
     }
@@ -181,10 +180,6 @@ impl Hand {
 
     pub(crate) const fn state(&self) -> &State {
         self.saga.run.state()
-    }
-
-    pub(crate) fn shape(&self) -> &Shape {
-        &self.saga.definition.shape
     }
 
     pub(crate) fn node(&self, step: usize) -> Option<&Node> {

@@ -132,8 +132,13 @@ impl Play<'_> {
     /// Decides how a call goes.
     fn how(&mut self, step: usize, way: Way) -> How {
         let Some(of) = self.shape().steps.get(step) else { return How::Well };
-        let mut ways = vec![(Cost::Free, How::Well), (Cost::Fault, How::Fails)];
-        if !of.is_local && of.kind != Kind::ReadOnly {
+        let mut ways = vec![(Cost::Free, How::Well)];
+        let leaves_nothing = of.is_local || of.kind == Kind::ReadOnly;
+        // To the saga that is the same as a call that is lost: once is enough.
+        if leaves_nothing || self.chooser.cost() == 0 || self.chooser.is_anywhere() {
+            ways.push((Cost::Fault, How::Fails));
+        }
+        if !leaves_nothing {
             let faults = [How::Unheard, How::Lost, How::Delayed, How::Doubled];
             ways.extend(faults.map(|how| (Cost::Fault, how)));
         }
