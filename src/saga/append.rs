@@ -48,7 +48,8 @@ pub(super) fn commit_of(
     let flow = saga.id.flow();
     let mut events = Vec::with_capacity(records.len());
     for record in records {
-        let event = event::encode(record, EventId::new(ids.draw())).map_err(|error| told(&error))?;
+        let event =
+            event::encode(record, EventId::new(ids.draw())).map_err(|error| told(&error))?;
         events.push(event.with_metadata(Metadata::new().with_correlation(flow)));
     }
     let commit = Commit::new().append(&saga.stream, saga.version, events);
@@ -85,9 +86,8 @@ pub(super) fn append(
     async move {
         let mut backoff = PATIENCE.begin(0);
         loop {
-            let error = match shared.store.commit(commit.clone()).await {
-                Ok(_) => return Appended::Done,
-                Err(error) => error,
+            let Err(error) = shared.store.commit(commit.clone()).await else {
+                return Appended::Done;
             };
             if let Some(refused) = refused(&error, &stream, has_beside) {
                 return refused;

@@ -66,7 +66,7 @@ pub(crate) enum Written {
 }
 
 impl Stage {
-    pub(crate) async fn new(
+    pub(crate) fn new(
         store: Arc<dyn SagaStore>,
         ids: Box<dyn Ids>,
         definition: Registered,

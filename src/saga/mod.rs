@@ -68,7 +68,7 @@ pub(crate) use {
 };
 #[cfg(all(test, feature = "testkit"))]
 pub(crate) use {
-    record::Cause,
+    record::{Action, Cause},
     run::{Rules, Run},
     shape::StepShape,
 };

@@ -67,7 +67,8 @@ impl Play<'_> {
         let how = self.how(step, way);
         let late = match self.made(&todo) {
             Ok(late) => late,
-            Err(said) => {
+            Err(why) => {
+                let said = Said::broken(why);
                 self.tell_call(self.live.number, step, way, Goes::Answers, &said);
                 self.answer(step, way, said);
                 return Ok(());
@@ -171,7 +172,7 @@ impl Play<'_> {
         Ok(Some(hand.waited(step, json)))
     }
 
-    fn made(&mut self, todo: &Todo) -> Result<Late, Said> {
+    fn made(&mut self, todo: &Todo) -> Result<Late, String> {
         let key = self.other_key(todo);
         make(self.live.number, &mut self.live.hand, todo, key)
     }
@@ -223,8 +224,7 @@ impl Play<'_> {
         loop {
             let all = self.on_its_way();
             let is_anywhere = self.chooser.is_anywhere();
-            let is_relevant =
-                |way: &OnItsWay| is_anywhere || self.step_of(*way) == Some(todo.step);
+            let is_relevant = |way: &OnItsWay| is_anywhere || self.step_of(*way) == Some(todo.step);
             let relevant = all.into_iter().filter(is_relevant).map(Some);
             let mut ways: Vec<_> = relevant.map(|way| (Cost::Free, way)).collect();
             if !must_wait {
@@ -288,7 +288,7 @@ impl Play<'_> {
             let key = self.other_key(&todo);
             let said = match make(zombie.number, &mut zombie.hand, &todo, key) {
                 Ok(late) => self.arrives(late, Goes::Arrives)?,
-                Err(said) => said,
+                Err(why) => Said::broken(why),
             };
             zombie.resting.extend(zombie.hand.answered(todo.step, todo.way, said));
         }
@@ -322,15 +322,15 @@ impl Play<'_> {
 }
 
 /// Makes a call, which has not arrived yet.
-fn make(owner: usize, hand: &mut Hand, todo: &Todo, key: Option<SagaId>) -> Result<Late, Said> {
+fn make(owner: usize, hand: &mut Hand, todo: &Todo, key: Option<SagaId>) -> Result<Late, String> {
     let &Todo { step, way, .. } = todo;
-    let mut call = hand.call(step, way, todo.effect.clone()).map_err(Said::broken)?;
+    let mut call = hand.call(step, way, todo.effect.clone())?;
     if let Some(key) = key {
         call.saga = key;
     }
     match hand.node(step).map(|node| &node.work) {
         Some(Work::Call(act)) => Ok(Late { owner, step, way, act: Arc::clone(act), call }),
-        _ => Err(Said::broken("there is nothing to call".to_owned())),
+        _ => Err("there is nothing to call".to_owned()),
     }
 }
 

@@ -195,10 +195,7 @@ impl<W: 'static, S: Saga> ExploreOn<W, S> {
 
 impl<W: 'static, S: Saga> Exploration<W, S> {
     /// What must hold when the saga is over and nothing is on its way any more; or else what is wrong.
-    pub fn invariant(
-        mut self,
-        holds: impl Fn(&W, Ended) -> Result<(), String> + 'static,
-    ) -> Self {
+    pub fn invariant(mut self, holds: impl Fn(&W, Ended) -> Result<(), String> + 'static) -> Self {
         self.invariant = Some(Box::new(holds));
         self
     }
@@ -291,7 +288,7 @@ impl<W: 'static, S: Saga> Exploration<W, S> {
     ///
     /// # Errors
     /// The first [`Violation`], which is one with fewest faults.
-    pub fn run(self) -> Result<Explored, Box<Violation>> {
+    pub fn run(self) -> Result<Explored, Violation> {
         let mut explored = self.every_schedule(Twist::None)?;
         if let Some((seed, schedules)) = self.chance {
             self.schedules_by_chance(seed, schedules, &mut explored)?;

@@ -158,7 +158,10 @@ pub(super) fn next(mut trace: Vec<Point>) -> Option<Vec<usize>> {
 }
 
 /// Leaves out of a schedule what is not needed for `fails`, one choice after another, until all that is left is.
-pub(super) fn shrink(mut script: Vec<usize>, mut fails: impl FnMut(&[usize]) -> bool) -> Vec<usize> {
+pub(super) fn shrink(
+    mut script: Vec<usize>,
+    mut fails: impl FnMut(&[usize]) -> bool,
+) -> Vec<usize> {
     loop {
         let before = script.clone();
         for at in (0..script.len()).rev() {

@@ -1,7 +1,7 @@
 //! Goes through the schedules: those without a fault first, then those with one, and so on.
 
 use super::explore::Exploration;
-use super::play::{Ending, Given, Played, Stop, Twist, play, wait};
+use super::play::{Ending, Given, Played, Stop, Twist, play};
 use super::report::{Breach, Coverage, Explored, Violation};
 use super::schedule::{Budget, Chooser, next, script, shrink};
 use crate::saga::{Ended, Kind, Node, Registered, Saga, Stage};
@@ -18,7 +18,7 @@ struct Attempt<W> {
     world: W,
 }
 
-type Found<T> = Result<T, Box<Violation>>;
+type Found<T> = Result<T, Violation>;
 
 impl<W: 'static, S: Saga> Exploration<W, S> {
     /// Runs every schedule within the budget.
@@ -70,9 +70,8 @@ impl<W: 'static, S: Saga> Exploration<W, S> {
             let attempt = self.attempt(chooser, Twist::None, false)?;
             let ending = self.judge(&attempt);
             let chosen = script(&attempt.played.trace);
-            let ending = ending.map_err(|stop| {
-                self.shortest_within(&chosen, &stop, Twist::None, budget, true)
-            })?;
+            let ending = ending
+                .map_err(|stop| self.shortest_within(&chosen, &stop, Twist::None, budget, true))?;
             explored.count(ending);
         }
         Ok(())
@@ -92,7 +91,7 @@ impl<W: 'static, S: Saga> Exploration<W, S> {
             };
             let why = format!("it makes a difference that every call comes twice: {why}");
             let lines = twice.played.lines;
-            Err(Box::new(Violation { breach: Breach::Repetition, why, lines }))
+            Err(Violation { breach: Breach::Repetition, why, lines })
         });
         judged.map(drop)
     }
@@ -104,7 +103,7 @@ impl<W: 'static, S: Saga> Exploration<W, S> {
         }
         for (twist, flaw) in self.mutants()? {
             let judge = |exploration: &Self, attempt: &Attempt<W>, _: &[usize]| {
-                exploration.judge(attempt).map_err(|stop| Box::new(stop.into()))
+                exploration.judge(attempt).map_err(Violation::from)
             };
             match self.schedules(twist, self.budget, judge) {
                 Err(_) => explored.mutants += 1,
@@ -112,7 +111,7 @@ impl<W: 'static, S: Saga> Exploration<W, S> {
                 Ok(_) => {
                     let why = format!("the invariant cannot see that {flaw}");
                     let breach = Breach::Blindness;
-                    return Err(Box::new(Violation { breach, why, lines: Vec::new() }));
+                    return Err(Violation { breach, why, lines: Vec::new() });
                 }
             }
         }
@@ -156,7 +155,7 @@ impl<W: 'static, S: Saga> Exploration<W, S> {
         Ok(ending)
     }
 
-    fn shortest(&self, chosen: &[usize], stop: &Stop, twist: Twist) -> Box<Violation> {
+    fn shortest(&self, chosen: &[usize], stop: &Stop, twist: Twist) -> Violation {
         self.shortest_within(chosen, stop, twist, self.budget, false)
     }
 
@@ -168,7 +167,7 @@ impl<W: 'static, S: Saga> Exploration<W, S> {
         twist: Twist,
         budget: Budget,
         is_anywhere: bool,
-    ) -> Box<Violation> {
+    ) -> Violation {
         let chooser = |chosen: &[usize]| {
             Chooser::new(chosen.to_vec(), budget, budget.total()).anywhere(is_anywhere)
         };
@@ -189,7 +188,7 @@ impl<W: 'static, S: Saga> Exploration<W, S> {
             );
             (Stop { breach: stop.breach, why }, Vec::new())
         });
-        Box::new(Violation { breach, why, lines })
+        Violation { breach, why, lines }
     }
 
     /// Runs one schedule in a fresh world.
@@ -197,10 +196,8 @@ impl<W: 'static, S: Saga> Exploration<W, S> {
         let world = (self.world)();
         let definition = self.definition(&world)?;
         let ids = Box::new(SeededIds::new(0x5a6a));
-        let stage = wait(Stage::new((self.store)(&world), ids, definition, KEY));
-        let stage = stage.map_err(|why| {
-            Box::new(Violation { breach: Breach::Definition, why, lines: Vec::new() })
-        })?;
+        let stage = Stage::new((self.store)(&world), ids, definition, KEY);
+        let stage = stage.map_err(Violation::of_definition)?;
         let (input, signals) = (&self.input, &self.signals);
         let given = Given { stage: &stage, input, signals, twist, tells };
         let played = play(&given, chooser);
@@ -208,10 +205,9 @@ impl<W: 'static, S: Saga> Exploration<W, S> {
     }
 
     fn definition(&self, world: &W) -> Found<Registered> {
-        let mut definition = Registered::of(&(self.saga)(world)).map_err(|fault| {
-            let (breach, why) = (Breach::Definition, fault.to_string());
-            Box::new(Violation { breach, why, lines: Vec::new() })
-        })?;
+        let definition = Registered::of(&(self.saga)(world));
+        let mut definition =
+            definition.map_err(|fault| Violation::of_definition(fault.to_string()))?;
         definition.hurry(self.retries_max);
         Ok(definition)
     }
@@ -220,6 +216,12 @@ impl<W: 'static, S: Saga> Exploration<W, S> {
 impl From<Stop> for Violation {
     fn from(Stop { breach, why }: Stop) -> Self {
         Self { breach, why, lines: Vec::new() }
+    }
+}
+
+impl Violation {
+    const fn of_definition(why: String) -> Self {
+        Self { breach: Breach::Definition, why, lines: Vec::new() }
     }
 }
 

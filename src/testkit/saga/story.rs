@@ -9,9 +9,21 @@ use crate::saga::{Outcome, Way};
 /// One thing that has happened.
 #[derive(Clone, Debug)]
 pub(super) enum Line {
-    Call { owner: usize, step: Arc<str>, way: Way, goes: Goes },
-    Write { owner: usize, records: Vec<String>, fate: Fate },
-    TakeOver { owner: usize, lives_on: bool },
+    Call {
+        owner: usize,
+        step: Arc<str>,
+        way: Way,
+        goes: Goes,
+    },
+    Write {
+        owner: usize,
+        records: Vec<String>,
+        fate: Fate,
+    },
+    TakeOver {
+        owner: usize,
+        lives_on: bool,
+    },
     /// Somebody from outside does something.
     Outside(&'static str),
 }
@@ -76,7 +88,10 @@ impl fmt::Display for Line {
                 let deed = deed(*way);
                 match goes {
                     Goes::Arrives(out) => {
-                        return write!(f, "a call of owner {owner} arrives late: `{step}`, {deed}: {out}");
+                        return write!(
+                            f,
+                            "a call of owner {owner} arrives late: `{step}`, {deed}: {out}"
+                        );
                     }
                     _ => write!(f, "owner {owner} calls `{step}`, {deed}: ")?,
                 }

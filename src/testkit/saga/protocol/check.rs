@@ -33,7 +33,7 @@ pub(super) fn moment(shape: &Shape, world: &World) -> Result<(), Broken> {
 /// What must hold when nothing can happen any more.
 pub(super) fn end(shape: &Shape, world: &World) -> Result<(), Broken> {
     let state = State::fold(shape, &world.log).map_err(|why| why.to_string())?;
-    if state.is_suspended {
+    if state.is_suspended || state.phase == Phase::Abandoned {
         return Ok(());
     }
     for (step, participant) in shape.steps.iter().zip(&world.participants) {

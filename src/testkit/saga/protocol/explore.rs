@@ -85,7 +85,14 @@ impl Plan {
 
 /// Whether the saga would have ended without it.
 const fn goes_on(event: &Event) -> bool {
-    !matches!(event, Event::TakenOver { .. } | Event::Died { .. } | Event::Cancelled { .. })
+    !matches!(
+        event,
+        Event::TakenOver { .. }
+            | Event::Died { .. }
+            | Event::Overdue { .. }
+            | Event::Asked
+            | Event::Operated { .. }
+    )
 }
 
 /// The events that led to a world, and the last.
