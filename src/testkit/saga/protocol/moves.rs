@@ -119,6 +119,10 @@ impl World {
                 world.left.faults = faults;
                 let lost = Event::AnswerLost { mail, happened };
                 next.push(world.heard(shape, lost, mail, Outcome::Unknown));
+                if self.left.operators > 0 {
+                    let broken = Outcome::Broken(String::new());
+                    next.push(world.heard(shape, Event::Broken { mail, happened }, mail, broken));
+                }
                 // Who does not remember what it has said must not be called over what doubles calls.
                 if !step.dedupes {
                     continue;

@@ -63,6 +63,7 @@ pub(super) enum Event {
     Fenced { epoch: u8 },
     Answered { mail: Mail, happened: bool },
     AnswerLost { mail: Mail, happened: bool },
+    Broken { mail: Mail, happened: bool },
     Doubled { mail: Mail, happened: bool },
     Late { mail: Mail, happened: bool },
     TimedOut { mail: Mail },
