@@ -16,6 +16,7 @@ use super::run::{Outcome, Way};
 use crate::types::Commit;
 
 /// A call to be made.
+#[derive(Clone)]
 pub(crate) struct Call {
     pub(crate) saga: SagaId,
     pub(crate) step: Arc<str>,
@@ -33,7 +34,7 @@ pub(crate) struct Call {
 pub(crate) struct Said {
     pub(crate) outcome: Outcome,
     /// What must be committed with the record of it.
-    pub(crate) commit: Option<Commit>,
+    pub(crate) commit: Option<Box<Commit>>,
     /// What it gave back.
     pub(crate) out: Option<Arc<Value>>,
     /// The digest of what it was given.
@@ -156,7 +157,7 @@ pub(super) fn ran<O: super::step::Payload>(ran: Ran<O>, of: u64) -> Said {
             return match Json::of(&out) {
                 Ok(json) => Said {
                     outcome: Outcome::Ok(Out { of, json }),
-                    commit,
+                    commit: commit.map(Box::new),
                     out: Some(Arc::new(out)),
                     of: Some(of),
                     error: None,
@@ -178,7 +179,11 @@ pub(super) fn undone(undid: Undid, of: u64) -> Said {
         Ok(commit) => {
             let nothing = Json::of(&()).map(|json| Outcome::Ok(Out { of, json }));
             let outcome = nothing.unwrap_or(Outcome::Unknown);
-            return Said { commit, of: Some(of), ..Said::without_out(outcome, None) };
+            return Said {
+                commit: commit.map(Box::new),
+                of: Some(of),
+                ..Said::without_out(outcome, None)
+            };
         }
         Err(Again::Transient(error)) => (Outcome::Transient, Some(told(&*error))),
         Err(Again::Unknown(error)) => (Outcome::Unknown, Some(told(&*error))),

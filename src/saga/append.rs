@@ -11,9 +11,9 @@ use super::outcome::told;
 use super::record::Record;
 use super::shared::Shared;
 use crate::event;
-use crate::ports::CommitError;
+use crate::ports::{CommitError, Ids};
 use crate::retry::RetryPolicy;
-use crate::types::{Commit, EventId};
+use crate::types::{Commit, EventId, StreamId};
 
 /// What came of writing.
 pub(super) enum Appended {
@@ -35,6 +35,40 @@ const PATIENCE: RetryPolicy = RetryPolicy {
     delay_max: Duration::from_secs(1),
 };
 
+/// The next records of a saga, all or none, together with `beside`.
+///
+/// # Errors
+/// Why a record cannot be written.
+pub(super) fn commit_of(
+    ids: &dyn Ids,
+    saga: &Instance,
+    records: &[Record],
+    beside: Option<Commit>,
+) -> Result<Commit, String> {
+    let mut events = Vec::with_capacity(records.len());
+    for record in records {
+        let event =
+            event::encode(record, EventId::new(ids.draw())).map_err(|error| told(&error))?;
+        events.push(event.with_metadata(saga.metadata.clone()));
+    }
+    let commit = Commit::new().append(&saga.stream, saga.version, events);
+    Ok(match beside {
+        Some(beside) => commit.and(beside),
+        None => commit,
+    })
+}
+
+/// What a refused commit says; `None` if the same commit may go through the next time.
+pub(super) fn refused(error: &CommitError, log: &StreamId, has_beside: bool) -> Option<Appended> {
+    Some(match error {
+        CommitError::Conflict(conflict) if conflict.stream() == log => Appended::Grown,
+        // The same decision would be refused again.
+        CommitError::Conflict(_) | CommitError::Fenced(_) if has_beside => Appended::Misfit,
+        CommitError::Unknown(_) | CommitError::Backend(_) => return None,
+        other => Appended::Invalid(told(other)),
+    })
+}
+
 /// Appends the next records of a saga, all or none, together with `beside`.
 pub(super) fn append(
     shared: &Arc<Shared>,
@@ -42,51 +76,26 @@ pub(super) fn append(
     records: &[Record],
     beside: Option<Commit>,
 ) -> BoxFuture<'static, Appended> {
-    let mut events = Vec::with_capacity(records.len());
-    for record in records {
-        let id = EventId::new(shared.ids.draw());
-        match event::encode(record, id) {
-            Ok(event) => {
-                events.push(event.with_metadata(saga.metadata.clone()));
-            }
-            Err(error) => {
-                let why = told(&error);
-                return std::future::ready(Appended::Invalid(why)).boxed();
-            }
-        }
-    }
-    let stream = saga.stream.clone();
-    let commit = Commit::new().append(&stream, saga.version, events);
-    let has_more = beside.is_some();
-    let commit = match beside {
-        Some(beside) => commit.and(beside),
-        None => commit,
+    let has_beside = beside.is_some();
+    let commit = match commit_of(&*shared.ids, saga, records, beside) {
+        Ok(commit) => commit,
+        Err(why) => return std::future::ready(Appended::Invalid(why)).boxed(),
     };
-    let shared = Arc::clone(shared);
+    let (shared, stream) = (Arc::clone(shared), saga.stream.clone());
     async move {
         let mut backoff = PATIENCE.begin(0);
         loop {
-            let error = match shared.store.commit(commit.clone()).await {
-                Ok(_) => return Appended::Done,
-                Err(error) => error,
+            let Err(error) = shared.store.commit(commit.clone()).await else {
+                return Appended::Done;
             };
-            match &error {
-                CommitError::Conflict(conflict) if *conflict.stream() == stream => {
-                    return Appended::Grown;
-                }
-                // The same decision would be refused again.
-                CommitError::Conflict(_) | CommitError::Fenced(_) if has_more => {
-                    return Appended::Misfit;
-                }
-                CommitError::Unknown(_) | CommitError::Backend(_) => {
-                    tracing::warn!(%stream, error = %told(&error), "a saga cannot be written down");
-                    if shared.desk.is_closed() {
-                        return Appended::Stopped;
-                    }
-                    backoff.wait().await;
-                }
-                other => return Appended::Invalid(told(other)),
+            if let Some(refused) = refused(&error, &stream, has_beside) {
+                return refused;
             }
+            tracing::warn!(%stream, error = %told(&error), "a saga cannot be written down");
+            if shared.desk.is_closed() {
+                return Appended::Stopped;
+            }
+            backoff.wait().await;
         }
     }
     .boxed()

@@ -170,6 +170,7 @@ impl Barrier {
     }
 
     /// Draws the ids of the marks elsewhere.
+    #[must_use]
     pub fn ids(mut self, ids: impl Ids) -> Self {
         self.ids = Arc::new(ids);
         self

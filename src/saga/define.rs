@@ -13,7 +13,7 @@ use super::adapt::{
 };
 use super::each::Each;
 use super::handle::{Deps, Handle, Value};
-use super::node::{Fault, Node, Plan, Work};
+use super::node::{Fault, MakeInput, Node, Plan, Work};
 use super::shape::Kind;
 use super::step::{
     LocalPivot, LocalRetriable, LocalStep, Payload, Pivot, ReadOnly, Retriable, Step,
@@ -148,7 +148,7 @@ impl<I: Payload> Before<I> {
             let made = Arc::new(input(of, D::values(outs)?)) as Arc<Value>;
             Some(made)
         };
-        self.plan.insert(name, saga.plan, needs.places(), Arc::new(scope))
+        self.plan.insert(name, saga.plan, needs.places(), &(Arc::new(scope) as MakeInput))
     }
 
     /// The pivot, at another service.

@@ -87,7 +87,7 @@ pub(super) async fn drive(shared: &Arc<Shared>, turn: Turn) -> Left {
         if saga.owner != Some(shared.owner) && !takes_over {
             return Left::Lost;
         }
-        let mut drive = Drive::new(shared, saga, Arc::clone(&notice), std::mem::take(&mut tries));
+        let mut drive = Drive::new(shared, saga, Arc::clone(&notice), &std::mem::take(&mut tries));
         match drive.run().await {
             Left::Again => takes_over |= drive.reclaims,
             left => return left,
@@ -100,9 +100,9 @@ impl Drive {
         shared: &Arc<Shared>,
         mut saga: Box<Instance>,
         notice: Arc<Notice>,
-        tries: Tries,
+        tries: &[((usize, Way), u32)],
     ) -> Self {
-        saga.run.remember(&tries);
+        saga.run.remember(tries);
         Self {
             shared: Arc::clone(shared),
             saga,
@@ -242,6 +242,8 @@ impl Drive {
             }
             // What a local step has decided does not fit any more: it decides again, the last of them first.
             Appended::Misfit => {
+                // A store may look at a fence before it looks at the log.
+                self.suspicion = self.suspicion.max(Some(Wake::IfOurs));
                 let step = steps.last().copied();
                 if let Some(step) = step {
                     self.commits.remove(&step);
@@ -336,7 +338,7 @@ impl Drive {
         }
         self.saga.heard(step, said.of, said.out);
         match said.commit {
-            Some(commit) => drop(self.commits.insert(step, commit)),
+            Some(commit) => drop(self.commits.insert(step, *commit)),
             None => drop(self.commits.remove(&step)),
         }
         for command in self.saga.run.answered(step, way, said.outcome) {

@@ -45,9 +45,9 @@ pub(crate) mod sealed {
     use super::Value;
 
     #[allow(unnameable_types, reason = "that is what seals a trait")]
-    pub trait Deps: 'static {
+    pub trait Deps: Sized + 'static {
         /// The places of the steps, each with the definition that it is of.
-        fn places(&self) -> Vec<(usize, usize)>;
+        fn places(self) -> Vec<(usize, usize)>;
 
         /// The values as the tuple that a closure takes; `None` if they are of other types.
         fn values<'a>(outs: &[&'a Value]) -> Option<<Self as super::Deps>::Values<'a>>
@@ -63,7 +63,7 @@ macro_rules! deps {
         }
 
         impl<$($handle: 'static),*> sealed::Deps for ($(Handle<$handle>,)*) {
-            fn places(&self) -> Vec<(usize, usize)> {
+            fn places(self) -> Vec<(usize, usize)> {
                 vec![$((self.$n.place, self.$n.of)),*]
             }
 

@@ -230,8 +230,9 @@ impl Instance {
         let around = self.input(of.around)?;
         let outs = self.values(&of.needs)?;
         let outs: Vec<&Value> = outs.iter().map(|out| &**out).collect();
-        let make = of.make.as_ref()?;
-        let made = std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| make(&*around, &outs)));
+        let input_of = of.make.as_ref()?;
+        let made =
+            std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| input_of(&*around, &outs)));
         let made = made.ok()??;
         if let Some(input) = self.inputs.get_mut(scope) {
             *input = Some(Arc::clone(&made));

@@ -44,7 +44,7 @@ pub(super) struct Ledger {
 
 /// The set of the rows.
 pub(super) fn set() -> Result<RowSet, BackendError> {
-    RowSet::new(NAME).map_err(|error| malformed(error))
+    RowSet::new(NAME).map_err(malformed)
 }
 
 fn malformed(error: impl std::error::Error + Send + Sync + 'static) -> BackendError {

@@ -108,6 +108,8 @@ mod adapt;
 mod append;
 mod barrier;
 mod book;
+#[cfg(feature = "testkit")]
+mod by_hand;
 mod contract;
 mod define;
 mod desk;
@@ -156,11 +158,21 @@ pub use step::{
     Local, LocalPivot, LocalRetriable, LocalStep, Payload, Pivot, ReadOnly, Retriable, Step,
 };
 
+#[cfg(feature = "testkit")]
+pub(crate) use {
+    act::{Act, Call, Said},
+    book::Registered,
+    by_hand::{Hand, Stage, Written},
+    json::{Json, Out},
+    node::{Node, Work},
+    record::Record,
+    run::{Command, Outcome, Way},
+    shape::{Kind, Shape},
+    state::{Phase, State},
+};
 #[cfg(all(test, feature = "testkit"))]
 pub(crate) use {
-    json::{Json, Out},
-    record::{Cause, Record},
-    run::{Command, Outcome, Rules, Run, Way},
-    shape::{Kind, Shape, StepShape},
-    state::{Phase, State},
+    record::{Action, Cause},
+    run::{Rules, Run},
+    shape::StepShape,
 };

@@ -149,7 +149,7 @@ impl Plan {
         if !(1..=64).contains(&name.len()) || !name.bytes().all(is_word) {
             self.fault.get_or_insert(Fault::StepName(name.to_string()));
         }
-        node.needs = self.places(name.clone(), needs);
+        node.needs = self.places(&node.name, needs);
         node.after = self.next_behind(node.kind == Kind::Pivot);
         node.after.extend(&node.needs);
         self.push(node)
@@ -177,20 +177,20 @@ impl Plan {
         name: &'static str,
         inner: Self,
         needs: Vec<(usize, usize)>,
-        make: MakeInput,
+        make: &MakeInput,
     ) -> Handle<()> {
         if let Some(fault) = inner.fault {
             self.fault.get_or_insert(fault);
         }
         let name = self.named.take().unwrap_or(name);
-        let needs = self.places(name.into(), needs);
+        let needs = self.places(name, needs);
         let mut behind = self.next_behind(false);
         behind.extend(&needs);
         let (nodes, scopes) = (self.nodes.len(), self.scopes.len());
         let shift = |places: Vec<usize>| places.into_iter().map(|at| at + nodes).collect();
         for (n, scope) in inner.scopes.into_iter().enumerate() {
             self.scopes.push(match n {
-                0 => Scope { make: Some(Arc::clone(&make)), around: 0, needs: needs.clone() },
+                0 => Scope { make: Some(Arc::clone(make)), around: 0, needs: needs.clone() },
                 _ => Scope { around: scope.around + scopes, needs: shift(scope.needs), ..scope },
             });
         }
@@ -219,7 +219,7 @@ impl Plan {
         Handle::new(self.nodes.len() - 1, self.of)
     }
 
-    fn places(&mut self, name: Arc<str>, needs: Vec<(usize, usize)>) -> Vec<usize> {
+    fn places(&mut self, name: &str, needs: Vec<(usize, usize)>) -> Vec<usize> {
         if needs.iter().any(|(place, of)| *of != self.of || *place >= self.nodes.len()) {
             self.fault.get_or_insert(Fault::Foreign(name.to_string()));
             return Vec::new();

@@ -218,7 +218,7 @@ impl Sagas {
             if action == Action::Compensate && !state.can_be_given_up(shape) {
                 return Err(OperateError::TooLate);
             }
-            let action = self.checked(&saga, action.clone())?;
+            let action = checked(&saga, action.clone())?;
             let (actor, reason) = (actor.clone(), reason.clone());
             let record = Record::Operator { actor, action, reason };
             let mut then = state.clone();
@@ -231,21 +231,17 @@ impl Sagas {
         }
         Err(OperateError::Contended)
     }
+}
 
-    /// What an operator says a step gave back must be what its type can read.
-    fn checked(
-        &self,
-        saga: &super::instance::Instance,
-        action: Action,
-    ) -> Result<Action, OperateError> {
-        if let Action::Resolve { step, verdict: Verdict::Happened(json) } = &action
-            && let Some(node) = saga.place(step).and_then(|place| saga.node(place))
-            && let Err(error) = node.work.decode(json)
-        {
-            return Err(OperateError::OutOfPlace(error.to_string()));
-        }
-        Ok(action)
+/// What an operator says a step gave back must be what its type can read.
+fn checked(saga: &super::instance::Instance, action: Action) -> Result<Action, OperateError> {
+    if let Action::Resolve { step, verdict: Verdict::Happened(json) } = &action
+        && let Some(node) = saga.place(step).and_then(|place| saga.node(place))
+        && let Err(error) = node.work.decode(json)
+    {
+        return Err(OperateError::OutOfPlace(error.to_string()));
     }
+    Ok(action)
 }
 
 impl std::fmt::Display for Record {

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use super::json::{Json, Out};
 use super::record::{Action, Record, Verdict};
-use super::shape::{Kind, Shape};
+use super::shape::{Kind, Shape, StepShape};
 
 /// Where a saga is.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
@@ -212,11 +212,27 @@ impl State {
         match action {
             Action::Abandon => self.phase = Phase::Abandoned,
             Action::Retry => {}
-            Action::Compensate => self.unwind(shape, &[])?,
+            Action::Compensate => {
+                let uncertain = self.in_doubt(shape)?;
+                self.unwind(shape, &uncertain)?;
+            }
             Action::Resolve { step, verdict } => self.resolved(shape, step, verdict)?,
         }
         self.is_suspended = false;
         Ok(())
+    }
+
+    /// The steps that an operator gives up with, and of which nobody knows whether they have happened: whatever was ready may
+    /// have been called.
+    fn in_doubt(&self, shape: &Shape) -> Result<Vec<Arc<str>>, OutOfPlace> {
+        let may_be_called =
+            |(at, step): &(usize, &StepShape)| self.is_ready(shape, *at) && !step.is_local;
+        let called = shape.steps.iter().enumerate().filter(may_be_called).map(|(_, step)| step);
+        if called.clone().any(|step| step.kind == Kind::Pivot) {
+            return Err(OutOfPlace("its pivot may have happened"));
+        }
+        let compensable = called.filter(|step| step.kind == Kind::Compensable);
+        Ok(compensable.map(|step| Arc::clone(&step.name)).collect())
     }
 
     fn resolved(&mut self, shape: &Shape, name: &str, verdict: &Verdict) -> Applied {

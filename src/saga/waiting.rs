@@ -141,7 +141,7 @@ impl Drive {
 }
 
 /// A step that only waits has nothing to be given.
-fn happened(json: Result<Json, serde_json::Error>, value: Arc<Value>) -> Said {
+pub(super) fn happened(json: Result<Json, serde_json::Error>, value: Arc<Value>) -> Said {
     match json {
         Ok(json) => Said {
             outcome: Outcome::Ok(Out { of: 0, json }),

@@ -10,6 +10,8 @@
 //! - [`conformance`] with [`event_store_conformance!`](crate::event_store_conformance) and
 //!   [`row_store_conformance!`](crate::row_store_conformance) shows what a store of one's own still lacks; [`model`]
 //!   compares it with a simple model, over random calls.
+//! - [`saga`] runs a saga with the user's own steps in every way in which it can go wrong, and draws the shortest way to a broken
+//!   promise.
 //! - [`ManualClock`], [`PausedClock`] and [`SeededIds`] decide what time it is and which ids are drawn.
 //!
 //! The feature `testkit` switches them on. They are for dev-dependencies: they panic, as tests do.
@@ -27,8 +29,7 @@ mod faults;
 mod laws;
 pub mod model;
 mod projecting;
-#[cfg(test)]
-mod saga;
+pub mod saga;
 mod scenario;
 pub mod strategies;
 mod world;

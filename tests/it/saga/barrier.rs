@@ -1,6 +1,6 @@
 //! The barrier: what participants of ours do with calls that come twice, late, or in the wrong order.
 
-use std::sync::atomic::{AtomicU32, Ordering};
+use std::sync::atomic::{AtomicUsize, Ordering};
 
 use freehold::backend::memory::MemoryStore;
 use freehold::backend::sqlite::SqliteStore;
@@ -86,7 +86,7 @@ async fn the_same_key_with_another_input_is_refused() {
 async fn racing_calls_come_to_one_effect_or_none() {
     let store = MemoryStore::new();
     let barrier = Barrier::new(store.clone());
-    let decided = AtomicU32::new(0);
+    let decided = AtomicUsize::new(0);
     for n in 0..200 {
         let key = key(n);
         let acts = (0..4).map(|_| reserve(&barrier, &key));
@@ -96,7 +96,7 @@ async fn racing_calls_come_to_one_effect_or_none() {
         for undone in undoes {
             undone.unwrap();
         }
-        decided.fetch_add(acts.iter().filter(|act| act.is_ok()).count() as u32, Ordering::Relaxed);
+        decided.fetch_add(acts.iter().filter(|act| act.is_ok()).count(), Ordering::Relaxed);
         let names = names(&store).await;
         let count = |name: &str| names.iter().filter(|found| *found == name).count();
         assert_eq!(count("Reserved"), count("Released"), "{n}");

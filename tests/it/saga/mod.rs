@@ -3,6 +3,7 @@
 mod barrier;
 mod compile;
 mod exact;
+mod explored;
 mod fixture;
 mod operate;
 mod outcomes;

@@ -94,7 +94,7 @@ async fn signals_and_delays_take_their_time_and_no_task() {
     slow.sagas.signal(&id, "asked", "m2", &()).await.unwrap();
     assert_eq!(slow.sagas.ended(&id).await.unwrap(), Ended::Completed);
     let took = begun.elapsed();
-    assert!(took >= DAY && took < DAY + Duration::from_secs(60), "{took:?}");
+    assert!(took >= DAY && took < DAY + Duration::from_mins(1), "{took:?}");
     let charged = slow.world.effects()["slow/1:charge:0:do"];
     assert_eq!(charged, 99, "what the signal said is what the step was given");
 }
@@ -153,7 +153,7 @@ async fn a_parked_saga_goes_on_after_a_restart_when_its_time_has_come() {
     slow.sagas.signal(&id, "asked", "m2", &()).await.unwrap();
     assert_eq!(slow.sagas.ended(&id).await.unwrap(), Ended::Completed);
     let took = begun.elapsed();
-    assert!(took >= DAY && took < DAY + Duration::from_secs(60), "{took:?}");
+    assert!(took >= DAY && took < DAY + Duration::from_mins(1), "{took:?}");
     assert_eq!(slow.world.effects().len(), 3);
 }
 

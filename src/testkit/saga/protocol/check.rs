@@ -1,5 +1,6 @@
 //! What must hold at every moment, and at the end.
 
+use super::super::watch;
 use super::world::{Broken, World};
 use crate::saga::{Kind, Phase, Record, Shape, State, Way};
 
@@ -15,22 +16,7 @@ pub(super) fn call(
         // Whoever is not the owner any more cannot know better; what it asks is made harmless by the participants.
         return Ok(());
     }
-    let state = State::fold(shape, log).map_err(|why| why.to_string())?;
-    let is_backward = state.phase == Phase::Backward;
-    let name = shape.steps.get(step).map_or("?", |step| &*step.name);
-    match way {
-        Way::Do if is_backward => Err(format!("{name} is called after the saga was given up")),
-        Way::Undo | Way::Redrive if !is_backward => Err(format!(
-            "{name} is compensated before it is written down that the saga is given up"
-        )),
-        Way::Undo if state.is_past_pivot(shape) => {
-            Err(format!("{name} is compensated after the pivot"))
-        }
-        Way::Undo if shape.behind(step).any(|behind| state.has_effect(shape, behind)) => {
-            Err(format!("{name} is compensated before what needed it"))
-        }
-        _ => Ok(()),
-    }
+    watch::call(shape, &watch::fold(shape, log)?, step, way)
 }
 
 /// What must hold at every moment.
@@ -47,7 +33,7 @@ pub(super) fn moment(shape: &Shape, world: &World) -> Result<(), Broken> {
 /// What must hold when nothing can happen any more.
 pub(super) fn end(shape: &Shape, world: &World) -> Result<(), Broken> {
     let state = State::fold(shape, &world.log).map_err(|why| why.to_string())?;
-    if state.is_suspended {
+    if state.is_suspended || state.phase == Phase::Abandoned {
         return Ok(());
     }
     for (step, participant) in shape.steps.iter().zip(&world.participants) {

@@ -35,7 +35,7 @@ fn plan(shape: &Arc<Shape>, faults: u8, takeovers: u8) -> Plan {
     Plan {
         shape: Arc::clone(shape),
         rules: Rules::ALL,
-        budget: Budget { faults, takeovers, cancels: true },
+        budget: Budget { faults, takeovers, deadline: true, cancels: false, operators: 0 },
         is_fenced: true,
         worlds_max: 5_000_000,
     }
@@ -94,6 +94,58 @@ fn two_steps_beside_each_other() {
     for shape in [fork(Resolve::Tombstone, false), fork(Resolve::Redrive, true)] {
         let (faults, takeovers) = much();
         holds(&plan(&shape, faults - 1, takeovers - 1));
+    }
+}
+
+/// The steps of a line, of which some are local.
+fn partly_local(kinds: &[Kind], local: &[usize]) -> Arc<Shape> {
+    let mut shape = Shape::clone(&line(kinds, Resolve::Tombstone, false));
+    for at in local {
+        shape.steps[*at].is_local = true;
+    }
+    Arc::new(shape)
+}
+
+#[test]
+fn steps_in_the_log_itself() {
+    let (faults, takeovers) = much();
+    for (kinds, local) in [
+        ([Compensable, Compensable, Pivot], [1, 2]),
+        ([Compensable, Pivot, Retriable], [1, 2]),
+        ([Compensable, Compensable, Pivot], [0, 2]),
+    ] {
+        holds(&plan(&partly_local(&kinds, &local), faults, takeovers));
+    }
+}
+
+#[test]
+fn somebody_asks_for_it_to_be_given_up() {
+    let (faults, takeovers) = much();
+    for shape in [
+        line(&[Compensable, Pivot, Retriable], Resolve::Tombstone, false),
+        line(&[ReadOnly, Compensable], Resolve::Redrive, true),
+        partly_local(&[Compensable, Pivot], &[1]),
+    ] {
+        let mut plan = plan(&shape, faults, takeovers);
+        plan.budget.cancels = true;
+        plan.budget.deadline = false;
+        holds(&plan);
+    }
+}
+
+#[test]
+fn an_operator_does_all_that_can_be_done() {
+    let (faults, takeovers) = much();
+    for mut shape in [
+        line(&[Compensable, Pivot, Retriable], Resolve::Tombstone, false),
+        line(&[Compensable, Compensable], Resolve::Redrive, true),
+    ] {
+        for step in &mut Arc::make_mut(&mut shape).steps {
+            (step.retries_max, step.undo_retries_max) = (0, 0);
+        }
+        let mut plan = plan(&shape, faults, takeovers);
+        plan.budget.operators = 2;
+        holds(&plan);
     }
 }
 

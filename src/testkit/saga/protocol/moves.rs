@@ -2,8 +2,8 @@
 
 use std::sync::Arc;
 
-use super::world::{ASKED, Broken, Event, Mail, Owner, World, said};
-use crate::saga::{Outcome, Rules, Run, Shape, State};
+use super::world::{Broken, Event, Mail, Owner, World, asked, said};
+use crate::saga::{Action, Cause, Outcome, Record, Rules, Run, Shape, State};
 
 type Next = Vec<(Event, Result<World, Broken>)>;
 
@@ -32,7 +32,9 @@ impl World {
             self.deliveries(shape, *mail, &mut next);
         }
         self.takeovers(shape, rules, &mut next);
-        self.cancels(shape, &mut next);
+        self.overdue(shape, &mut next);
+        self.asks(shape, &mut next);
+        self.operates(shape, rules, &mut next);
         next
     }
 
@@ -81,6 +83,7 @@ impl World {
             next.push((event, Err(format!("{out_of_place}"))));
             return;
         }
+        written.happen(shape, records);
         let event = Event::Appended { epoch, records: records.clone() };
         next.push(written.after(shape, event, epoch, hears));
         if let Some(faults) = self.left.faults.checked_sub(1) {
@@ -116,6 +119,10 @@ impl World {
                 world.left.faults = faults;
                 let lost = Event::AnswerLost { mail, happened };
                 next.push(world.heard(shape, lost, mail, Outcome::Unknown));
+                if self.left.operators > 0 {
+                    let broken = Outcome::Broken(String::new());
+                    next.push(world.heard(shape, Event::Broken { mail, happened }, mail, broken));
+                }
                 // Who does not remember what it has said must not be called over what doubles calls.
                 if !step.dedupes {
                     continue;
@@ -173,19 +180,78 @@ impl World {
         }
     }
 
-    fn cancels(&self, shape: &Shape, next: &mut Next) {
-        if !self.left.cancels {
+    /// The deadline of a saga passes.
+    fn overdue(&self, shape: &Shape, next: &mut Next) {
+        if !self.left.deadline {
+            return;
+        }
+        let mut world = self.clone();
+        world.left.deadline = false;
+        let epoch = self.epoch;
+        next.push(world.after(shape, Event::Overdue { epoch }, epoch, |world, at| {
+            if let Some(owner) = world.owners.get_mut(at) {
+                owner.run.give_up(Cause::Deadline);
+            }
+        }));
+    }
+
+    /// Somebody writes down that the saga is to be given up. Its owner learns it at once, or when it may not append.
+    fn asks(&self, shape: &Shape, next: &mut Next) {
+        let state = State::fold(shape, &self.log);
+        let can_be = state.is_ok_and(|it| !it.is_cancelled && it.can_be_given_up(shape));
+        let is_unsure = self.owners.iter().any(|owner| owner.is_unacknowledged);
+        if !self.left.cancels || !can_be || is_unsure {
             return;
         }
         let mut world = self.clone();
         world.left.cancels = false;
-        let epoch = world.epoch;
-        let mut in_time = false;
-        let (_, then) = world.after(shape, Event::Died { epoch }, epoch, |world, at| {
+        world.log.push(asked());
+        next.push(world.after(shape, Event::Asked, self.epoch, |world, at| {
             if let Some(owner) = world.owners.get_mut(at) {
-                in_time = owner.run.give_up(ASKED);
+                if owner.appending.take().is_some() {
+                    owner.run.not_appended(None);
+                }
+                owner.run.cancelled();
             }
-        });
-        next.push((Event::Cancelled { epoch, in_time }, then));
+        }));
+    }
+
+    /// An operator does all that can be done with a saga that waits for one. Its owner reads it anew.
+    fn operates(&self, shape: &Arc<Shape>, rules: Rules, next: &mut Next) {
+        let Some(operators) = self.left.operators.checked_sub(1) else { return };
+        let newest = self.owners.iter().find(|owner| owner.epoch == self.epoch);
+        if newest.is_some_and(|owner| owner.appending.is_some() || !owner.calls.is_empty()) {
+            return;
+        }
+        let (actor, reason) = (String::new(), String::new());
+        for action in [Action::Retry, Action::Compensate, Action::Abandon] {
+            let (actor, reason) = (actor.clone(), reason.clone());
+            let mut world = self.clone();
+            world.left.operators = operators;
+            world.log.push(Record::Operator { actor, action: action.clone(), reason });
+            let Ok(run) = Run::take_over(Arc::clone(shape), rules, &world.log) else { continue };
+            world.owners.retain(|owner| owner.epoch != self.epoch);
+            world.owners.push(Owner::new(self.epoch, run));
+            let at = world.owners.len() - 1;
+            let went_on = world.go_on(shape, at);
+            next.push((Event::Operated { action }, went_on.map(|()| world)));
+        }
+    }
+
+    /// What is local happens with the record that says so.
+    fn happen(&mut self, shape: &Shape, records: &[Record]) {
+        for record in records {
+            let (name, is_done) = match record {
+                Record::Done { step, .. } => (step, true),
+                Record::Undone { step } => (step, false),
+                _ => continue,
+            };
+            let Some(at) = shape.place(name) else { continue };
+            let is_local = shape.steps.get(at).is_some_and(|step| step.is_local);
+            if let Some(participant) = self.participants.get_mut(at).filter(|_| is_local) {
+                let effects = participant.effects;
+                participant.effects = if is_done { effects + 1 } else { effects.saturating_sub(1) };
+            }
+        }
     }
 }

@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use super::participant::Participant;
-use crate::saga::{Cause, Command, Json, Outcome, Record, Rules, Run, Shape, Way};
+use crate::saga::{Action, Command, Json, Out, Outcome, Record, Rules, Run, Shape, Way};
 
 /// How much may go wrong.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -13,8 +13,12 @@ pub(crate) struct Budget {
     pub(crate) faults: u8,
     /// New owners.
     pub(crate) takeovers: u8,
-    /// Whether somebody may ask for it to be given up.
+    /// Whether its deadline may pass, of which only its owner knows.
+    pub(crate) deadline: bool,
+    /// Whether somebody may write down that it is to be given up.
     pub(crate) cancels: bool,
+    /// How often an operator may do something with a saga that waits for one.
+    pub(crate) operators: u8,
 }
 
 /// Everything, at one moment.
@@ -59,6 +63,7 @@ pub(super) enum Event {
     Fenced { epoch: u8 },
     Answered { mail: Mail, happened: bool },
     AnswerLost { mail: Mail, happened: bool },
+    Broken { mail: Mail, happened: bool },
     Doubled { mail: Mail, happened: bool },
     Late { mail: Mail, happened: bool },
     TimedOut { mail: Mail },
@@ -66,7 +71,9 @@ pub(super) enum Event {
     Rested { epoch: u8, step: usize },
     TakenOver { epoch: u8, lives_on: bool },
     Died { epoch: u8 },
-    Cancelled { epoch: u8, in_time: bool },
+    Overdue { epoch: u8 },
+    Asked,
+    Operated { action: Action },
 }
 
 /// A promise that was broken.
@@ -147,8 +154,10 @@ impl Owner {
 pub(super) fn said(happened: bool) -> Outcome {
     // What is in it does not matter to the protocol.
     let json = Json::of(&happened).unwrap_or_else(|_| unreachable!("a bool is JSON"));
-    if happened { Outcome::Ok(json) } else { Outcome::Rejected(json) }
+    if happened { Outcome::Ok(Out { of: 0, json }) } else { Outcome::Rejected(json) }
 }
 
-/// Why it is given up from outside.
-pub(super) const ASKED: Cause = Cause::Cancelled;
+/// What is written down when somebody asks for it to be given up.
+pub(super) fn asked() -> Record {
+    Record::CancelAsked { actor: String::new(), reason: String::new() }
+}

@@ -16,6 +16,12 @@ pub(super) struct Participant {
 impl Participant {
     /// What a call can come to: how the participant is after it, and whether it has happened.
     pub(super) fn call(&self, step: &StepShape, way: Way) -> Vec<(Self, bool)> {
+        if step.is_local {
+            // It decides; what it has decided happens with the record of it.
+            let can_refuse = way != Way::Undo && step.kind != Kind::Retriable;
+            let refuses = can_refuse.then(|| (self.clone(), false));
+            return [(self.clone(), true)].into_iter().chain(refuses).collect();
+        }
         match way {
             Way::Undo => vec![(self.undo(step), true)],
             Way::Do | Way::Redrive => self.act(step),
