@@ -5,6 +5,7 @@
 
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
 
 use async_trait::async_trait;
 use tokio::time::{Instant, sleep};
@@ -18,7 +19,8 @@ use crate::event;
 use crate::ports::BackendError;
 use crate::subscription::{Applied, Batch, Partition, Sink, SinkError};
 use crate::types::{
-    Commit, Filter, LeaseName, RecordedEvent, RowKey, RowSet, RowValue, RowWrite, RowsWanted,
+    Commit, Filter, LeaseName, Position, RecordedEvent, RowKey, RowSet, RowValue, RowWrite,
+    RowsWanted,
 };
 
 /// The name of the job.
@@ -30,8 +32,10 @@ const ROWS: usize = 1_000;
 #[derive(Default)]
 struct Part {
     rows: HashMap<SagaId, Row>,
-    /// Sagas that another process runs which has not this part, and when it has been heard of last.
+    /// Sagas that another process runs which has not this part, and when they are taken over unless it is heard of.
     guests: HashMap<SagaId, Instant>,
+    /// Where the log ended when the part was granted: whoever has written before had the part, and has it no more.
+    granted_at: Position,
 }
 
 pub(super) struct Ledger {
@@ -69,21 +73,31 @@ impl Ledger {
 
     /// Takes over the sagas of processes that have been silent for too long.
     pub(super) async fn watch(&self) {
-        let patience = self.shared.options.adopt_after;
         loop {
-            sleep(patience / 4).await;
-            let now = Instant::now();
+            sleep(self.shared.options.adopt_after / 4).await;
             for part in self.parts().values_mut() {
-                part.guests.retain(|id, heard| {
-                    let is_silent = now.duration_since(*heard) >= patience;
-                    if is_silent {
-                        tracing::info!(saga = %id, "its owner is silent");
-                        self.shared.desk.wake(id, Wake::ForGood);
-                    }
-                    !is_silent
-                });
+                self.adopt(part);
             }
         }
+    }
+
+    fn adopt(&self, part: &mut Part) {
+        let now = Instant::now();
+        part.guests.retain(|id, silent_at| {
+            let is_silent = *silent_at <= now;
+            if is_silent {
+                tracing::info!(saga = %id, "its owner is silent");
+                self.shared.desk.wake(id, Wake::ForGood);
+            }
+            !is_silent
+        });
+    }
+
+    /// When a saga is taken over of which the owner has been heard so late in the log, if nothing more is heard.
+    fn silent_at(&self, part: &Part, heard_at: Position) -> Instant {
+        let is_gone = heard_at <= part.granted_at;
+        let patience = if is_gone { Duration::ZERO } else { self.shared.options.adopt_after };
+        Instant::now() + patience
     }
 
     /// Looks at what an event says, and tells those whom it concerns.
@@ -101,8 +115,9 @@ impl Ledger {
             }
             return;
         }
-        if let Some(heard) = part.guests.get_mut(&id) {
-            *heard = Instant::now();
+        if part.guests.contains_key(&id) {
+            let silent_at = self.silent_at(part, event.position());
+            part.guests.insert(id.clone(), silent_at);
         }
         if is_progress {
             return;
@@ -136,7 +151,8 @@ impl Ledger {
         let is_ours = row.by == Some(self.shared.owner);
         match &record {
             Record::Started(_) | Record::TakenOver { .. } if !is_ours && row.by.is_some() => {
-                part.guests.insert(id.clone(), Instant::now());
+                let silent_at = self.silent_at(part, event.position());
+                part.guests.insert(id.clone(), silent_at);
             }
             Record::Started(_) => desk.has_started(&id, is_ours),
             Record::CancelAsked { .. } | Record::Operator { .. } if lives => {
@@ -189,7 +205,8 @@ impl Sink for Ledger {
 
     async fn prepare(&self, partition: Partition) -> Result<(), SinkError> {
         self.shared.store.prepare(&self.set).await?;
-        let mut part = Part::default();
+        let granted_at = self.shared.store.head().await?;
+        let mut part = Part { granted_at, ..Part::default() };
         let mut after = None;
         loop {
             let wanted = RowsWanted::Page { prefix: "".into(), after, limit: ROWS };
@@ -210,6 +227,7 @@ impl Sink for Ledger {
         let lively = part.rows.iter().filter(|(_, row)| row.standing != Standing::Suspended);
         let lively: Vec<SagaId> = lively.map(|(id, _)| id.clone()).collect();
         self.parts().insert(partition.index(), part);
+        self.shared.parts().insert(partition.index());
         // Whoever had this part has lost it: what is not over is taken over.
         for id in &lively {
             self.shared.desk.wake(id, Wake::ForGood);
@@ -226,6 +244,7 @@ impl Sink for Ledger {
             for event in batch.events() {
                 self.take_in(part, event, &mut touched);
             }
+            self.adopt(part);
             self.writes(part, &touched)?
         };
         self.shared.store.commit(Commit::new().rows(writes).and(batch.checkpoint())).await?;
@@ -245,6 +264,7 @@ impl Sink for Ledger {
     }
 
     async fn leave(&self, partition: Partition) {
+        self.shared.parts().remove(&partition.index());
         self.parts().remove(&partition.index());
     }
 }

@@ -1,7 +1,7 @@
 //! The handle on a service's sagas: starts them, waits for them, signals and cancels them.
 
 use std::fmt;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex};
 
 use chrono::Utc;
 use tokio::time::{Duration, timeout};
@@ -82,7 +82,8 @@ impl SagasBuilder {
         let Self { store, book, options, clock, ids, seed } = self;
         let owner = ids.draw();
         let (seeds, desk) = (Seeds::new(seed), Desk::new());
-        Sagas(Arc::new(Shared { store, book, owner, options, clock, ids, seeds, desk }))
+        let parts = Mutex::default();
+        Sagas(Arc::new(Shared { store, book, owner, options, clock, ids, seeds, desk, parts }))
     }
 }
 
@@ -176,7 +177,11 @@ impl Sagas {
     /// # Errors
     /// [`StartError`], but none of a store.
     pub fn starting<S: Saga>(&self, key: &str, input: &S::Input) -> Result<Starting, StartError> {
-        let (_, id, started) = self.begin::<S>(key, input, None)?;
+        let (_, id, mut started) = self.begin::<S>(key, input, None)?;
+        if self.0.looks_after(&id) {
+            // It need not be taken over first.
+            started.by = Some(self.0.owner);
+        }
         let commit = self.commit_of(&id, &started)?;
         Ok(Starting { id, commit })
     }

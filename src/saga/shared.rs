@@ -1,6 +1,7 @@
 //! What all parts of a runner of sagas share.
 
-use std::sync::Arc;
+use std::collections::HashSet;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use chrono::{DateTime, Utc};
 use serde::{Deserialize, Serialize};
@@ -19,6 +20,7 @@ use super::waiting::Signalled;
 use crate::event::{self, Event};
 use crate::ports::{BackendError, Clock, EventStore, EventStoreExt, Ids, RowStore};
 use crate::retry::Seeds;
+use crate::subscription::Partition;
 use crate::types::StreamVersion;
 
 /// What keeps sagas: their logs are streams, the list of those that are not over is rows, and leases say who looks after
@@ -37,6 +39,8 @@ pub(super) struct Shared {
     pub(super) ids: Arc<dyn Ids>,
     pub(super) seeds: Seeds,
     pub(super) desk: Desk,
+    /// The parts of the list of sagas that this process looks after.
+    pub(super) parts: Mutex<HashSet<u32>>,
 }
 
 /// A signal, as the event that it is.
@@ -50,6 +54,18 @@ impl Event for Signal {
 }
 
 impl Shared {
+    // A set is whole whoever panicked.
+    pub(super) fn parts(&self) -> MutexGuard<'_, HashSet<u32>> {
+        self.parts.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Whether this process looks after a saga, unless another runs it.
+    pub(super) fn looks_after(&self, id: &SagaId) -> bool {
+        let mut parts = Partition::all(self.options.partitions);
+        let part = parts.find(|part| part.owns(id.as_str()));
+        !self.desk.is_closed() && part.is_some_and(|part| self.parts().contains(&part.index()))
+    }
+
     /// When a time has come on the clock of the runtime.
     pub(super) fn instant(&self, time: DateTime<Utc>) -> Instant {
         let left = (time - self.clock.now()).to_std().unwrap_or_default();

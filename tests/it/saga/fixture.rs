@@ -41,6 +41,7 @@ struct Books {
     barred: Vec<String>,
     goes: HashMap<&'static str, VecDeque<Goes>>,
     calls: Vec<String>,
+    notes: Vec<&'static str>,
 }
 
 /// The participants, which keep a barrier and remember what they have answered.
@@ -65,6 +66,15 @@ impl World {
     /// The effects that are there, by the key of the action.
     pub(super) fn effects(&self) -> BTreeMap<String, u64> {
         self.books().effects.clone()
+    }
+
+    /// What steps have noted, in order.
+    pub(super) fn note(&self, what: &'static str) {
+        self.books().notes.push(what);
+    }
+
+    pub(super) fn notes(&self) -> Vec<&'static str> {
+        self.books().notes.clone()
     }
 
     /// All calls in order, by their keys.

@@ -13,5 +13,6 @@ mod runners;
 mod shapes;
 mod starts;
 mod trouble;
+mod unknown;
 mod versions;
 mod waits;
