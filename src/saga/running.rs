@@ -147,12 +147,14 @@ async fn take_turn(shared: Arc<Shared>, turn: Turn) {
         Left::Suspended => {
             tracing::warn!(saga = %id, "a saga waits for an operator");
             desk.put_away(&id);
+            desk.stir(&id);
         }
         Left::Again => desk.put_away(&id),
         Left::Lost | Left::Stopped => desk.forget(&id),
         Left::Stuck(why) => {
             tracing::error!(saga = %id, why, "a saga cannot be run here");
             desk.forget(&id);
+            desk.stir(&id);
         }
         Left::Trouble(why) => {
             tracing::warn!(saga = %id, why, "a saga cannot go on now");

@@ -27,7 +27,7 @@ use crate::retry::Seeds;
 use crate::types::{Commit, EventId, ExpectedVersion, Metadata, ReadFrom, StreamVersion};
 
 /// How often somebody who waits for an end looks into the log, if nobody tells.
-const LOOK_EVERY: Duration = Duration::from_secs(1);
+pub(super) const LOOK_EVERY: Duration = Duration::from_secs(1);
 
 /// Says which sagas a service has, and where they are kept.
 #[must_use = "nothing is there before it is built"]
