@@ -1,5 +1,7 @@
 //! The command line.
 
+pub mod saga;
+
 use std::path::PathBuf;
 
 use clap::{ArgGroup, Args, Parser, Subcommand};
@@ -71,6 +73,9 @@ pub enum Task {
     Watch(Watch),
     /// Give a customer another name.
     Rename(Rename),
+    /// Look after the sagas of the invoices.
+    #[command(subcommand)]
+    Saga(saga::SagaTask),
 }
 
 /// Which invoices to replay, and how.

@@ -4,9 +4,9 @@
 //! what it shows, by which rules, and what happens when it is killed at any moment.
 //!
 //! This file only puts the parts together. In reading order: `contracts`, what the services have in common;
-//! `order`, `inventory`, `payment`, `users` and `products`, with the same files in each; `driver`, which leads an
-//! invoice through them; `reads`, the views over what they publish; `input`, which reads the files; `place`, where the
-//! databases are; `cli`, `replay`, `views`, `summary` and `history`, the program around.
+//! `order`, `inventory`, `payment`, `users` and `products`, with the same files in each; `driver`, with the sagas that lead
+//! invoices through them; `reads`, the views over what they publish; `input`, which reads the files; `place`, where the
+//! databases are; `cli`, `replay`, `views`, `summary`, `history` and `operate`, the program around.
 
 #![allow(
     unnameable_types,
@@ -20,6 +20,7 @@ mod driver;
 mod history;
 mod input;
 mod inventory;
+mod operate;
 mod order;
 mod payment;
 mod place;
@@ -37,6 +38,7 @@ use std::sync::Arc;
 
 use clap::Parser;
 
+use cli::saga::SagaTask;
 use cli::{Cli, Replay, Task};
 use driver::{Driver, Fail, Faults, Outcomes, Services};
 use inventory::service::InventoryService;
@@ -67,6 +69,7 @@ async fn main() -> ExitCode {
         Some(Task::Rebuild(task)) => rebuild(task).await,
         Some(Task::Watch(task)) => watch(task).await,
         Some(Task::Rename(task)) => rename(task).await,
+        Some(Task::Saga(task)) => look_after(task).await,
     };
     match done {
         Ok(()) => ExitCode::SUCCESS,
@@ -160,6 +163,15 @@ async fn rename(task: cli::Rename) -> Result<(), Problem> {
     let place = Place::of_a_shop(&task.at).await?;
     let (driver, gateway) = shop(&place, None).await?;
     views::rename(&driver, &gateway, &task).await
+}
+
+async fn look_after(task: SagaTask) -> Result<(), Problem> {
+    let place = match task.only_looks() {
+        true => Place::beside(task.at()).await?,
+        false => Place::of_a_shop(task.at()).await?,
+    };
+    let (driver, _) = shop(&place, None).await?;
+    problem::print(&operate::run(&driver, &task).await?)
 }
 
 /// The composition root: each service on its own database, the driver that speaks to all of them, and the gateway that

@@ -183,6 +183,14 @@ impl Driver {
         self.sagas.rested(id).await.map_err(|error| failed("wait for a saga", error))
     }
 
+    /// The saga with this id, if it is one.
+    #[must_use]
+    pub fn saga_called(text: &str) -> Option<SagaId> {
+        let (name, key) = text.split_once('/')?;
+        let names = [Fulfilment::NAME, Returns::NAME, Shipping::NAME];
+        names.contains(&name).then(|| SagaId::new(name, key).ok()).flatten()
+    }
+
     /// The saga of an invoice.
     ///
     /// # Errors
