@@ -113,8 +113,8 @@ async fn judge(
     summary: Summary,
 ) -> Result<(Summary, Outcomes), Problem> {
     let outcomes = driver.outcomes().await?;
-    // A saga that waits may have charged a card for an order that is not confirmed.
-    if outcomes.waiting.is_empty() {
+    // A saga that waits, or was abandoned, may have charged a card for an order that is not confirmed.
+    if outcomes.waiting.is_empty() && outcomes.abandoned == 0 {
         views.check(driver, &summary).await?;
     }
     Ok((summary, outcomes))

@@ -3,7 +3,9 @@
 use std::fmt::Write;
 
 use chrono::SecondsFormat;
-use freehold::saga::{By, Ended, Found, GivenUp, Listed, OperateError, Resolution, SagaId, Standing};
+use freehold::saga::{
+    By, Ended, Found, GivenUp, Listed, OperateError, Resolution, SagaId, Standing,
+};
 
 use super::cli::saga::{Operation, Resolve, SagaTask, Verdict};
 use super::contracts::{Failure, InvoiceNo};

@@ -84,8 +84,7 @@ impl Summary {
         let [revenue, refunded] = views.money();
         let of = |statuses: &[Status]| statuses.iter().map(|status| views.count(*status)).sum();
         let confirmed: u64 = of(&[Status::Confirmed, Status::Shipped]);
-        let cancelled: u64 =
-            of(&[Status::OutOfStock, Status::PaymentDeclined, Status::GivenUp]);
+        let cancelled: u64 = of(&[Status::OutOfStock, Status::PaymentDeclined, Status::GivenUp]);
         let orders = confirmed + cancelled + of(&[Status::Pending]);
         let returns = of(&[Status::Returning, Status::Returned]);
         let rejected = of(&[Status::Rejected]);

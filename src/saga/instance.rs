@@ -95,7 +95,12 @@ impl Instance {
         Ok(Self::of(book, id, stream, &events))
     }
 
-    pub(super) fn of(book: &Book, id: &SagaId, stream: StreamId, events: &[RecordedEvent]) -> Opened {
+    pub(super) fn of(
+        book: &Book,
+        id: &SagaId,
+        stream: StreamId,
+        events: &[RecordedEvent],
+    ) -> Opened {
         if events.is_empty() {
             return Opened::Nothing;
         }

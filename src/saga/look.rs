@@ -78,7 +78,8 @@ impl Sagas {
             if !self.0.desk.holds(id) || self.0.desk.is_closed() {
                 let found = self.find(id).await?;
                 let Found::Open(Listed {
-                    standing: Standing::Running | Standing::Compensating, ..
+                    standing: Standing::Running | Standing::Compensating,
+                    ..
                 }) = found
                 else {
                     return Ok(found);
@@ -103,9 +104,8 @@ impl Sagas {
     pub fn news<S: Saga>(
         event: &RecordedEvent,
     ) -> Result<Option<(SagaId, News<S::Input>)>, OperateError> {
-        let unreadable = |error: &(dyn std::error::Error + 'static)| {
-            OperateError::Unreadable(told(error))
-        };
+        let unreadable =
+            |error: &(dyn std::error::Error + 'static)| OperateError::Unreadable(told(error));
         if event.stream().category() != CATEGORY {
             return Ok(None);
         }

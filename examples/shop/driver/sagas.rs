@@ -52,8 +52,7 @@ impl Saga for Returns {
         let (announced, mut steps) =
             steps.local_pivot(announce, (), |back: &Intake, ()| back.clone());
         let refunded = steps.then(Refund(with()), (announced,), |back, _| sum(back));
-        let registered =
-            steps.beside().then(Register(with()), (announced,), |back, _| buyer(back));
+        let registered = steps.beside().then(Register(with()), (announced,), |back, _| buyer(back));
         let listed = steps.beside().then(List(with()), (announced,), |back, _| lines(back));
         let paid = (refunded, registered, listed);
         let restocked = steps.then(Restock(with()), paid, |back, _| goods(back));

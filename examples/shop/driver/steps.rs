@@ -7,9 +7,7 @@ use freehold::saga::{
 };
 use serde::{Deserialize, Serialize};
 
-use super::super::contracts::{
-    self, Customer, InvoiceNo, Line, Money, StockCode, Units, articles,
-};
+use super::super::contracts::{self, Customer, InvoiceNo, Line, Money, StockCode, Units, articles};
 use super::super::inventory::aggregate::Answer as Reserving;
 use super::super::order::events::CancelReason;
 use super::super::payment::aggregate::Answer as Charging;

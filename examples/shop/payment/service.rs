@@ -4,8 +4,8 @@ use freehold::aggregate::{ExecuteError, Prepared};
 use freehold::event::{self, EventError};
 use freehold::saga::{Again, Barrier, Failure as Ended, Local};
 use freehold::{
-    Aggregate, BackendError, Commit, Event, EventId, ExpectedVersion, InvalidStreamId, Limits, Repository,
-    Service, Store, StreamId,
+    Aggregate, BackendError, Commit, Event, EventId, ExpectedVersion, InvalidStreamId, Limits,
+    Repository, Service, Store, StreamId,
 };
 use tokio::sync::OnceCell;
 
