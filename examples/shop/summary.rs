@@ -20,6 +20,8 @@ What to try next, each after `cargo run --release --example shop --`:
   rename 17850 'Ada Lovelace' --data DIR                               and see the report again
   rebuild order_summary --data DIR                                     a view anew, beside the one that is read
   replay examples/shop/data/2010-12-01.csv --concurrency 64 --json     many at a time, for programs to read
+  replay examples/shop/data/2010-12-01.csv --fail confirm=decline      every order is refunded; or charge=hang, reserve=flap
+  saga show 536365 --data DIR                                          the saga of an invoice, step by step
 ";
 
 /// What the services say in the end, each from its own events.
