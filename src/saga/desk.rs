@@ -146,7 +146,7 @@ impl Desk {
     }
 
     /// Its start is about to be committed: until that is over, nobody looks at it. `false` if somebody does already.
-    pub(super) fn expect(&self, id: &SagaId) -> bool {
+    pub(super) fn reserve(&self, id: &SagaId) -> bool {
         let mut books = self.books();
         let is_new = !books.is_closed && !books.entries.contains_key(id);
         if is_new {
@@ -156,7 +156,7 @@ impl Desk {
     }
 
     /// Its start has not been committed here.
-    pub(super) fn expect_no_more(&self, id: &SagaId) {
+    pub(super) fn give_back(&self, id: &SagaId) {
         let mut books = self.books();
         if let Some(Entry::Starting) = books.entries.get(id) {
             books.entries.remove(id);

@@ -77,7 +77,7 @@ pub(super) async fn drive(shared: &Arc<Shared>, turn: Turn) -> Left {
             None => match Instance::open(&*shared.store, &shared.book, &id).await {
                 Ok(Opened::Instance(saga)) => *saga,
                 Ok(Opened::Nothing) => return Left::Lost,
-                Ok(Opened::Over(ended)) => return Left::Over(ended),
+                Ok(Opened::Over { ended, .. }) => return Left::Over(ended),
                 Ok(Opened::Stuck(why)) => return Left::Stuck(why),
                 Err(error) => return Left::Trouble(super::outcome::told(&error)),
             },

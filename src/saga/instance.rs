@@ -15,8 +15,9 @@ use super::node::Node;
 use super::outcome::{Effect, told};
 use super::record::{Record, Started};
 use super::run::{Rules, Run, Way};
+use super::shape::Shape;
 use super::show::Ended;
-use super::state::{Phase, StepState};
+use super::state::{Phase, State, StepState};
 use crate::event;
 use crate::ports::{BackendError, EventStore, EventStoreExt};
 use crate::types::{RecordedEvent, StreamId, StreamVersion};
@@ -46,7 +47,11 @@ pub(super) struct Instance {
 pub(super) enum Opened {
     /// It was never started.
     Nothing,
-    Over(Ended),
+    Over {
+        ended: Ended,
+        /// What it was made of, and where it ended, if its definition is known here.
+        drawn: Option<(Arc<Shape>, State)>,
+    },
     /// It cannot be run here.
     Stuck(String),
     Instance(Box<Instance>),
@@ -111,7 +116,7 @@ impl Instance {
         if let Some((last, _)) = records.last()
             && let Some(ended) = Ended::of(last)
         {
-            return Opened::Over(ended);
+            return Opened::Over { ended, drawn: drawn(book, id, &records) };
         }
         let Some((Record::Started(started), started_at)) = records.first() else {
             return Opened::Stuck("its log does not begin with its start".to_owned());
@@ -257,6 +262,20 @@ impl Instance {
         let since = self.unwound_at.unwrap_or(self.started_at);
         later(since, after)
     }
+}
+
+/// How a saga that is over has come to its end, if its definition is known here.
+fn drawn(
+    book: &Book,
+    id: &SagaId,
+    records: &[(Record, DateTime<Utc>)],
+) -> Option<(Arc<Shape>, State)> {
+    let (Record::Started(started), _) = records.first()? else { return None };
+    let definition = book.get(id.name())?;
+    let names = definition.claims(started).ok()?;
+    let log: Vec<Record> = records.iter().map(|(r, _)| renamed(r.clone(), names)).collect();
+    let state = State::fold(&definition.shape, &log).ok()?;
+    Some((Arc::clone(&definition.shape), state))
 }
 
 /// A time after another; the end of all times if there is none.

@@ -48,7 +48,7 @@ pub(super) fn set() -> Result<RowSet, BackendError> {
 }
 
 fn malformed(error: impl std::error::Error + Send + Sync + 'static) -> BackendError {
-    BackendError::new("the list of sagas", "name itself", crate::Fault::Other, error)
+    BackendError::new("the list of sagas", "name itself", crate::ports::Fault::Other, error)
 }
 
 impl Ledger {

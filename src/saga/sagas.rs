@@ -141,7 +141,7 @@ impl Sagas {
     pub async fn start<S: Saga>(&self, key: &str, input: S::Input) -> Result<SagaId, StartError> {
         let shared = &self.0;
         let (definition, id, started) = self.begin::<S>(key, &input, Some(shared.owner))?;
-        let is_ours = shared.desk.expect(&id);
+        let is_ours = shared.desk.reserve(&id);
         let started = if is_ours { started } else { Started { by: None, ..started } };
         let expected = Expected { shared, id: id.clone(), is_over: false };
         let commit = self.commit_of(&id, &started)?;
@@ -294,7 +294,7 @@ impl Sagas {
         match Instance::open(&*self.0.store, &self.0.book, id).await? {
             Opened::Instance(saga) => Ok(saga),
             Opened::Nothing => Err(OperateError::Missing(id.clone())),
-            Opened::Over(ended) => Err(OperateError::Over(ended)),
+            Opened::Over { ended, .. } => Err(OperateError::Over(ended)),
             Opened::Stuck(why) => Err(OperateError::Unreadable(why)),
         }
     }
@@ -330,7 +330,7 @@ impl Expected<'_> {
     }
 
     fn has_not_come(mut self) {
-        self.shared.desk.expect_no_more(&self.id);
+        self.shared.desk.give_back(&self.id);
         self.is_over = true;
     }
 }
@@ -340,7 +340,7 @@ impl Drop for Expected<'_> {
         if self.is_over {
             return;
         }
-        self.shared.desk.expect_no_more(&self.id);
+        self.shared.desk.give_back(&self.id);
         self.shared.desk.wake(&self.id, Wake::IfOurs);
     }
 }
