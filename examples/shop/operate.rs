@@ -27,6 +27,7 @@ pub async fn run(driver: &Driver, task: &SagaTask) -> Result<String, Failure> {
         SagaTask::List(_) => list(driver, |_| true).await,
         SagaTask::Stuck(_) => list(driver, waits).await,
         SagaTask::Show(one) => show(driver, &saga(&one.saga)?).await,
+        SagaTask::Picture(one) => driver.sagas().picture(&saga(&one.saga)?).await.map_err(refused),
         SagaTask::Retry(one) => {
             operate(driver, one, async |id, by| driver.sagas().retry(id, by).await).await
         }

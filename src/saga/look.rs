@@ -37,6 +37,9 @@ pub enum News<I> {
     Ended(Ended),
 }
 
+/// Of which saga an event says what, if it is of one.
+type Told<I> = Option<(SagaId, News<I>)>;
+
 impl Sagas {
     /// Where a saga is, as its own log says: to the moment, where the [list](Sagas::list) may be behind.
     ///
@@ -101,9 +104,7 @@ impl Sagas {
     ///
     /// # Errors
     /// [`OperateError::Unreadable`] if what it says cannot be read.
-    pub fn news<S: Saga>(
-        event: &RecordedEvent,
-    ) -> Result<Option<(SagaId, News<S::Input>)>, OperateError> {
+    pub fn news<S: Saga>(event: &RecordedEvent) -> Result<Told<S::Input>, OperateError> {
         let unreadable =
             |error: &(dyn std::error::Error + 'static)| OperateError::Unreadable(told(error));
         if event.stream().category() != CATEGORY {

@@ -12,6 +12,8 @@ pub enum SagaTask {
     List(Sagas),
     /// Print where a saga is, and all that is written down of it.
     Show(OneSaga),
+    /// Print a saga as a flow chart in Mermaid, with how far it has come.
+    Picture(OneSaga),
     /// Print the sagas that wait for somebody, and why.
     Stuck(Sagas),
     /// Have a saga that waits for somebody try again, as if for the first time.
@@ -95,7 +97,7 @@ impl SagaTask {
     pub const fn at(&self) -> &Where {
         match self {
             Self::List(sagas) | Self::Stuck(sagas) => &sagas.at,
-            Self::Show(one) => &one.at,
+            Self::Show(one) | Self::Picture(one) => &one.at,
             Self::Retry(one) | Self::Compensate(one) | Self::Abandon(one) => &one.at,
             Self::Resolve(resolve) => &resolve.operation.at,
         }
@@ -104,6 +106,6 @@ impl SagaTask {
     /// Whether it only looks, and so may be done beside a process that replays.
     #[must_use]
     pub const fn only_looks(&self) -> bool {
-        matches!(self, Self::List(_) | Self::Stuck(_) | Self::Show(_))
+        matches!(self, Self::List(_) | Self::Stuck(_) | Self::Show(_) | Self::Picture(_))
     }
 }

@@ -58,6 +58,18 @@ fn what_is_written_down_of_a_saga_is_shown_step_by_step() {
     assert_eq!(saga(&data, &["list"]), (Some(0), String::new()));
 }
 
+#[test]
+fn a_saga_is_drawn_with_how_far_it_has_come() {
+    let folder = tempfile::tempdir().unwrap();
+    let data = shop(folder.path(), ORDERS, &["--fail", "charge=flap:1"]);
+    let (code, drawn) = saga(&data, &["picture", "1"]);
+    assert_eq!(code, Some(0), "{drawn}");
+    assert!(drawn.starts_with("flowchart TD\n"), "{drawn}");
+    for line in ["[\"reserve\"]:::done", "[\"charge\"]:::", "{{\"confirm\"}}", "[[\"take\"]]"] {
+        assert!(drawn.contains(line), "{line}: {drawn}");
+    }
+}
+
 /// Refund and restock follow the announcement, and the return is done when both are.
 #[test]
 fn a_return_is_a_saga_that_is_never_given_up() {
