@@ -166,9 +166,10 @@ async fn rename(task: cli::Rename) -> Result<(), Problem> {
 }
 
 async fn look_after(task: SagaTask) -> Result<(), Problem> {
-    let place = match task.only_looks() {
-        true => Place::beside(task.at()).await?,
-        false => Place::of_a_shop(task.at()).await?,
+    let place = if task.only_looks() {
+        Place::beside(task.at()).await?
+    } else {
+        Place::of_a_shop(task.at()).await?
     };
     let (driver, _) = shop(&place, None).await?;
     problem::print(&operate::run(&driver, &task).await?)

@@ -154,9 +154,8 @@ impl Summary {
                 table += &row("sagas abandoned", abandoned);
             }
             table += &row("sagas that wait", &waiting.len());
-            for Waiting { saga, why } in waiting {
-                table += &format!("  {saga}: {why}\n");
-            }
+            let line = |Waiting { saga, why }: &Waiting| format!("  {saga}: {why}\n");
+            table.extend(waiting.iter().map(line));
         }
         table
     }

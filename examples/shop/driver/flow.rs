@@ -35,14 +35,14 @@ impl Driver {
     /// # Errors
     /// [`Problem::Other`] never comes: its name fits, and the sagas are well formed.
     pub fn new(services: Services, faults: Faults) -> Result<Self, Problem> {
-        let parties = Shared::new(Parties { clerk: Clerk::new("shop")?, services, faults });
+        let with = Shared::new(Parties { clerk: Clerk::new("shop")?, services, faults });
         let faulty = |error| Problem::other("define its sagas", error);
         let options = SagaOptions { lease_time: LEASE_TIME, ..SagaOptions::default() };
-        let sagas = parties.services.orders.sagas().options(options);
-        let sagas = sagas.saga(&Fulfilment(parties.clone())).map_err(faulty)?;
-        let sagas = sagas.saga(&Returns(parties.clone())).map_err(faulty)?;
-        let sagas = sagas.saga(&Shipping(parties.clone())).map_err(faulty)?.build();
-        Ok(Self { parties, sagas })
+        let sagas = with.services.orders.sagas().options(options);
+        let sagas = sagas.saga(&Fulfilment(with.clone())).map_err(faulty)?;
+        let sagas = sagas.saga(&Returns(with.clone())).map_err(faulty)?;
+        let sagas = sagas.saga(&Shipping(with.clone())).map_err(faulty)?.build();
+        Ok(Self { parties: with, sagas })
     }
 
     /// The services.

@@ -110,10 +110,12 @@ impl Goods {
             let units = event["units"].as_i64().unwrap_or_default();
             match name.as_str() {
                 "StockReceived" => {
-                    (all.received, all.on_hand) = (all.received + units, all.on_hand + units)
+                    all.received += units;
+                    all.on_hand += units;
                 }
                 "StockReturned" => {
-                    (all.returned, all.on_hand) = (all.returned + units, all.on_hand + units)
+                    all.returned += units;
+                    all.on_hand += units;
                 }
                 "StockReserved" => all.reserved += units,
                 "StockReleased" => all.reserved -= units,

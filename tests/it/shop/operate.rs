@@ -103,8 +103,9 @@ async fn a_saga_that_waits_is_listed_retried_resolved_and_abandoned() {
     let rows = "1,A,LAMP,1,d,2.5,,UK\n2,A,LAMP,1,d,2.5,,UK\n3,A,LAMP,1,d,2.5,,UK\n";
     let data = shop(folder.path(), rows, &["--fail", "charge=flap:1"]);
     let why = "waits for an operator: `charge`: its compensation was tried as often as it may be";
-    let lines =
-        |of: &[u8]| -> String { of.iter().map(|n| format!("fulfilment/{n} {why}\n")).collect() };
+    let lines = |of: &[u8]| {
+        of.iter().fold(String::new(), |all, n| all + &format!("fulfilment/{n} {why}\n"))
+    };
     assert_eq!(saga(&data, &["list"]), (Some(0), lines(&[1, 2, 3])));
     assert_eq!(saga(&data, &["stuck"]), (Some(0), lines(&[1, 2, 3])));
     let done = |what: &str| (Some(0), format!("fulfilment/{what}\n"));
