@@ -1,10 +1,13 @@
 //! The command line.
 
+pub mod saga;
+
 use std::path::PathBuf;
 
 use clap::{ArgGroup, Args, Parser, Subcommand};
 
 use super::contracts::{InvoiceNo, Money};
+use super::driver::Fail;
 use super::place::{Address, ShopName};
 use super::reads::gateway::Name;
 
@@ -70,6 +73,9 @@ pub enum Task {
     Watch(Watch),
     /// Give a customer another name.
     Rename(Rename),
+    /// Look after the sagas of the invoices.
+    #[command(subcommand)]
+    Saga(saga::SagaTask),
 }
 
 /// Which invoices to replay, and how.
@@ -115,6 +121,11 @@ pub struct Settings {
     /// How many invoices are under way at a time; with 1, one after the other.
     #[arg(long, value_name = "N", default_value_t = 1, value_parser = concurrency())]
     pub concurrency: u16,
+    /// Makes a step of every order go wrong: STEP is reserve, charge or confirm; HOW is decline, timeout-before (nothing happens,
+    /// and nobody hears of that), timeout-after (it happens, and nobody hears of it), hang, or flap:RATE (some calls fail, and
+    /// some answers are lost; `SHOP_SEED` draws those of an earlier run).
+    #[arg(long, value_name = "STEP=HOW")]
+    pub fail: Option<Fail>,
 }
 
 /// What to ship.
@@ -220,7 +231,7 @@ impl Replay {
 
 impl Default for Settings {
     fn default() -> Self {
-        Self { stock: STOCK, card_limit: CARD_LIMIT.into(), concurrency: 1 }
+        Self { stock: STOCK, card_limit: CARD_LIMIT.into(), concurrency: 1, fail: None }
     }
 }
 

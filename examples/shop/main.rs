@@ -4,9 +4,9 @@
 //! what it shows, by which rules, and what happens when it is killed at any moment.
 //!
 //! This file only puts the parts together. In reading order: `contracts`, what the services have in common;
-//! `order`, `inventory`, `payment`, `users` and `products`, with the same files in each; `driver`, which leads an
-//! invoice through them; `reads`, the views over what they publish; `input`, which reads the files; `place`, where the
-//! databases are; `cli`, `replay`, `views`, `summary` and `history`, the program around.
+//! `order`, `inventory`, `payment`, `users` and `products`, with the same files in each; `driver`, with the sagas that lead
+//! invoices through them; `reads`, the views over what they publish; `input`, which reads the files; `place`, where the
+//! databases are; `cli`, `replay`, `views`, `summary`, `history` and `operate`, the program around.
 
 #![allow(
     unnameable_types,
@@ -20,6 +20,7 @@ mod driver;
 mod history;
 mod input;
 mod inventory;
+mod operate;
 mod order;
 mod payment;
 mod place;
@@ -31,13 +32,15 @@ mod summary;
 mod users;
 mod views;
 
+use std::env;
 use std::process::ExitCode;
 use std::sync::Arc;
 
 use clap::Parser;
 
+use cli::saga::SagaTask;
 use cli::{Cli, Replay, Task};
-use driver::{Driver, Services};
+use driver::{Driver, Fail, Faults, Outcomes, Services};
 use inventory::service::InventoryService;
 use order::service::OrderService;
 use payment::service::PaymentService;
@@ -46,6 +49,7 @@ use problem::Problem;
 use products::service::ProductsService;
 use reads::gateway::{Gateway, Logs};
 use replay::Halfway;
+use summary::Summary;
 use users::service::UsersService;
 use views::Behind;
 
@@ -65,6 +69,7 @@ async fn main() -> ExitCode {
         Some(Task::Rebuild(task)) => rebuild(task).await,
         Some(Task::Watch(task)) => watch(task).await,
         Some(Task::Rename(task)) => rename(task).await,
+        Some(Task::Saga(task)) => look_after(task).await,
     };
     match done {
         Ok(()) => ExitCode::SUCCESS,
@@ -76,7 +81,8 @@ async fn run_replay(task: Replay, what_next: &str) -> Result<(), Problem> {
     // The input is judged before anything is opened, let alone written.
     let plan = replay::check(task.files).await?;
     let mut place = Place::for_replay(&task.at).await?;
-    let (driver, gateway) = shop(&place).await?;
+    let fail = task.settings.fail;
+    let (driver, gateway) = shop(&place, fail).await?;
     let (driver, mut views) = (Arc::new(driver), Behind::start(gateway, task.views));
     let (half, halfway) = Halfway::new();
     let replay = replay::run(&driver, plan, &task.settings, half);
@@ -87,61 +93,91 @@ async fn run_replay(task: Replay, what_next: &str) -> Result<(), Problem> {
         }
     };
     let done = match tokio::try_join!(replay, rebuild) {
-        Ok((summary, ())) => views.check(&driver, &summary).await.map(|()| summary),
+        Ok((summary, ())) => judge(&driver, &views, summary).await,
         Err(problem) => Err(problem),
     };
     views.stop().await;
-    let summary = done?;
+    let (summary, outcomes) = done?;
     place.check_lock().await?;
+    // For programs nothing is said of what goes as usual.
+    let is_told = !task.json || fail.is_some() || !outcomes.waiting.is_empty();
+    let summary = if is_told { summary.with_sagas(outcomes) } else { summary };
     let text = if task.json { summary.to_json()? } else { summary.to_table() + what_next };
     problem::print(&text)
 }
 
+/// Compares what the services say with what the views show, and counts the sagas.
+async fn judge(
+    driver: &Driver,
+    views: &Behind,
+    summary: Summary,
+) -> Result<(Summary, Outcomes), Problem> {
+    let outcomes = driver.outcomes().await?;
+    // A saga that waits, or was abandoned, may have charged a card for an order that is not confirmed.
+    if outcomes.waiting.is_empty() && outcomes.abandoned == 0 {
+        views.check(driver, &summary).await?;
+    }
+    Ok((summary, outcomes))
+}
+
 async fn ship(task: cli::Ship) -> Result<(), Problem> {
     let place = Place::of_a_shop(&task.at).await?;
-    shop(&place).await?.0.ship(&task.invoice, &task.tracking).await?;
+    let (driver, _) = shop(&place, None).await?;
+    let running = driver.run()?;
+    driver.ship(&task.invoice, &task.tracking).await?;
+    running.stop().await;
     problem::print(&format!("{} is shipped, {}\n", task.invoice, task.tracking))
 }
 
 async fn print_history(task: cli::History) -> Result<(), Problem> {
     let place = Place::of_a_shop(&task.at).await?;
-    let (driver, _) = shop(&place).await?;
+    let (driver, _) = shop(&place, None).await?;
     problem::print(&history::of(&driver, &task.invoice).await?)
 }
 
 async fn report(task: cli::Report) -> Result<(), Problem> {
     let place = Place::beside(&task.at).await?;
-    let (_, gateway) = shop(&place).await?;
+    let (_, gateway) = shop(&place, None).await?;
     views::print_report(&gateway, task.customer.as_deref()).await
 }
 
 async fn search(task: cli::Search) -> Result<(), Problem> {
     let place = Place::beside(&task.at).await?;
-    let (_, gateway) = shop(&place).await?;
+    let (_, gateway) = shop(&place, None).await?;
     views::print_found(&gateway, &task).await
 }
 
 async fn rebuild(task: cli::Rebuild) -> Result<(), Problem> {
     let place = Place::beside(&task.at).await?;
-    let (_, gateway) = shop(&place).await?;
+    let (_, gateway) = shop(&place, None).await?;
     views::print_rebuild(&gateway, task.view).await
 }
 
 async fn watch(task: cli::Watch) -> Result<(), Problem> {
     let place = Place::beside(&task.at).await?;
-    let (_, gateway) = shop(&place).await?;
+    let (_, gateway) = shop(&place, None).await?;
     views::print_lags(&gateway, task.times).await
 }
 
 async fn rename(task: cli::Rename) -> Result<(), Problem> {
     let place = Place::of_a_shop(&task.at).await?;
-    let (driver, gateway) = shop(&place).await?;
+    let (driver, gateway) = shop(&place, None).await?;
     views::rename(&driver, &gateway, &task).await
+}
+
+async fn look_after(task: SagaTask) -> Result<(), Problem> {
+    let place = if task.only_looks() {
+        Place::beside(task.at()).await?
+    } else {
+        Place::of_a_shop(task.at()).await?
+    };
+    let (driver, _) = shop(&place, None).await?;
+    problem::print(&operate::run(&driver, &task).await?)
 }
 
 /// The composition root: each service on its own database, the driver that speaks to all of them, and the gateway that
 /// follows what they publish.
-async fn shop(place: &Place) -> Result<(Driver, Gateway), Problem> {
+async fn shop(place: &Place, fail: Option<Fail>) -> Result<(Driver, Gateway), Problem> {
     let Databases { order, inventory, payment, users, products, reads } = place.databases();
     let services = Services {
         orders: OrderService::new(OrderService::open(order).await?),
@@ -159,5 +195,15 @@ async fn shop(place: &Place) -> Result<(Driver, Gateway), Problem> {
     let reads = Gateway::open(reads).await?;
     let gateway = Gateway::new(&reads, logs, place.index()).await;
     let gateway = gateway.map_err(|error| Problem::other("open its search index", error))?;
-    Ok((Driver::new(services)?, gateway))
+    Ok((Driver::new(services, Faults::new(fail, seed(fail)))?, gateway))
+}
+
+/// Draws which calls go wrong; `SHOP_SEED` draws those of an earlier run.
+fn seed(fail: Option<Fail>) -> u64 {
+    let seed = env::var("SHOP_SEED").ok().and_then(|text| text.parse().ok());
+    let seed = seed.unwrap_or_else(|| fastrand::u64(..));
+    if fail.is_some_and(Fail::is_drawn) {
+        problem::tell(&format!("SHOP_SEED={seed}\n"));
+    }
+    seed
 }

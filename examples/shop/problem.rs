@@ -64,6 +64,11 @@ impl From<InvalidMetadata> for Problem {
     }
 }
 
+/// Says `text` on standard error, if somebody hears it.
+pub fn tell(text: &str) {
+    let _ = io::stderr().write_all(text.as_bytes());
+}
+
 /// Prints `text` to standard output.
 ///
 /// # Errors

@@ -63,7 +63,6 @@ pub async fn run(
     driver.check_terms(settings.stock, &settings.card_limit).await?;
     let mut same = Ok(());
     let open = driver
-        .orders()
         .known(|known| {
             if same.is_ok() {
                 same = plan.recorded(known.flow, known.fingerprint);
@@ -73,13 +72,13 @@ pub async fn run(
     same?;
     // All is checked: from here on, things happen.
     driver.agree(settings.stock, &settings.card_limit).await?;
-    for invoice in open {
-        driver.finish(invoice).await?;
-    }
+    let running = driver.run()?;
+    driver.finish(&open).await?;
     let progress = Progress { bar: bar(plan.remaining()), halfway };
     let done = settle_all(driver, plan, settings.concurrency.into(), &progress).await;
     progress.bar.finish_and_clear();
     done?;
+    running.stop().await;
     Ok(Summary::read(driver).await?)
 }
 

@@ -323,6 +323,11 @@ impl Desk {
         }
     }
 
+    /// Whoever waits for the saga is to look for themselves.
+    pub(super) fn stir(&self, id: &SagaId) {
+        self.books().waiters.remove(id);
+    }
+
     /// Waits for the end, if it is seen here.
     pub(super) fn wait_for(&self, id: &SagaId) -> oneshot::Receiver<Ended> {
         let (tell, told) = oneshot::channel();

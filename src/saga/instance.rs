@@ -104,7 +104,12 @@ impl Instance {
         Ok(Self::of(book, id, stream, &events))
     }
 
-    fn of(book: &Book, id: &SagaId, stream: StreamId, events: &[RecordedEvent]) -> Opened {
+    pub(super) fn of(
+        book: &Book,
+        id: &SagaId,
+        stream: StreamId,
+        events: &[RecordedEvent],
+    ) -> Opened {
         if events.is_empty() {
             return Opened::Nothing;
         }

@@ -215,7 +215,8 @@ impl Sagas {
                 return Err(OperateError::NotSuspended);
             }
             let shape = &saga.definition.shape;
-            if action == Action::Compensate && !state.can_be_given_up(shape) {
+            let is_forward = saga.run.is_forward();
+            if action == Action::Compensate && is_forward && !state.can_be_given_up(shape) {
                 return Err(OperateError::TooLate);
             }
             let action = checked(&saga, action.clone())?;

@@ -19,8 +19,8 @@ use crate::retry::RetryPolicy;
 pub struct Policy {
     /// How long a call may take. What takes longer is dropped, and has perhaps happened. 30 s by default.
     pub time_max: Duration,
-    /// How often an action is tried again before the saga is given up, or, from the pivot on, waits for an operator. 5 times,
-    /// from 100 ms to 10 s, by default; behind the pivot 300 times, from 1 s to 5 min.
+    /// How often an action is tried again before the saga is given up, or, behind the pivot, and for a pivot at another
+    /// service, waits for an operator. 5 times, from 100 ms to 10 s, by default; behind the pivot 300 times, from 1 s to 5 min.
     pub retry: RetryPolicy,
     /// How often a compensation is tried again before the saga waits for an operator. 300 times, from 1 s to 5 min, by default:
     /// about a day.

@@ -154,6 +154,7 @@ async fn take_turn(shared: Arc<Shared>, turn: Turn) {
             telemetry::saga_left(id.name(), "suspended");
             tracing::warn!(saga = %id, "a saga waits for an operator");
             desk.put_away(&id);
+            desk.stir(&id);
         }
         Left::Lost => {
             telemetry::saga_left(id.name(), "lost");
@@ -164,6 +165,7 @@ async fn take_turn(shared: Arc<Shared>, turn: Turn) {
             telemetry::saga_left(id.name(), "stuck");
             tracing::error!(saga = %id, why, "a saga cannot be run here");
             desk.forget(&id);
+            desk.stir(&id);
         }
         Left::Trouble(why) => {
             telemetry::saga_left(id.name(), "trouble");

@@ -27,7 +27,7 @@ use crate::retry::Seeds;
 use crate::types::{Commit, EventId, ExpectedVersion, Metadata, ReadFrom, StreamVersion};
 
 /// How often somebody who waits for an end looks into the log, if nobody tells.
-const LOOK_EVERY: Duration = Duration::from_secs(1);
+pub(super) const LOOK_EVERY: Duration = Duration::from_secs(1);
 /// The same while it is here: more and more seldom.
 const LOOK_EVERY_MAX: Duration = Duration::from_mins(1);
 

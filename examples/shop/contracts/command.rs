@@ -20,6 +20,8 @@ pub enum Step<'a> {
     Reserve,
     /// Payment: the total is charged, or declined.
     Charge,
+    /// Payment: what was charged is given back.
+    Reverse,
     /// Inventory: what was reserved leaves the shop.
     Take,
     /// Inventory: what was reserved is for others again.
@@ -49,6 +51,7 @@ impl Step<'_> {
             Self::List => "list",
             Self::Reserve => "reserve",
             Self::Charge => "charge",
+            Self::Reverse => "reverse",
             Self::Take => "take",
             Self::Release => "release",
             Self::Confirm => "confirm",

@@ -9,6 +9,7 @@ use std::time::Duration;
 use freehold::backend::postgres::sqlx::postgres::{PgConnectOptions, PgPoolOptions};
 use freehold::backend::postgres::{PostgresOptions, PostgresStore};
 use freehold::backend::sqlite::{SqliteOptions, SqliteStore};
+use freehold::saga::SagaStore;
 use freehold::{BackendError, EventStore, Limits, Owned, RowStore, Service};
 
 /// The most connections that one service has to its database on a server.
@@ -18,6 +19,9 @@ const CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
 
 /// The open database of the service `O`, in nobody else's hands. Which kind it is, no service knows.
 pub type Handle<O> = Owned<O, Arc<dyn EventStore>>;
+
+/// The same of one that also keeps sagas.
+pub type SagaHandle<O> = Owned<O, Arc<dyn SagaStore>>;
 
 /// The same of one that keeps views, and no events.
 pub type RowHandle<O> = Owned<O, Arc<dyn RowStore>>;
@@ -58,6 +62,25 @@ impl<O: Service> Database<O> {
     /// Dropping the future may leave an empty log.
     pub async fn open(self, witness: &O, limits: Limits) -> Result<Handle<O>, BackendError> {
         let store: Arc<dyn EventStore> = match self.kept {
+            Kept::File(path) => Arc::new(open_file(path, limits).await?),
+            Kept::Server(server) => Arc::new(open_on_server(*server, limits).await?),
+        };
+        Ok(Owned::claim(witness, store))
+    }
+
+    /// Opens it to keep sagas in it beside the service's own events, for the owner.
+    ///
+    /// # Errors
+    /// [`BackendError`] if it cannot be opened.
+    ///
+    /// # Cancel safety
+    /// As [`Database::open`].
+    pub async fn open_sagas(
+        self,
+        witness: &O,
+        limits: Limits,
+    ) -> Result<SagaHandle<O>, BackendError> {
+        let store: Arc<dyn SagaStore> = match self.kept {
             Kept::File(path) => Arc::new(open_file(path, limits).await?),
             Kept::Server(server) => Arc::new(open_on_server(*server, limits).await?),
         };

@@ -3,6 +3,7 @@
 use std::error::Error;
 
 use freehold::aggregate::{ExecuteError, WorkError};
+use freehold::saga::{Again, BarrierError, Do, Failure as Ended, Key};
 
 /// What went wrong beneath.
 pub type Cause = Box<dyn Error + Send + Sync>;
@@ -36,6 +37,12 @@ impl Failure {
         Self::Failed { service, task, source: source.into() }
     }
 
+    /// The rules of `service` forbid it.
+    #[must_use]
+    pub fn refused(service: &'static str, reason: &str) -> Self {
+        Self::Refused { service, reason: reason.to_owned() }
+    }
+
     /// A command was refused or failed.
     pub fn command<R: Error + Send + Sync + 'static>(
         service: &'static str,
@@ -48,6 +55,51 @@ impl Failure {
             }
             error => Self::failed(service, task, error),
         }
+    }
+
+    /// What was done once, behind a barrier, was refused or failed.
+    pub fn act<R: Error + Send + Sync + 'static>(
+        service: &'static str,
+        task: &'static str,
+        error: Ended<R>,
+    ) -> Self {
+        match error {
+            Ended::Rejected(refusal) => Self::Refused { service, reason: refusal.to_string() },
+            Ended::Broken(why) => Self::Refused { service, reason: why.to_string() },
+            Ended::Transient(source) | Ended::Unknown(source) => {
+                Self::Failed { service, task, source }
+            }
+            error => Self::failed(service, task, format!("{error:?}")),
+        }
+    }
+
+    /// What was taken back once, behind a barrier, failed.
+    #[must_use]
+    pub fn undo(service: &'static str, task: &'static str, error: Again) -> Self {
+        match error {
+            Again::Broken(why) => Self::Refused { service, reason: why.to_string() },
+            Again::Transient(source) | Again::Unknown(source) => {
+                Self::Failed { service, task, source }
+            }
+            error => Self::failed(service, task, format!("{error:?}")),
+        }
+    }
+
+    /// A barrier could not say anything.
+    pub fn barrier(service: &'static str, task: &'static str, error: BarrierError) -> Self {
+        match error {
+            BarrierError::Changed(_) => Self::Refused { service, reason: error.to_string() },
+            error => Self::failed(service, task, error),
+        }
+    }
+
+    /// The key of a saga's step, as the service `service` has received it.
+    ///
+    /// # Errors
+    /// [`Failure::Refused`] if it is none.
+    pub fn received(service: &'static str, key: &str) -> Result<Key<Do>, Self> {
+        Key::<Do>::received(key)
+            .map_err(|error| Self::Refused { service, reason: error.to_string() })
     }
 
     /// A unit of work was refused or failed.

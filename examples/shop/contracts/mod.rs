@@ -3,7 +3,7 @@
 //! In reading order: [`Money`] is exact; [`Units`] count goods; [`InvoiceNo`], [`StockCode`] and [`Customer`]
 //! name things, and a [`Profile`] names a customer; a [`Line`] is some units of a code at a price, and an [`Article`] what
 //! lines say of one code; a [`Command`] is what a [`Clerk`] asks of
-//! a service, with an id that makes its repetition harmless; a [`Database`] is where a service keeps its
+//! a service, with an id that makes its repetition harmless, and beside it some are given the key of a saga's step; a [`Database`] is where a service keeps its
 //! events, a [`Feed`] reads them back, and others follow what is [`Published`]; a [`Failure`] says what went wrong where.
 
 mod command;
@@ -16,7 +16,7 @@ mod names;
 mod published;
 
 pub use command::{Clerk, Command, Step};
-pub use database::{Database, Handle, RowHandle};
+pub use database::{Database, Handle, RowHandle, SagaHandle};
 pub use failure::{Cause, Failure};
 pub use feed::Feed;
 pub use line::{Article, Line, Units, articles, total, units_by_code};

@@ -9,6 +9,9 @@ use uuid::Uuid;
 /// The longest id of a stream, in bytes.
 pub const NAME_BYTES_MAX: usize = 190;
 
+/// The longest key of an invoice's sagas, in bytes: the names of the saga and of its steps go with it.
+const KEY_BYTES_MAX: usize = 140;
+
 /// All that happens to one invoice is one flow; its id derives from this and the invoice's number.
 const FLOWS: Uuid = Uuid::from_u128(0x9c1f_3f0e_52a4_4d0b_8d5e_6f3a_91c7_2b64);
 
@@ -40,6 +43,13 @@ impl InvoiceNo {
     #[must_use]
     pub fn stream(&self) -> String {
         stream_text(&self.0)
+    }
+
+    /// The key of its sagas: the id of its streams, or where that is long, a short one that no other invoice has.
+    #[must_use]
+    pub fn key(&self) -> String {
+        let key = self.stream();
+        if key.len() <= KEY_BYTES_MAX { key } else { format!("%%{}", self.flow()) }
     }
 }
 

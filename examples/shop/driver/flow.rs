@@ -1,120 +1,130 @@
-//! The steps of an invoice.
+//! Leads invoices through their sagas.
 
-use freehold::{InvalidMetadata, Token};
+use std::time::Duration;
 
-use super::super::contracts::{
-    Clerk, Command, Customer, Failure, InvoiceNo, Step, articles, total, units_by_code,
+use freehold::saga::{
+    Ended, Found, GivenUp, RunningSagas, Saga, SagaId, SagaOptions, Sagas, StartError,
 };
-use super::super::input::{Content, Invoice};
-use super::super::inventory::aggregate::Answer as Reserving;
-use super::super::inventory::service::InventoryService;
-use super::super::order::events::{CancelReason, Intake, Nonsense};
-use super::super::order::queries::{Open, OpenKind};
-use super::super::order::service::OrderService;
-use super::super::payment::aggregate::Answer as Charging;
-use super::super::payment::service::PaymentService;
-use super::super::products::service::ProductsService;
-use super::super::users::service::UsersService;
+use freehold::{BackendError, Token};
 
-/// Speaks to the services, which do not know of each other.
+use super::super::contracts::{Cause, Clerk, Customer, Failure, InvoiceNo, Step};
+use super::super::input::{Content, Invoice};
+use super::super::inventory::service::InventoryService;
+use super::super::order::events::{Intake, Nonsense};
+use super::super::order::service::OrderService;
+use super::super::payment::service::PaymentService;
+use super::super::problem::Problem;
+use super::faults::Faults;
+use super::local::Parcel;
+use super::parties::{Parties, Services, Shared};
+use super::sagas::{Fulfilment, Returns, Shipping};
+
+/// How long the sagas stand still that a process has left which was killed, unless somebody knows that it was.
+const LEASE_TIME: Duration = Duration::from_secs(3);
+
+/// Starts the sagas, and waits for them.
 #[derive(Debug)]
 pub struct Driver {
-    clerk: Clerk,
-    services: Services,
-}
-
-/// The services.
-#[derive(Debug)]
-pub struct Services {
-    /// What becomes of an invoice.
-    pub orders: OrderService,
-    /// Goods.
-    pub inventory: InventoryService,
-    /// Money.
-    pub payments: PaymentService,
-    /// Customers.
-    pub users: UsersService,
-    /// The catalogue.
-    pub products: ProductsService,
+    parties: Shared,
+    sagas: Sagas,
 }
 
 impl Driver {
-    /// A driver of these services.
+    /// A driver of these services, between which `faults` go wrong on purpose.
     ///
     /// # Errors
-    /// [`InvalidMetadata`] never comes: its name fits.
-    pub fn new(services: Services) -> Result<Self, InvalidMetadata> {
-        Ok(Self { clerk: Clerk::new("shop")?, services })
+    /// [`Problem::Other`] never comes: its name fits, and the sagas are well formed.
+    pub fn new(services: Services, faults: Faults) -> Result<Self, Problem> {
+        let with = Shared::new(Parties { clerk: Clerk::new("shop")?, services, faults });
+        let faulty = |error| Problem::other("define its sagas", error);
+        let options = SagaOptions { lease_time: LEASE_TIME, ..SagaOptions::default() };
+        let sagas = with.services.orders.sagas().options(options);
+        let sagas = sagas.saga(&Fulfilment(with.clone())).map_err(faulty)?;
+        let sagas = sagas.saga(&Returns(with.clone())).map_err(faulty)?;
+        let sagas = sagas.saga(&Shipping(with.clone())).map_err(faulty)?.build();
+        Ok(Self { parties: with, sagas })
     }
 
     /// The services.
     #[must_use]
-    pub const fn services(&self) -> &Services {
-        &self.services
+    pub fn services(&self) -> &Services {
+        &self.parties.services
     }
 
     /// The Order service.
     #[must_use]
-    pub const fn orders(&self) -> &OrderService {
-        &self.services.orders
+    pub fn orders(&self) -> &OrderService {
+        &self.parties.services.orders
     }
 
     /// The Inventory service.
     #[must_use]
-    pub const fn inventory(&self) -> &InventoryService {
-        &self.services.inventory
+    pub fn inventory(&self) -> &InventoryService {
+        &self.parties.services.inventory
     }
 
     /// The Payment service.
     #[must_use]
-    pub const fn payments(&self) -> &PaymentService {
-        &self.services.payments
+    pub fn payments(&self) -> &PaymentService {
+        &self.parties.services.payments
     }
 
-    /// Records an invoice, and brings it to its end.
+    /// The sagas, which are in Order's log.
+    #[must_use]
+    pub const fn sagas(&self) -> &Sagas {
+        &self.sagas
+    }
+
+    /// From now on, and as long as the handle lives, sagas are run: those that are started here, and those that are not over.
     ///
     /// # Errors
-    /// [`Failure`] of a service; the invoice is then open, or was never begun.
+    /// [`BackendError`] never comes: the list of sagas has a good name.
+    ///
+    /// # Panics
+    /// Outside a tokio runtime.
+    pub fn run(&self) -> Result<RunningSagas, BackendError> {
+        self.sagas.run()
+    }
+
+    /// Records an invoice, and brings it to its end, or until its saga waits for an operator.
+    ///
+    /// # Errors
+    /// [`Failure`] of a service; the invoice was then never begun, or goes on by itself.
     ///
     /// # Cancel safety
-    /// Dropping the future leaves the invoice open: [`Driver::finish`] it.
+    /// An invoice that was begun goes on by itself, here or in the next process that runs sagas.
     pub async fn settle(&self, invoice: Invoice) -> Result<(), Failure> {
         let Invoice { number, customer, country, date, fingerprint, content } = invoice;
-        let invoice = number.clone();
-        let intake = |lines| Intake { invoice, customer, country, date, lines, fingerprint };
-        match content {
+        let key = number.key();
+        let command = self.parties.asks(&number, Step::Reject);
+        let intake =
+            |lines| Intake { invoice: number, customer, country, date, lines, fingerprint };
+        let id = match content {
             Content::Nonsense(reason) => {
-                let command = self.clerk.asks(&number, Step::Reject);
                 let Intake { invoice, customer, date, fingerprint, .. } = intake(Vec::new());
                 let nonsense = Nonsense { invoice, customer, date, fingerprint, reason };
-                self.services.orders.reject(&command, &nonsense).await
+                return self.orders().reject(&command, &nonsense).await;
             }
-            Content::Order(lines) => {
-                let intake = intake(lines);
-                self.services.orders.place(&self.clerk.asks(&number, Step::Place), &intake).await?;
-                self.finish_order(&intake).await
-            }
-            Content::Return(lines) => {
-                let intake = intake(lines);
-                let command = self.clerk.asks(&number, Step::Announce);
-                self.services.orders.announce_return(&command, &intake).await?;
-                self.finish_return(&intake).await
-            }
-        }
+            Content::Order(lines) => self.sagas.start::<Fulfilment>(&key, intake(lines)).await,
+            Content::Return(lines) => self.sagas.start::<Returns>(&key, intake(lines)).await,
+        };
+        let id = id.map_err(|error| failed("start a saga", error))?;
+        self.rested(&id).await.map(drop)
     }
 
-    /// Brings an invoice to its end that was recorded before, and perhaps has gone some steps.
+    /// Brings sagas to their ends, or until they wait for an operator, that an earlier process has left. It is no more.
     ///
     /// # Errors
-    /// [`Failure`] of a service; the invoice is then still open.
+    /// [`Failure::Failed`] if their log cannot be read.
     ///
     /// # Cancel safety
-    /// As [`Driver::settle`].
-    pub async fn finish(&self, open: Open) -> Result<(), Failure> {
-        match open.kind {
-            OpenKind::Order => self.finish_order(&open.intake).await,
-            OpenKind::Return => self.finish_return(&open.intake).await,
+    /// They go on by themselves.
+    pub async fn finish(&self, open: &[SagaId]) -> Result<(), Failure> {
+        open.iter().for_each(|id| self.sagas.take_over(id));
+        for id in open {
+            self.rested(id).await?;
         }
+        Ok(())
     }
 
     /// Ships a confirmed order.
@@ -125,8 +135,25 @@ impl Driver {
     /// # Cancel safety
     /// Ask again to know whether it happened; it happens once.
     pub async fn ship(&self, invoice: &InvoiceNo, tracking: &str) -> Result<(), Failure> {
-        let command = self.clerk.asks(invoice, Step::Ship(tracking));
-        self.services.orders.ship(&command, tracking).await
+        // What cannot be shipped now perhaps can be later: it begins no saga.
+        let command = self.parties.asks(invoice, Step::Ship(tracking));
+        let _: freehold::Commit = self.orders().ship(&command, tracking).await?;
+        let parcel = Parcel { invoice: invoice.clone(), tracking: tracking.to_owned() };
+        let started = self.sagas.start::<Shipping>(&invoice.key(), parcel).await;
+        let id = started.map_err(|error| match error {
+            StartError::Changed(_) => {
+                Failure::refused("order", "the order is shipped with another tracking number")
+            }
+            error => failed("start a saga", error),
+        })?;
+        match self.rested(&id).await? {
+            Found::Over(Ended::Completed) => Ok(()),
+            Found::Open(listed) => {
+                let why = listed.why.unwrap_or_default();
+                Err(Failure::refused("order", &format!("it waits: {why}")))
+            }
+            _ => Err(Failure::refused("order", "the shipping was given up")),
+        }
     }
 
     /// Gives a customer another name. Returns what to wait for to see it in a view, if anything happened.
@@ -137,61 +164,43 @@ impl Driver {
     /// # Cancel safety
     /// As [`Driver::ship`].
     pub async fn rename(&self, customer: Customer, name: &str) -> Result<Option<Token>, Failure> {
-        self.services.users.rename(customer, name, self.clerk.says()).await
+        self.services().users.rename(customer, name, self.parties.clerk.says()).await
     }
 
-    /// Reserve, charge, take, confirm; or cancel.
-    async fn finish_order(&self, order: &Intake) -> Result<(), Failure> {
-        let ask = |step| self.clerk.asks(&order.invoice, step);
-        let goods = units_by_code(&order.lines);
-        let command = ask(Step::Reserve);
-        let reserve = self.services.inventory.reserve(&command, &goods);
-        let (reserved, ()) = tokio::try_join!(reserve, self.introduce(order))?;
-        match reserved {
-            Reserving::Reserved => {}
-            Reserving::OutOfStock => {
-                return self.cancel(&ask(Step::Cancel), CancelReason::OutOfStock).await;
-            }
-        }
-        let total = total(&order.lines);
-        match self.services.payments.charge(&ask(Step::Charge), order.customer, &total).await? {
-            Charging::Charged => {
-                self.services.inventory.take(&ask(Step::Take)).await?;
-                self.services.orders.confirm(&ask(Step::Confirm)).await
-            }
-            Charging::Declined => {
-                self.services.inventory.release(&ask(Step::Release)).await?;
-                self.cancel(&ask(Step::Cancel), CancelReason::PaymentDeclined).await
-            }
-        }
+    /// Why a saga was given up, if it was.
+    ///
+    /// # Errors
+    /// [`Failure::Failed`] if its log cannot be read.
+    ///
+    /// # Cancel safety
+    /// Reading changes nothing.
+    pub async fn given_up(&self, id: &SagaId) -> Result<Option<GivenUp>, Failure> {
+        self.orders().given_up(id).await
     }
 
-    /// Tells who buys and what it is about to those who keep the customers and the catalogue. No step of the invoice
-    /// waits for their answers, but the one that closes it.
-    async fn introduce(&self, invoice: &Intake) -> Result<(), Failure> {
-        let Services { users, products, .. } = &self.services;
-        let ask = |step| self.clerk.asks(&invoice.invoice, step);
-        let (register, list) = (ask(Step::Register), ask(Step::List));
-        let articles = articles(&invoice.lines);
-        tokio::try_join!(
-            users.register(&register, invoice.customer),
-            products.list(&list, &articles)
-        )?;
-        Ok(())
+    /// Waits until nothing more comes of a saga by itself.
+    pub(super) async fn rested(&self, id: &SagaId) -> Result<Found, Failure> {
+        self.sagas.rested(id).await.map_err(|error| failed("wait for a saga", error))
     }
 
-    async fn cancel(&self, command: &Command, reason: CancelReason) -> Result<(), Failure> {
-        self.services.orders.cancel(command, reason).await
+    /// The saga with this id, if it is one.
+    #[must_use]
+    pub fn saga_called(text: &str) -> Option<SagaId> {
+        let (name, key) = text.split_once('/')?;
+        let names = [Fulfilment::NAME, Returns::NAME, Shipping::NAME];
+        names.contains(&name).then(|| SagaId::new(name, key).ok()).flatten()
     }
 
-    /// Refund, restock, complete.
-    async fn finish_return(&self, back: &Intake) -> Result<(), Failure> {
-        let ask = |step| self.clerk.asks(&back.invoice, step);
-        let (command, total) = (ask(Step::Refund), total(&back.lines));
-        let refund = self.services.payments.refund(&command, back.customer, &total);
-        tokio::try_join!(refund, self.introduce(back))?;
-        let goods = units_by_code(&back.lines);
-        self.services.inventory.restock(&ask(Step::Restock), &goods).await?;
-        self.services.orders.complete_return(&ask(Step::Complete)).await
+    /// The saga of an invoice.
+    ///
+    /// # Errors
+    /// [`Failure::Failed`] never comes: every number makes a key.
+    pub fn saga_of(invoice: &InvoiceNo) -> Result<SagaId, Failure> {
+        let name = if invoice.is_return() { Returns::NAME } else { Fulfilment::NAME };
+        SagaId::new(name, &invoice.key()).map_err(|error| failed("name a saga", error))
     }
+}
+
+fn failed(task: &'static str, error: impl Into<Cause>) -> Failure {
+    Failure::failed("order", task, error)
 }

@@ -1,14 +1,24 @@
-//! The driver: leads each invoice through the services, one step after the other.
+//! The driver: leads each invoice through the services, by a saga.
 //!
-//! Every step is one durable commit in one service, by a command whose id derives from the invoice and the
-//! step: taken twice, it happens once. The first step of an invoice is its record in the Order service, the
-//! last one closes that record; what lies between can be taken again from the record alone. So after a crash
-//! the driver finishes what is open ([`Driver::finish`]) and then goes on with what is new
-//! ([`Driver::settle`]). `docs/shop.md` goes through every crash point.
+//! A saga is a row of steps. Each is one durable commit in one service, under a key that derives from the invoice and the
+//! step: asked for twice, it happens once. The sagas are kept in Order's own log, so what is local to Order is one commit with the
+//! saga's record of it. A process may die anywhere: the next one that runs sagas takes over what is not over
+//! ([`Driver::finish`]). `docs/shop.md` goes through every crash point.
 //!
-//! In reading order: `flow`, the steps; `terms`, what must not change between two runs.
+//! In reading order: `sagas`, the rows of steps; `local`, the steps in Order's log, and `steps`, those at other services;
+//! `parties`, who takes part; `faults`, what goes wrong on purpose; `flow`, who starts sagas and waits for them; `log`, what is
+//! read back of them; `terms`, what must not change between two runs.
 
+mod faults;
 mod flow;
+mod local;
+mod log;
+mod parties;
+mod sagas;
+mod steps;
 mod terms;
 
-pub use flow::{Driver, Services};
+pub use faults::{Fail, Faults};
+pub use flow::Driver;
+pub use log::{Outcomes, Waiting};
+pub use parties::Services;

@@ -169,20 +169,29 @@ impl Reservation {
         }
     }
 
-    /// What is to be settled; nothing if it was settled before by `event`.
+    /// What is to leave the shop; nothing if it has left.
     ///
     /// # Errors
-    /// [`Refusal::NoReservation`], or [`Refusal::Settled`] if it was settled otherwise.
-    pub fn settle(
-        &self,
-        event: &ReservationEvent,
-    ) -> Result<Option<BTreeMap<StockCode, Units>>, Refusal> {
-        match (self, event) {
-            (Self::Made(goods), _) => Ok(Some(goods.clone())),
-            (Self::Released, ReservationEvent::ReservationReleased)
-            | (Self::Taken, ReservationEvent::ReservationTaken) => Ok(None),
-            (Self::Released | Self::Taken, _) => Err(Refusal::Settled),
-            (Self::None | Self::Refused | Self::Restocked, _) => Err(Refusal::NoReservation),
+    /// [`Refusal::NoReservation`], or [`Refusal::Settled`] if it was released.
+    pub fn to_take(&self) -> Result<Option<BTreeMap<StockCode, Units>>, Refusal> {
+        match self {
+            Self::Made(goods) => Ok(Some(goods.clone())),
+            Self::Taken => Ok(None),
+            Self::Released => Err(Refusal::Settled),
+            Self::None | Self::Refused | Self::Restocked => Err(Refusal::NoReservation),
+        }
+    }
+
+    /// What is to be for others again; nothing if nothing is set aside.
+    ///
+    /// # Errors
+    /// [`Refusal::Settled`] if it has left the shop, and [`Refusal::Known`] if the invoice is a return.
+    pub fn to_release(&self) -> Result<Option<BTreeMap<StockCode, Units>>, Refusal> {
+        match self {
+            Self::Made(goods) => Ok(Some(goods.clone())),
+            Self::None | Self::Refused | Self::Released => Ok(None),
+            Self::Taken => Err(Refusal::Settled),
+            Self::Restocked => Err(Refusal::Known),
         }
     }
 

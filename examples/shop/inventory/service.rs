@@ -3,7 +3,8 @@
 use std::collections::BTreeMap;
 
 use freehold::aggregate::{Finished, Options, Work, WorkError};
-use freehold::{BackendError, Limits, Repository, Service, UnitOfWork};
+use freehold::saga::{Barrier, Do, Entered, Key, Leaving};
+use freehold::{BackendError, Commit, Limits, Repository, Service, UnitOfWork};
 use tokio::sync::OnceCell;
 
 use super::aggregate::{Answer, Refusal, Reservation, Stock, Terms};
@@ -38,6 +39,8 @@ pub struct InventoryService {
     units: UnitOfWork,
     stocks: Repository<Stock>,
     reservations: Repository<Reservation>,
+    /// Which reservations of sagas were asked for, and which were taken back.
+    barrier: Barrier,
     terms: Repository<Terms>,
     /// What a code begins with, once it is agreed on: it never changes.
     at_first: OnceCell<Units>,
@@ -73,8 +76,9 @@ impl InventoryService {
         let stocks = Repository::with_options(handle.clone(), options);
         let reservations = Repository::new(handle.clone());
         let terms = Repository::new(handle.clone());
-        let units = UnitOfWork::new(handle.clone());
-        Self { owner, store, units, stocks, reservations, terms, at_first: OnceCell::new() }
+        let (units, barrier) = (UnitOfWork::new(handle.clone()), Barrier::new(handle.clone()));
+        let at_first = OnceCell::new();
+        Self { owner, store, units, stocks, reservations, barrier, terms, at_first }
     }
 
     /// How many units there are of a code when it is first met, if that is agreed on.
@@ -105,27 +109,34 @@ impl InventoryService {
         }
     }
 
-    /// Reserves all of `goods`, or nothing. Either way the codes are known from then on.
+    /// Reserves all of `goods`, or nothing. Either way the codes are known from then on. `key` is that of the saga's step: asked
+    /// again under it, also late, the service gives the same answer.
     ///
     /// # Errors
-    /// [`Failure::Refused`] if the invoice is a return.
+    /// [`Failure::Refused`] if the invoice is a return, or the reservation was taken back before it came.
     ///
     /// # Cancel safety
     /// As [`InventoryService::agree`].
-    pub async fn reserve(&self, command: &Command, goods: &Goods) -> Result<Answer, Failure> {
-        let at_first = self.at_first().await?;
-        let task = "reserve goods";
+    pub async fn reserve(
+        &self,
+        command: &Command,
+        key: &str,
+        goods: &Goods,
+    ) -> Result<Answer, Failure> {
+        let (at_first, task) = (self.at_first().await?, "reserve goods");
+        let action = Failure::received(InventoryOwner::NAME, key)?;
+        let entered = self.barrier.enter::<()>(&action, goods).await;
+        let failed = |error| Failure::barrier(InventoryOwner::NAME, task, error);
+        let mark = match entered.map_err(failed)? {
+            Entered::First(pass) => pass.commit(&()).map_err(failed)?,
+            Entered::Before(()) => return self.answered(command).await,
+            _ => return Err(Failure::refused(InventoryOwner::NAME, "it was taken back before")),
+        };
         let body = async |work: &mut Work| self.reserve_in(work, command, goods, at_first).await;
-        if let Some(answer) = self.run(command, task, body).await?.into_value() {
-            return Ok(answer);
-        }
-        // Another run of this very command was faster: what it answered stands in the reservation.
-        let failed = |error: Cause| Failure::failed(InventoryOwner::NAME, task, error);
-        let before = self.reservations.load(command.invoice().stream()).await;
-        match before.map_err(|error| failed(error.into()))?.answered() {
-            Ok(Some(answer)) => Ok(answer),
-            Ok(None) => Err(failed(Refusal::NoReservation.into())),
-            Err(refusal) => Err(failed(refusal.into())),
+        match self.run(command, mark, task, body).await?.into_value() {
+            Some(answer) => Ok(answer),
+            // Another run of this very command was faster.
+            None => self.answered(command).await,
         }
     }
 
@@ -137,19 +148,38 @@ impl InventoryService {
     /// # Cancel safety
     /// As [`InventoryService::agree`].
     pub async fn take(&self, command: &Command) -> Result<(), Failure> {
-        self.settle(command, "take goods", &ReservationEvent::ReservationTaken, Stock::take).await
+        let event = ReservationEvent::ReservationTaken;
+        let body = async |work: &mut Work| {
+            let before = work.load(&self.reservations, command.invoice().stream()).await?;
+            let goods = before.to_take().map_err(WorkError::Rejected)?;
+            self.settle_in(work, command, goods, &event, Stock::take).await
+        };
+        self.run(command, Commit::new(), "take goods", body).await.map(|_| ())
     }
 
-    /// Gives back what was reserved.
+    /// Takes the reservation back that was asked for under `key`, whether it was made, or was not, or is yet to come: it has
+    /// no effect then.
     ///
     /// # Errors
-    /// [`Failure::Refused`] if nothing is reserved, or it was taken.
+    /// [`Failure::Refused`] if the goods have left the shop.
     ///
     /// # Cancel safety
     /// As [`InventoryService::agree`].
-    pub async fn release(&self, command: &Command) -> Result<(), Failure> {
+    pub async fn release(&self, command: &Command, key: &str) -> Result<(), Failure> {
+        let task = "release goods";
+        let failed = |error| Failure::barrier(InventoryOwner::NAME, task, error);
+        let action: Key<Do> = Failure::received(InventoryOwner::NAME, key)?;
+        let mark = match self.barrier.leave::<()>(&action).await.map_err(failed)? {
+            Leaving::Happened((), pass) | Leaving::Never(pass) => pass.commit(&()),
+            _ => return Ok(()),
+        };
         let event = ReservationEvent::ReservationReleased;
-        self.settle(command, "release goods", &event, Stock::release).await
+        let body = async |work: &mut Work| {
+            let before = work.load(&self.reservations, command.invoice().stream()).await?;
+            let goods = before.to_release().map_err(WorkError::Rejected)?;
+            self.settle_in(work, command, goods, &event, Stock::release).await
+        };
+        self.run(command, mark.map_err(failed)?, task, body).await.map(|_| ())
     }
 
     /// Puts the goods of a return back.
@@ -176,7 +206,7 @@ impl InventoryService {
             }
             Ok(())
         };
-        self.run(command, "restock goods", body).await.map(|_| ())
+        self.run(command, Commit::new(), "restock goods", body).await.map(|_| ())
     }
 
     /// The service's events, for others to follow.
@@ -236,38 +266,46 @@ impl InventoryService {
         Ok(if short.is_none() { Answer::Reserved } else { Answer::OutOfStock })
     }
 
-    /// Settles a reservation with `event`, and each of its codes by `decide`, in one commit.
-    async fn settle(
-        &self,
-        command: &Command,
-        task: &'static str,
-        event: &ReservationEvent,
-        decide: impl Fn(&Stock, Move) -> Result<Vec<StockEvent>, Refusal>,
-    ) -> Result<(), Failure> {
-        let body = async |work: &mut Work| {
-            let invoice = command.invoice();
-            let before = work.load(&self.reservations, invoice.stream()).await?;
-            let Some(goods) = before.settle(event).map_err(WorkError::Rejected)? else {
-                return Ok(());
-            };
-            let events = vec![event.clone()];
-            work.execute(&self.reservations, invoice.stream(), |_| Ok(events)).await?;
-            for (code, units) in goods {
-                let goods = Move::new(invoice, units);
-                work.execute(&self.stocks, code.stream(), |stock| decide(stock, goods)).await?;
-            }
-            Ok(())
-        };
-        self.run(command, task, body).await.map(|_| ())
+    /// What a reservation was answered that was asked for before: it stands in the reservation.
+    async fn answered(&self, command: &Command) -> Result<Answer, Failure> {
+        let failed = |error: Cause| Failure::failed(InventoryOwner::NAME, "reserve goods", error);
+        let before = self.reservations.load(command.invoice().stream()).await;
+        match before.map_err(|error| failed(error.into()))?.answered() {
+            Ok(Some(answer)) => Ok(answer),
+            Ok(None) => Err(failed(Refusal::NoReservation.into())),
+            Err(refusal) => Err(failed(refusal.into())),
+        }
     }
 
+    /// Settles a reservation with `event`, and each of its codes by `decide`; nothing without goods.
+    async fn settle_in(
+        &self,
+        work: &mut Work,
+        command: &Command,
+        goods: Option<Goods>,
+        event: &ReservationEvent,
+        decide: impl Fn(&Stock, Move) -> Result<Vec<StockEvent>, Refusal>,
+    ) -> Result<(), WorkError<Refusal>> {
+        let (Some(goods), invoice) = (goods, command.invoice()) else { return Ok(()) };
+        let events = vec![event.clone()];
+        work.execute(&self.reservations, invoice.stream(), |_| Ok(events)).await?;
+        for (code, units) in goods {
+            let goods = Move::new(invoice, units);
+            work.execute(&self.stocks, code.stream(), |stock| decide(stock, goods)).await?;
+        }
+        Ok(())
+    }
+
+    /// Runs a unit of work, and commits `mark` with it.
     async fn run<T>(
         &self,
         command: &Command,
+        mark: Commit,
         task: &'static str,
         body: impl AsyncFn(&mut Work) -> Result<T, WorkError<Refusal>> + Clone,
     ) -> Result<Finished<T>, Failure> {
         let unit = self.units.clone().command_id(command.id()).metadata(command.metadata());
-        unit.run(body).await.map_err(|error| Failure::work(InventoryOwner::NAME, task, error))
+        let done = unit.with(mark).run(body).await;
+        done.map_err(|error| Failure::work(InventoryOwner::NAME, task, error))
     }
 }

@@ -19,9 +19,9 @@ pub enum Status {
     /// Nobody has heard of it.
     #[default]
     Unknown,
-    /// Placed; goods and money are not settled.
+    /// Placed; it is not decided whether it is delivered.
     Pending(Bill),
-    /// Settled.
+    /// Goods and money are there: it will be delivered.
     Confirmed(Customer),
     /// Gone, with this tracking number.
     Shipped(String),
@@ -174,6 +174,9 @@ impl Order {
             }
             Status::Cancelled(CancelReason::PaymentDeclined) => {
                 Err(Refusal::NotConfirmed("cancelled, payment declined"))
+            }
+            Status::Cancelled(CancelReason::GivenUp) => {
+                Err(Refusal::NotConfirmed("cancelled, given up"))
             }
             Status::Unknown => Err(Refusal::NoOrder),
             Status::Rejected | Status::Returning(_) | Status::Returned => Err(Refusal::NotAnOrder),

@@ -11,7 +11,7 @@ use super::contracts::{Customer, InvoiceNo, Line, Money, total};
 pub enum OrderEvent {
     /// Somebody ordered.
     OrderPlaced(Intake),
-    /// Goods and money are settled.
+    /// Goods are reserved and money is there: it will be delivered.
     OrderConfirmed(Bill),
     /// The goods left.
     OrderShipped {
@@ -97,6 +97,8 @@ pub enum CancelReason {
     OutOfStock,
     /// The total was above the limit.
     PaymentDeclined,
+    /// Something else went wrong on the way, and all that had happened was taken back.
+    GivenUp,
 }
 
 impl Event for OrderEvent {

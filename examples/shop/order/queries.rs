@@ -1,13 +1,9 @@
 //! What is read back from the service's own events.
 
-use std::collections::HashMap;
-
-use freehold::event::{self, EventError};
-use freehold::{RecordedEvent, StreamId};
-use uuid::Uuid;
+use freehold::{Event, RecordedEvent, event};
 
 use super::contracts::{Failure, InvoiceNo};
-use super::events::{CancelReason, Intake, Nonsense, OrderEvent};
+use super::events::{CancelReason, OrderEvent};
 use super::service::OrderService;
 
 /// How many invoices became what.
@@ -21,37 +17,12 @@ pub struct Figures {
     pub cancelled_out_of_stock: u64,
     /// Orders that were not paid.
     pub cancelled_payment_declined: u64,
+    /// Orders that something else came in the way of.
+    pub cancelled_given_up: u64,
     /// Returns.
     pub returns: u64,
     /// Invoices that made no sense.
     pub rejected: u64,
-}
-
-/// An invoice that was replayed before.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Known {
-    /// The flow it is.
-    pub flow: Uuid,
-    /// Tells its rows from others.
-    pub fingerprint: Uuid,
-}
-
-/// An invoice that was begun and not finished.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Open {
-    /// What it is.
-    pub kind: OpenKind,
-    /// What came in with it.
-    pub intake: Intake,
-}
-
-/// What an open invoice is.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum OpenKind {
-    /// A pending order.
-    Order,
-    /// A return under way.
-    Return,
 }
 
 impl OrderService {
@@ -66,27 +37,13 @@ impl OrderService {
         let mut figures = Figures::default();
         self.feed()
             .read(|recorded| {
-                count(&mut figures, &event::decode(recorded)?);
+                if recorded.stream().category() == OrderEvent::CATEGORY {
+                    count(&mut figures, &event::decode(recorded)?);
+                }
                 Ok(())
             })
             .await?;
         Ok(figures)
-    }
-
-    /// Hands every invoice that was replayed before to `each`, and returns those that are not finished, in
-    /// the order in which they were begun. Only those are in memory.
-    ///
-    /// # Errors
-    /// [`Failure::Failed`] if the events cannot be read.
-    ///
-    /// # Cancel safety
-    /// Reading changes nothing.
-    pub async fn known(&self, mut each: impl FnMut(Known) + Send) -> Result<Vec<Open>, Failure> {
-        let mut open: HashMap<StreamId, (u64, Open)> = HashMap::new();
-        self.feed().read(|recorded| follow(&mut open, recorded, &mut each)).await?;
-        let mut open: Vec<_> = open.into_values().collect();
-        open.sort_unstable_by_key(|(position, _)| *position);
-        Ok(open.into_iter().map(|(_, open)| open).collect())
     }
 
     /// All that this service knows of the invoice.
@@ -111,35 +68,12 @@ fn count(figures: &mut Figures, event: &OrderEvent) {
         OrderEvent::OrderCancelled { reason: CancelReason::PaymentDeclined, .. } => {
             &mut figures.cancelled_payment_declined
         }
+        OrderEvent::OrderCancelled { reason: CancelReason::GivenUp, .. } => {
+            &mut figures.cancelled_given_up
+        }
         OrderEvent::InvoiceRejected(_) => &mut figures.rejected,
         OrderEvent::ReturnAnnounced(_) => &mut figures.returns,
         OrderEvent::OrderShipped { .. } | OrderEvent::ReturnCompleted(_) => return,
     };
     *figure += 1;
-}
-
-fn follow(
-    open: &mut HashMap<StreamId, (u64, Open)>,
-    recorded: &RecordedEvent,
-    each: &mut (impl FnMut(Known) + Send),
-) -> Result<(), EventError> {
-    let (kind, intake) = match event::decode(recorded)? {
-        OrderEvent::OrderPlaced(intake) => (OpenKind::Order, intake),
-        OrderEvent::ReturnAnnounced(intake) => (OpenKind::Return, intake),
-        OrderEvent::InvoiceRejected(Nonsense { invoice, fingerprint, .. }) => {
-            each(Known { flow: invoice.flow(), fingerprint });
-            return Ok(());
-        }
-        OrderEvent::OrderConfirmed(_)
-        | OrderEvent::OrderCancelled { .. }
-        | OrderEvent::OrderShipped { .. }
-        | OrderEvent::ReturnCompleted(_) => {
-            open.remove(recorded.stream());
-            return Ok(());
-        }
-    };
-    each(Known { flow: intake.invoice.flow(), fingerprint: intake.fingerprint });
-    let begun = (recorded.position().get(), Open { kind, intake });
-    open.insert(recorded.stream().clone(), begun);
-    Ok(())
 }

@@ -1,10 +1,12 @@
 //! The face of the service: commands, each of which may be repeated.
 
-use freehold::aggregate::Options;
-use freehold::{BackendError, Limits, Repository, Service};
+use std::sync::Arc;
+
+use freehold::saga::{GivenUp, SagaId, Sagas, SagasBuilder};
+use freehold::{BackendError, Commit, EventStore, Limits, Repository, Service};
 
 use super::aggregate::{Order, Refusal};
-use super::contracts::{Command, Database, Failure, Feed, Handle, Published};
+use super::contracts::{Command, Database, Failure, Feed, Published, SagaHandle};
 use super::events::{CancelReason, Intake, Nonsense, OrderEvent};
 
 /// The proof of being the Order service; nothing outside this file can make one.
@@ -15,10 +17,13 @@ impl Service for OrderOwner {
     const NAME: &'static str = "order";
 }
 
-/// The database of the Order service, in nobody else's hands.
-pub type OrderStore = Handle<OrderOwner>;
+/// The database of the Order service, in nobody else's hands. The sagas are in it, too.
+pub type OrderStore = SagaHandle<OrderOwner>;
 
 /// The Order service.
+///
+/// What it does for a saga it hands out as a [`Commit`], which goes into its log together with the saga's own record of it, or
+/// not at all.
 #[derive(Debug)]
 pub struct OrderService {
     owner: OrderOwner,
@@ -35,32 +40,38 @@ impl OrderService {
     /// # Cancel safety
     /// Dropping the future may leave an empty database.
     pub async fn open(database: Database<OrderOwner>) -> Result<OrderStore, BackendError> {
-        // An order is one event, however many lines it has.
+        // An order is one event, however many lines it has, and is placed in one commit with the saga's record.
         let limits = Limits {
             bytes_per_event_max: 64 << 20,
-            bytes_per_commit_max: 64 << 20,
+            bytes_per_commit_max: 128 << 20,
             ..Limits::default()
         };
-        database.open(&OrderOwner(()), limits).await
+        database.open_sagas(&OrderOwner(()), limits).await
     }
 
     /// The service on its database.
     #[must_use]
     pub fn new(store: OrderStore) -> Self {
         let owner = OrderOwner(());
-        let orders = Repository::with_options(store.get(&owner).clone(), Options::default());
+        let orders = Repository::new(Arc::clone(store.get(&owner)));
         Self { owner, store, orders }
     }
 
-    /// Places an order.
+    /// Sagas that are kept in this service's log.
+    pub fn sagas(&self) -> SagasBuilder {
+        Sagas::builder(Arc::clone(self.store.get(&self.owner)))
+    }
+
+    /// Why a saga in this service's log was given up, if it was.
     ///
     /// # Errors
-    /// [`Failure::Refused`] without lines, or if the invoice is known with other rows.
+    /// [`Failure::Failed`] if it cannot be read.
     ///
     /// # Cancel safety
-    /// Ask again to know whether it happened; it happens once. So it is with every command here.
-    pub async fn place(&self, command: &Command, intake: &Intake) -> Result<(), Failure> {
-        self.run(command, "place an order", |order| order.place(intake)).await
+    /// Reading changes nothing.
+    pub async fn given_up(&self, saga: &SagaId) -> Result<Option<GivenUp>, Failure> {
+        let why = GivenUp::of(self.store.get(&self.owner), saga).await;
+        why.map_err(|error| Failure::failed(OrderOwner::NAME, "read a saga", error))
     }
 
     /// Keeps an invoice that makes no sense.
@@ -69,20 +80,37 @@ impl OrderService {
     /// [`Failure::Refused`] if the invoice is known with other rows.
     ///
     /// # Cancel safety
-    /// As [`OrderService::place`].
+    /// Ask again to know whether it happened; it happens once.
     pub async fn reject(&self, command: &Command, invoice: &Nonsense) -> Result<(), Failure> {
-        self.run(command, "reject an invoice", |order| order.reject(invoice)).await
+        let done = self
+            .orders
+            .execute(command.invoice().stream(), |order: &Order| order.reject(invoice))
+            .command_id(command.id())
+            .metadata(command.metadata());
+        let failed = |error| Failure::command(OrderOwner::NAME, "reject an invoice", error);
+        done.await.map(|_| ()).map_err(failed)
+    }
+
+    /// Places an order, when the commit is committed.
+    ///
+    /// # Errors
+    /// [`Failure::Refused`] without lines, or if the invoice is known with other rows.
+    ///
+    /// # Cancel safety
+    /// Nothing happens before the commit. So it is with all that follow.
+    pub async fn place(&self, command: &Command, intake: &Intake) -> Result<Commit, Failure> {
+        self.decide(command, "place an order", |order| order.place(intake)).await
     }
 
     /// Confirms a pending order.
     ///
     /// # Errors
-    /// [`Failure::Refused`] if it is settled otherwise.
+    /// [`Failure::Refused`] if it is cancelled.
     ///
     /// # Cancel safety
     /// As [`OrderService::place`].
-    pub async fn confirm(&self, command: &Command) -> Result<(), Failure> {
-        self.run(command, "confirm an order", Order::confirm).await
+    pub async fn confirm(&self, command: &Command) -> Result<Commit, Failure> {
+        self.decide(command, "confirm an order", Order::confirm).await
     }
 
     /// Cancels a pending order.
@@ -92,8 +120,8 @@ impl OrderService {
     ///
     /// # Cancel safety
     /// As [`OrderService::place`].
-    pub async fn cancel(&self, command: &Command, reason: CancelReason) -> Result<(), Failure> {
-        self.run(command, "cancel an order", |order| order.cancel(reason)).await
+    pub async fn cancel(&self, command: &Command, reason: CancelReason) -> Result<Commit, Failure> {
+        self.decide(command, "cancel an order", |order| order.cancel(reason)).await
     }
 
     /// Ships a confirmed order. Twice with one tracking number is once.
@@ -103,8 +131,8 @@ impl OrderService {
     ///
     /// # Cancel safety
     /// As [`OrderService::place`].
-    pub async fn ship(&self, command: &Command, tracking: &str) -> Result<(), Failure> {
-        self.run(command, "ship an order", |order| order.ship(tracking)).await
+    pub async fn ship(&self, command: &Command, tracking: &str) -> Result<Commit, Failure> {
+        self.decide(command, "ship an order", |order| order.ship(tracking)).await
     }
 
     /// Announces a return.
@@ -114,8 +142,12 @@ impl OrderService {
     ///
     /// # Cancel safety
     /// As [`OrderService::place`].
-    pub async fn announce_return(&self, command: &Command, intake: &Intake) -> Result<(), Failure> {
-        self.run(command, "announce a return", |order| order.announce_return(intake)).await
+    pub async fn announce_return(
+        &self,
+        command: &Command,
+        intake: &Intake,
+    ) -> Result<Commit, Failure> {
+        self.decide(command, "announce a return", |order| order.announce_return(intake)).await
     }
 
     /// Completes a return.
@@ -125,35 +157,36 @@ impl OrderService {
     ///
     /// # Cancel safety
     /// As [`OrderService::place`].
-    pub async fn complete_return(&self, command: &Command) -> Result<(), Failure> {
-        self.run(command, "complete a return", Order::complete_return).await
+    pub async fn complete_return(&self, command: &Command) -> Result<Commit, Failure> {
+        self.decide(command, "complete a return", Order::complete_return).await
     }
 
     /// The service's events, for others to follow.
     #[must_use]
     pub fn published(&self) -> Published {
-        Published::new(OrderOwner::NAME, self.store.get(&self.owner))
+        let log: Arc<dyn EventStore> = self.store.get(&self.owner).clone();
+        Published::new(OrderOwner::NAME, &log)
     }
 
-    /// The service's own events.
+    /// The service's own events, and those of the sagas.
     pub(super) fn feed(&self) -> Feed<'_> {
         Feed::new(OrderOwner::NAME, self.store.get(&self.owner))
     }
 
-    async fn run(
+    async fn decide(
         &self,
         command: &Command,
         task: &'static str,
         decide: impl Fn(&Order) -> Result<Vec<OrderEvent>, Refusal> + Send + Sync,
-    ) -> Result<(), Failure> {
-        let invoice = command.invoice().stream();
-        let done = self
+    ) -> Result<Commit, Failure> {
+        let decided = self
             .orders
-            .execute(invoice, decide)
+            .execute(command.invoice().stream(), decide)
             .command_id(command.id())
-            .metadata(command.metadata());
-        match done.await {
-            Ok(_) => Ok(()),
+            .metadata(command.metadata())
+            .prepare();
+        match decided.await {
+            Ok(prepared) => Ok(prepared.into_commit()),
             Err(error) => Err(Failure::command(OrderOwner::NAME, task, error)),
         }
     }

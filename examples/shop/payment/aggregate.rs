@@ -2,6 +2,8 @@
 
 use freehold::Aggregate;
 
+use serde::{Deserialize, Serialize};
+
 use super::contracts::{Customer, Money};
 use super::events::{Account, EntryEvent, PaymentEvent, TermsEvent, Transfer};
 
@@ -26,12 +28,14 @@ pub enum Payment {
     Processed,
     /// The total was above the limit.
     Failed,
+    /// The charge was given back.
+    Reversed,
     /// It was paid back.
     Refunded,
 }
 
 /// What an order hears that is to be paid.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub enum Answer {
     /// It is paid.
     Charged,
@@ -46,6 +50,7 @@ impl Aggregate for Payment {
         *self = match event {
             PaymentEvent::PaymentProcessed(_) => Self::Processed,
             PaymentEvent::PaymentFailed { .. } => Self::Failed,
+            PaymentEvent::PaymentReversed(_) => Self::Reversed,
             PaymentEvent::PaymentRefunded(_) => Self::Refunded,
         };
     }
@@ -58,7 +63,7 @@ impl Payment {
         match self {
             Self::Processed => Some(Answer::Charged),
             Self::Failed => Some(Answer::Declined),
-            Self::None | Self::Refunded => None,
+            Self::None | Self::Reversed | Self::Refunded => None,
         }
     }
 
@@ -66,7 +71,7 @@ impl Payment {
     /// answered before.
     ///
     /// # Errors
-    /// [`Refusal::Known`] if the invoice is a return.
+    /// [`Refusal::Known`] if the invoice is a return, or the charge was given back.
     pub fn charge(
         self,
         customer: Customer,
@@ -84,6 +89,22 @@ impl Payment {
                 credit: Account::Sales,
             })]),
             Self::Processed | Self::Failed => Ok(Vec::new()),
+            Self::Reversed | Self::Refunded => Err(Refusal::Known),
+        }
+    }
+
+    /// Gives back what was charged. Nothing happens when nothing was charged, or it was given back before.
+    ///
+    /// # Errors
+    /// [`Refusal::Known`] if the invoice is a return.
+    pub fn reverse(self, customer: Customer, amount: &Money) -> Result<Vec<PaymentEvent>, Refusal> {
+        match self {
+            Self::Processed => Ok(vec![PaymentEvent::PaymentReversed(Transfer {
+                amount: amount.clone(),
+                debit: Account::Sales,
+                credit: Account::Card(customer),
+            })]),
+            Self::None | Self::Failed | Self::Reversed => Ok(Vec::new()),
             Self::Refunded => Err(Refusal::Known),
         }
     }
@@ -100,7 +121,7 @@ impl Payment {
                 credit: Account::Card(customer),
             })]),
             Self::Refunded => Ok(Vec::new()),
-            Self::Processed | Self::Failed => Err(Refusal::Known),
+            Self::Processed | Self::Failed | Self::Reversed => Err(Refusal::Known),
         }
     }
 }

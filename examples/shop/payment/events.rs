@@ -22,6 +22,8 @@ pub enum PaymentEvent {
         /// What is allowed.
         limit: Money,
     },
+    /// What a card was charged was given back, since the order came to nothing.
+    PaymentReversed(Transfer),
     /// The total of a return was paid back.
     PaymentRefunded(Transfer),
 }
@@ -42,7 +44,7 @@ pub struct Transfer {
 pub enum Account {
     /// What a customer's card was charged, less what was paid back.
     Card(Customer),
-    /// What was sold. Its balance is below zero: income is a credit.
+    /// What was sold, less what was given back. Its balance is below zero: income is a credit.
     Sales,
     /// What was paid back.
     Refunds,

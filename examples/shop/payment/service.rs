@@ -1,10 +1,11 @@
 //! The face of the service: commands, each of which may be repeated.
 
-use freehold::aggregate::Prepared;
+use freehold::aggregate::{ExecuteError, Prepared};
 use freehold::event::{self, EventError};
+use freehold::saga::{Again, Barrier, Failure as Ended, Local};
 use freehold::{
-    BackendError, Commit, Event, EventId, ExpectedVersion, InvalidStreamId, Limits, Repository,
-    Service, Store, StreamId,
+    Aggregate, BackendError, Commit, Event, EventId, ExpectedVersion, InvalidStreamId, Limits,
+    Repository, Service, Store, StreamId,
 };
 use tokio::sync::OnceCell;
 
@@ -32,6 +33,8 @@ pub struct PaymentService {
     owner: PaymentOwner,
     store: PaymentStore,
     payments: Repository<Payment>,
+    /// Which charges of sagas were asked for, and which were given back.
+    barrier: Barrier,
     terms: Repository<Terms>,
     /// The highest total that a card is charged, once it is agreed on: it never changes.
     card_limit: OnceCell<Money>,
@@ -56,7 +59,8 @@ impl PaymentService {
         let handle = store.get(&owner);
         let payments = Repository::new(handle.clone());
         let terms = Repository::new(handle.clone());
-        Self { owner, store, payments, terms, card_limit: OnceCell::new() }
+        let barrier = Barrier::new(handle.clone());
+        Self { owner, store, payments, barrier, terms, card_limit: OnceCell::new() }
     }
 
     /// The highest total that a card is charged, if that is agreed on.
@@ -87,25 +91,63 @@ impl PaymentService {
         }
     }
 
-    /// Charges the customer's card, or declines if the amount is above the limit.
+    /// Charges the customer's card, or declines if the amount is above the limit. `key` is that of the saga's step: asked again
+    /// under it, also late, the service gives the same answer.
     ///
     /// # Errors
-    /// [`Failure::Refused`] if the invoice is a return.
+    /// [`Failure::Refused`] if the invoice is a return, or the charge was given back before it came.
     ///
     /// # Cancel safety
     /// As [`PaymentService::agree`].
     pub async fn charge(
         &self,
         command: &Command,
+        key: &str,
         customer: Customer,
         amount: &Money,
     ) -> Result<Answer, Failure> {
-        let limit = self.card_limit().await?;
+        let (limit, task) = (self.card_limit().await?, "charge a card");
+        let action = Failure::received(PaymentOwner::NAME, key)?;
         let decide = |payment: &Payment| payment.charge(customer, amount, limit);
-        let payment = self.run(command, "charge a card", decide).await?;
-        payment.answer().ok_or_else(|| {
-            Failure::failed(PaymentOwner::NAME, "charge a card", "the charge has no answer")
-        })
+        let charge = || async {
+            let prepared = self.prepare(command, decide).await.map_err(|error| match error {
+                ExecuteError::Rejected(refusal) => Ended::Rejected(refusal),
+                error => Ended::transient(error),
+            })?;
+            let mut payment = **prepared.before();
+            prepared.events().iter().for_each(|event| Aggregate::apply(&mut payment, event));
+            let answer = payment.answer().ok_or_else(|| Ended::broken("it has no answer"))?;
+            Ok(Local::new(answer, with_entries(prepared, command).map_err(Ended::broken)?))
+        };
+        let charged = self.barrier.act(&action, &(customer, amount), charge).await;
+        charged.map_err(|error| Failure::act::<Refusal>(PaymentOwner::NAME, task, error))
+    }
+
+    /// Gives back what was charged under `key`, whether it was charged, or was not, or is yet to come: it has no effect then.
+    ///
+    /// # Errors
+    /// [`Failure::Refused`] if the invoice is a return.
+    ///
+    /// # Cancel safety
+    /// As [`PaymentService::agree`].
+    pub async fn reverse(
+        &self,
+        command: &Command,
+        key: &str,
+        customer: Customer,
+        amount: &Money,
+    ) -> Result<(), Failure> {
+        let action = Failure::received(PaymentOwner::NAME, key)?;
+        let decide = |payment: &Payment| payment.reverse(customer, amount);
+        let reverse = |_: Answer| async {
+            let prepared = self.prepare(command, decide).await.map_err(|error| match error {
+                ExecuteError::Rejected(refusal) => Again::broken(refusal),
+                error => Again::transient(error),
+            })?;
+            with_entries(prepared, command).map_err(Again::broken)
+        };
+        let reversed = self.barrier.undo(&action, reverse).await;
+        reversed.map_err(|error| Failure::undo(PaymentOwner::NAME, "give a charge back", error))
     }
 
     /// Pays the total of a return back.
@@ -121,8 +163,15 @@ impl PaymentService {
         customer: Customer,
         amount: &Money,
     ) -> Result<(), Failure> {
+        let task = "pay back";
         let decide = |payment: &Payment| payment.refund(customer, amount);
-        self.run(command, "pay back", decide).await.map(|_| ())
+        let prepared = self.prepare(command, decide).await;
+        let prepared =
+            prepared.map_err(|error| Failure::command(PaymentOwner::NAME, task, error))?;
+        let failed = |error: Cause| Failure::failed(PaymentOwner::NAME, task, error);
+        let commit = with_entries(prepared, command).map_err(|error| failed(error.into()))?;
+        let done = self.store.get(&self.owner).commit(commit).await;
+        done.map(drop).map_err(|error| failed(error.into()))
     }
 
     /// The service's own events.
@@ -141,33 +190,14 @@ impl PaymentService {
         self.card_limit.get_or_try_init(read).await
     }
 
-    /// Decides, and commits the payment together with its two entries. Returns the payment after it.
-    async fn run(
+    /// Decides on the payment of the invoice, and commits nothing.
+    async fn prepare(
         &self,
         command: &Command,
-        task: &'static str,
         decide: impl Fn(&Payment) -> Result<Vec<PaymentEvent>, Refusal> + Send + Sync,
-    ) -> Result<Payment, Failure> {
-        let failed = |error: Cause| Failure::failed(PaymentOwner::NAME, task, error);
-        let prepared = self
-            .payments
-            .execute(command.invoice().stream(), decide)
-            .command_id(command.id())
-            .metadata(command.metadata())
-            .prepare()
-            .await
-            .map_err(|error| Failure::command(PaymentOwner::NAME, task, error))?;
-        let mut payment = **prepared.before();
-        for event in prepared.events() {
-            freehold::Aggregate::apply(&mut payment, event);
-        }
-        let commit = with_entries(prepared, command).map_err(|error| failed(error.into()))?;
-        if !commit.is_empty() {
-            let store = self.store.get(&self.owner);
-            let _: freehold::Committed =
-                store.commit(commit).await.map_err(|error| failed(error.into()))?;
-        }
-        Ok(payment)
+    ) -> Result<Prepared<Payment>, ExecuteError<Refusal>> {
+        let command_of = self.payments.execute(command.invoice().stream(), decide);
+        command_of.command_id(command.id()).metadata(command.metadata()).prepare().await
     }
 }
 
@@ -187,10 +217,11 @@ fn with_entries(prepared: Prepared<Payment>, command: &Command) -> Result<Commit
     let mut next = prepared.events().len() as u64;
     let mut entries = Commit::new();
     for event in prepared.events() {
-        let (PaymentEvent::PaymentProcessed(transfer) | PaymentEvent::PaymentRefunded(transfer)) =
-            event
-        else {
-            continue;
+        let transfer = match event {
+            PaymentEvent::PaymentProcessed(transfer)
+            | PaymentEvent::PaymentReversed(transfer)
+            | PaymentEvent::PaymentRefunded(transfer) => transfer,
+            PaymentEvent::PaymentFailed { .. } => continue,
         };
         let amount = || transfer.amount.clone();
         let both: [(Account, EntryEvent); 2] = [

@@ -20,6 +20,8 @@ pub enum Status {
     OutOfStock,
     /// An order that was not paid.
     PaymentDeclined,
+    /// An order that something else came in the way of.
+    GivenUp,
     /// A return that is under way.
     Returning,
     /// A return that is done.
@@ -33,6 +35,7 @@ impl From<CancelReason> for Status {
         match reason {
             CancelReason::OutOfStock => Self::OutOfStock,
             CancelReason::PaymentDeclined => Self::PaymentDeclined,
+            CancelReason::GivenUp => Self::GivenUp,
         }
     }
 }
@@ -45,6 +48,7 @@ impl fmt::Display for Status {
             Self::Shipped => "shipped",
             Self::OutOfStock => "cancelled, out of stock",
             Self::PaymentDeclined => "cancelled, payment declined",
+            Self::GivenUp => "cancelled, given up",
             Self::Returning => "returning",
             Self::Returned => "returned",
             Self::Rejected => "rejected",

@@ -76,7 +76,8 @@ impl Run {
         }
         let holds_on = match self.kind(step) {
             Kind::Compensable | Kind::ReadOnly => false,
-            Kind::Pivot => self.rules.holds_on_to_the_pivot,
+            // One that is local has happened when that is written down, and not before.
+            Kind::Pivot => self.rules.holds_on_to_the_pivot && !self.is_local(step),
             Kind::Retriable => true,
         };
         if holds_on {

@@ -98,10 +98,10 @@ fn history_tells_who_did_what_in_all_services_in_the_order_of_time() {
             (payment, "PaymentProcessed"),
             (payment, "Debited"),
             (payment, "Credited"),
+            (order, "OrderConfirmed"),
             (inventory, "ReservationTaken"),
             (inventory, "StockTaken"),
             (inventory, "StockTaken"),
-            (order, "OrderConfirmed"),
             (order, "OrderShipped"),
         ])
     );

@@ -11,7 +11,7 @@ use fastrand::Rng;
 use freehold::{EventStore, Position};
 use tokio::process::Command;
 
-use super::{kill, log, oracle, program, stores};
+use super::{conserved, kill, log, oracle, program, stores};
 
 const KILLS: usize = 50;
 const KILLS_PER_FOLDER: usize = 5;
@@ -20,6 +20,8 @@ const INVOICES: usize = 143;
 struct Shop {
     folder: tempfile::TempDir,
     concurrency: String,
+    /// What goes wrong on purpose until it is resumed.
+    fail: Vec<&'static str>,
 }
 
 impl Shop {
@@ -31,7 +33,7 @@ impl Shop {
             "InvoiceNo,StockCode,Description,Quantity,InvoiceDate,UnitPrice,CustomerID,Country\n";
         std::fs::write(&empty, header).unwrap();
         program::replay(&[&empty], &["--data", folder.path().to_str().unwrap()]);
-        Self { folder, concurrency: concurrency.to_string() }
+        Self { folder, concurrency: concurrency.to_string(), fail: Vec::new() }
     }
 
     fn path(&self) -> &Path {
@@ -45,7 +47,7 @@ impl Shop {
     fn program(&self) -> Command {
         let day = program::day();
         let args = ["replay", day.to_str().unwrap(), "--json"];
-        program::command(&[&args[..], &self.options()].concat()).into()
+        program::command(&[&args[..], &self.options(), &self.fail].concat()).into()
     }
 
     fn resume(&self) -> String {
@@ -80,6 +82,7 @@ async fn a_replay_killed_at_50_moments_ends_with_the_same_figures() {
     let expected = undisturbed.resume();
     assert_eq!(expected, oracle::figures(&[&program::day()], 100, "500").to_json());
     let totals = stores::heads(undisturbed.path()).await;
+    let business = stores::business(undisturbed.path()).await;
     let mut rng = Rng::with_seed(kill::seed());
     let (mut hits, mut misses) = (0, 0);
     while hits < KILLS {
@@ -90,8 +93,9 @@ async fn a_replay_killed_at_50_moments_ends_with_the_same_figures() {
         }
         assert_eq!(shop.resume(), expected, "after {hits} kills that hit");
         assert_eq!(shop.finished().await, INVOICES);
-        assert_eq!(stores::heads(shop.path()).await, totals, "not an event more or less");
-        super::commands::ledger(shop.path()).await;
+        let counts = stores::business(shop.path()).await;
+        assert_eq!(counts, business, "not an event more or less");
+        conserved::check(shop.path()).await;
         assert!(misses < 4 * KILLS, "{misses} of {} kills missed", hits + misses);
     }
     println!("{hits} kills hit, {misses} missed");
@@ -115,5 +119,25 @@ async fn a_crowd_killed_and_resumed_ends_every_invoice_once() {
     let summary: serde_json::Value = serde_json::from_str(&shop.resume()).unwrap();
     assert_eq!(shop.finished().await, INVOICES);
     expected.check_order_independent(&summary);
-    super::commands::ledger(shop.path()).await;
+    conserved::check(shop.path()).await;
+}
+
+/// Killed in the middle of refunds and releases, too.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_crowd_that_flaps_and_is_killed_loses_nothing() {
+    let mut rng = Rng::with_seed(kill::seed());
+    let undisturbed = Shop::new(1);
+    undisturbed.resume();
+    let totals = stores::heads(undisturbed.path()).await;
+    let mut hits = 0;
+    for fail in ["charge=flap:0.7", "confirm=decline"] {
+        let shop = Shop { fail: vec!["--fail", fail], ..Shop::new(16) };
+        for kill in 0..4 {
+            hits += usize::from(shop.kill(&mut rng, totals, 4 - kill).await);
+        }
+        shop.resume();
+        assert_eq!(shop.finished().await, INVOICES, "{fail}");
+        conserved::check(shop.path()).await;
+    }
+    assert!(hits > 0, "every kill missed");
 }

@@ -3,7 +3,7 @@
 use std::collections::HashMap;
 use std::path::Path;
 
-use super::{invoices, log, oracle, program, stores};
+use super::{conserved, invoices, log, oracle, program, stores};
 
 /// Replays at some concurrency, and checks what must hold at any.
 async fn replay_crowd(files: &[&Path], stock: u32, limit: &str, concurrency: u32) {
@@ -32,6 +32,7 @@ async fn replay_crowd(files: &[&Path], stock: u32, limit: &str, concurrency: u32
     assert_eq!(log::finished(&orders).await, usize::try_from(expected.invoices).unwrap());
     let lowest = lowest_stock(&data).await;
     assert!(lowest >= 0, "a code was at {lowest}");
+    conserved::check(&data).await;
     let ledger = super::commands::ledger(&data).await;
     assert_eq!(
         ledger["sales"],

@@ -25,6 +25,12 @@ pub(super) async fn events(store: &impl EventStore) -> Vec<RecordedEvent> {
     }
 }
 
+/// The events of the services, without what sagas write to know how far they are: after a kill that is more.
+pub(super) async fn business(store: &impl EventStore) -> Vec<RecordedEvent> {
+    let is_business = |event: &RecordedEvent| !event.stream().category().starts_with("saga");
+    events(store).await.into_iter().filter(is_business).collect()
+}
+
 /// How many invoices have ended.
 pub(super) async fn finished(orders: &impl EventStore) -> usize {
     events(orders).await.iter().filter(|event| LAST.contains(&event.name().as_str())).count()

@@ -2,23 +2,28 @@
 //!
 //! `program` runs the built example; `oracle` is the second opinion, on maps in memory, and `expected` says the same of
 //! the views; `invoices` makes up files by a seed; `log` reads what the services have written, `stores` the databases of
-//! a folder, and `kept` what is in the views; `kill` kills the program; `parts` are the program's own modules. The tests:
+//! a folder, `conserved` what must add up in them, and `kept` what is in the views; `kill` kills the program; `parts` are the program's own modules. The tests:
 //! `replay` (figures), `crowd` (many at a time), `bad_input`, `resume` (a second run), `crash` (`kill -9`), `commands`
-//! (ship, history), `rules` and `introduced` (the domain's decisions, given, when, then), `projections` (given, then),
+//! (ship, history), `fail` (steps that go wrong on purpose), `operate` (who looks after sagas), `barrier` (calls that come late,
+//! doubled or out of order), `rules` and `introduced` (the domain's decisions, given, when, then), `projections` (given, then),
 //! `views` (what people see of them), `search` (what they find), and `handles` (what must not compile). On PostgreSQL the same program is tested in
 //! `tests/postgres/shop`, with the same helpers.
 
 mod bad_input;
+mod barrier;
 mod commands;
+mod conserved;
 mod crash;
 mod crowd;
 mod expected;
+mod fail;
 mod handles;
 mod introduced;
 mod invoices;
 mod kept;
 mod kill;
 mod log;
+mod operate;
 mod oracle;
 mod parts;
 mod program;

@@ -139,10 +139,17 @@ fn a_reservation_is_answered_the_same_for_ever() {
         assert_eq!(after(&events).answered(), Ok(Some(Answer::Reserved)), "{events:?}");
     }
     assert_eq!(after(std::slice::from_ref(&refused)).answered(), Ok(Some(Answer::OutOfStock)));
-    assert_eq!(after(std::slice::from_ref(&made)).settle(&taken), Ok(Some(goods)));
-    assert_eq!(after(&[made.clone(), taken.clone()]).settle(&taken), Ok(None));
-    assert_eq!(after(&[made, taken]).settle(&released), Err(NoGoods::Settled));
-    assert_eq!(after(&[refused]).settle(&released), Err(NoGoods::NoReservation));
+    let made = [made];
+    let [taken, released] = [taken, released].map(|end| [made[0].clone(), end]);
+    assert_eq!(after(&made).to_take(), Ok(Some(goods.clone())));
+    assert_eq!(after(&taken).to_take(), Ok(None));
+    assert_eq!(after(&released).to_take(), Err(NoGoods::Settled));
+    assert_eq!(after(std::slice::from_ref(&refused)).to_take(), Err(NoGoods::NoReservation));
+    assert_eq!(after(&made).to_release(), Ok(Some(goods)));
+    assert_eq!(after(&taken).to_release(), Err(NoGoods::Settled));
+    for events in [&[][..], &[refused], &released] {
+        assert_eq!(after(events).to_release(), Ok(None), "{events:?}");
+    }
 }
 
 #[test]
@@ -161,6 +168,24 @@ fn a_total_at_the_limit_is_charged_and_one_above_is_declined() {
     given([failed]).when(charge("1")).then_nothing();
     let refunded = PaymentEvent::PaymentRefunded(transfer("1"));
     given([refunded]).when(charge("1")).then_error(NoMoney::Known);
+}
+
+#[test]
+fn what_was_charged_is_given_back_once_and_is_no_refund_of_a_return() {
+    let (card, sales) = (Account::Card(Customer::Guest), Account::Sales);
+    let transfer = |debit, credit| Transfer { amount: money("2.5"), debit, credit };
+    let processed = || PaymentEvent::PaymentProcessed(transfer(card, sales));
+    let reversed = || PaymentEvent::PaymentReversed(transfer(sales, card));
+    let reverse = |p: &Payment| p.reverse(Customer::Guest, &money("2.5"));
+    given([processed()]).when(reverse).then([reversed()]);
+    given([processed(), reversed()]).when(reverse).then_nothing();
+    given([]).when(reverse).then_nothing();
+    let failed = PaymentEvent::PaymentFailed { amount: money("2.5"), limit: money("1") };
+    given([failed]).when(reverse).then_nothing();
+    let back = |p: &Payment| p.refund(Customer::Guest, &money("2.5"));
+    given([processed(), reversed()]).when(back).then_error(NoMoney::Known);
+    let charge = |p: &Payment| p.charge(Customer::Guest, &money("2.5"), &money("500"));
+    given([processed(), reversed()]).when(charge).then_error(NoMoney::Known);
 }
 
 #[test]

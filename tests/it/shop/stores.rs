@@ -6,7 +6,7 @@ use std::time::Duration;
 use freehold::backend::sqlite::{SqliteOptions, SqliteStore};
 use freehold::{EventStore, RecordedEvent};
 
-use super::log::SERVICES;
+use super::log::{self, SERVICES};
 
 /// Opens a service's database, with an eye on what other processes write.
 pub(super) async fn open(folder: &Path, service: &str) -> SqliteStore {
@@ -22,6 +22,15 @@ pub(super) async fn heads(folder: &Path) -> [u64; SERVICES.len()] {
         *head = open(folder, service).await.head().await.unwrap().get();
     }
     heads
+}
+
+/// How many events each service has, without those of the sagas.
+pub(super) async fn business(folder: &Path) -> [usize; SERVICES.len()] {
+    let mut counts = [0; SERVICES.len()];
+    for (count, service) in counts.iter_mut().zip(SERVICES) {
+        *count = log::business(&open(folder, service).await).await.len();
+    }
+    counts
 }
 
 /// The payload of an event, as JSON.

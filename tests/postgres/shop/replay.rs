@@ -9,10 +9,10 @@ use super::log::{self, SERVICES};
 use super::shops::Shop;
 use super::{oracle, program};
 
-/// All of an event but when it was recorded.
+/// All of an event but when it was recorded, and at which position: what sagas write stands between.
 fn content(event: &RecordedEvent) -> impl PartialEq + std::fmt::Debug + use<> {
     let data = String::from_utf8(event.data().to_vec()).unwrap();
-    let place = (event.position(), event.stream().clone(), event.version());
+    let place = (event.stream().clone(), event.version());
     (place, event.name().as_str().to_owned(), data, event.metadata().clone())
 }
 
@@ -27,8 +27,8 @@ async fn the_bundled_day_is_to_the_event_what_it_is_on_sqlite() {
     assert_eq!(program::replay(&[&program::day()], &data), expected);
     for service in SERVICES {
         let file = SqliteStore::open(folder.path().join(format!("{service}.db"))).await.unwrap();
-        let on_sqlite = log::events(&file).await;
-        let on_postgres = log::events(&shop.store(service).await).await;
+        let on_sqlite = log::business(&file).await;
+        let on_postgres = log::business(&shop.store(service).await).await;
         assert!(on_sqlite.len() > 50, "{service}: {}", on_sqlite.len());
         assert_eq!(on_postgres.len(), on_sqlite.len(), "{service}");
         for (ours, theirs) in on_postgres.iter().zip(&on_sqlite) {

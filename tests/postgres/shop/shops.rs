@@ -99,6 +99,15 @@ impl Shop {
         heads
     }
 
+    /// The same without those of the sagas.
+    pub(super) async fn business(&self) -> [usize; SERVICES.len()] {
+        let mut counts = [0; SERVICES.len()];
+        for (count, service) in counts.iter_mut().zip(SERVICES) {
+            *count = log::business(&self.store(service).await).await.len();
+        }
+        counts
+    }
+
     pub(super) async fn finished(&self) -> usize {
         log::finished(&self.store("order").await).await
     }

@@ -1,0 +1,43 @@
+//! Those who take part in a saga.
+
+use std::sync::Arc;
+
+use super::super::contracts::{Clerk, Command, InvoiceNo, Step};
+use super::super::inventory::service::InventoryService;
+use super::super::order::service::OrderService;
+use super::super::payment::service::PaymentService;
+use super::super::products::service::ProductsService;
+use super::super::users::service::UsersService;
+use super::faults::Faults;
+
+/// The services.
+#[derive(Debug)]
+pub struct Services {
+    /// What becomes of an invoice.
+    pub orders: OrderService,
+    /// Goods.
+    pub inventory: InventoryService,
+    /// Money.
+    pub payments: PaymentService,
+    /// Customers.
+    pub users: UsersService,
+    /// The catalogue.
+    pub products: ProductsService,
+}
+
+/// Those who take part in a saga: the services, which do not know of each other, who asks them, and what goes wrong between.
+#[derive(Debug)]
+pub struct Parties {
+    pub(super) clerk: Clerk,
+    pub(super) services: Services,
+    pub(super) faults: Faults,
+}
+
+/// Every step has them.
+pub(super) type Shared = Arc<Parties>;
+
+impl Parties {
+    pub(super) fn asks(&self, invoice: &InvoiceNo, step: Step<'_>) -> Command {
+        self.clerk.asks(invoice, step)
+    }
+}
