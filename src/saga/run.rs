@@ -119,8 +119,6 @@ pub(crate) struct Rules {
     pub(crate) unwinds_first: bool,
     /// What may be redriven is settled before it is compensated.
     pub(crate) settles: bool,
-    /// What is under way is waited for before it is compensated.
-    pub(crate) waits: bool,
     /// A step is compensated after all that needed it.
     pub(crate) keeps_order: bool,
     /// A pivot that may have been called is called until it answers.
@@ -133,7 +131,6 @@ impl Rules {
         taints_on_takeover: true,
         unwinds_first: true,
         settles: true,
-        waits: true,
         keeps_order: true,
         holds_on_to_the_pivot: true,
     };

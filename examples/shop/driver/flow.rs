@@ -36,12 +36,12 @@ impl Driver {
     /// [`Problem::Other`] never comes: its name fits, and the sagas are well formed.
     pub fn new(services: Services, faults: Faults) -> Result<Self, Problem> {
         let with = Shared::new(Parties { clerk: Clerk::new("shop")?, services, faults });
-        let faulty = |error| Problem::other("define its sagas", error);
+        let malformed = |error| Problem::other("define its sagas", error);
         let options = SagaOptions { lease_time: LEASE_TIME, ..SagaOptions::default() };
         let sagas = with.services.orders.sagas().options(options);
-        let sagas = sagas.saga(&Fulfilment(with.clone())).map_err(faulty)?;
-        let sagas = sagas.saga(&Returns(with.clone())).map_err(faulty)?;
-        let sagas = sagas.saga(&Shipping(with.clone())).map_err(faulty)?.build();
+        let sagas = sagas.saga(&Fulfilment(with.clone())).map_err(malformed)?;
+        let sagas = sagas.saga(&Returns(with.clone())).map_err(malformed)?;
+        let sagas = sagas.saga(&Shipping(with.clone())).map_err(malformed)?.build();
         Ok(Self { parties: with, sagas })
     }
 
@@ -120,7 +120,9 @@ impl Driver {
     /// # Cancel safety
     /// They go on by themselves.
     pub async fn finish(&self, open: &[SagaId]) -> Result<(), Failure> {
-        open.iter().for_each(|id| self.sagas.take_over(id));
+        for id in open {
+            self.sagas.take_over(id);
+        }
         for id in open {
             self.rested(id).await?;
         }

@@ -237,7 +237,8 @@ fn a_participant_that_minds_to_be_called_twice_is_caught() {
 
 #[test]
 fn an_invariant_that_sees_nothing_is_reported() {
-    let violation = payment(Care::Careful).invariant(|_, _| Ok(())).run().unwrap_err();
+    let blind = payment(Care::Careful).faults(1).takeovers(0).invariant(|_, _| Ok(()));
+    let violation = blind.run().unwrap_err();
     assert_eq!(violation.breach(), Breach::Blindness);
     let why = "the invariant cannot see that the compensation of `pay` is missing";
     assert_eq!(violation.why(), why);
