@@ -207,15 +207,7 @@ impl Run {
             return Vec::new();
         }
         let mut commands = Vec::new();
-        if self.appending.is_empty() {
-            self.appending = self.due();
-            if !self.appending.is_empty() {
-                commands.push(Command::Append(self.appending.clone()));
-                if !self.rules.unwinds_first {
-                    self.write_down();
-                }
-            }
-        }
+        self.append_what_is_due(&mut commands);
         if !self.state.is_suspended {
             match self.state.phase {
                 Phase::Forward if self.giving_up.is_none() => self.call_forward(&mut commands),
@@ -223,7 +215,22 @@ impl Run {
                 _ => {}
             }
         }
+        // A step of which nobody can find out what became of it has no call, but something to be written down.
+        self.append_what_is_due(&mut commands);
         commands
+    }
+
+    fn append_what_is_due(&mut self, commands: &mut Vec<Command>) {
+        if !self.appending.is_empty() {
+            return;
+        }
+        self.appending = self.due();
+        if !self.appending.is_empty() {
+            commands.push(Command::Append(self.appending.clone()));
+            if !self.rules.unwinds_first {
+                self.write_down();
+            }
+        }
     }
 
     /// What it was told to append is durable.

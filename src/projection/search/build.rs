@@ -76,7 +76,11 @@ impl Build {
             .num_worker_threads(1)
             .num_merge_threads(1)
             .build();
-        self.index.writer_with_options(options).map_err(of_index(&self.path))
+        let failed = of_index(&self.path);
+        let writer: Writer = self.index.writer_with_options(options).map_err(&failed)?;
+        // One who was killed may have left files that no commit knows, under names that are given again.
+        writer.garbage_collect_files().wait().map_err(failed)?;
+        Ok(writer)
     }
 
     /// Makes what was written durable, together with what the stamp says of it.

@@ -77,14 +77,19 @@ struct Doubt {
     id: SagaId,
 }
 
+/// It has happened, and nobody has heard of it.
+const THERE: [Goes; 4] = [Goes::Unheard, Goes::Hangs, Goes::Hangs, Goes::Hangs];
+/// It has not happened, and nobody knows.
+const NOT_THERE: [Goes; 4] = [Goes::Lost; 4];
+
 /// A saga whose second step was called as often as it may be, and never answered.
-async fn doubt<const WAY: u8>(goes: Goes) -> Doubt {
+async fn doubt<const WAY: u8>(goes: [Goes; 4]) -> Doubt {
     let (world, clock) = (World::default(), PausedClock::new());
     let store = MemoryStore::builder().clock(clock).build();
     let builder = Sagas::builder(store).options(options()).clock(clock).seed(7);
     let sagas = builder.saga(&Doubtful::<WAY>(world.clone())).unwrap().build();
     let running = sagas.run().unwrap();
-    world.script("charge", vec![goes; 4]);
+    world.script("charge", goes);
     let id = sagas.start::<Doubtful<WAY>>("1", order()).await.unwrap();
     Doubt { world, sagas, _running: running, id }
 }
@@ -110,7 +115,7 @@ impl Doubt {
 
 #[tokio::test(start_paused = true)]
 async fn a_compensation_bars_what_may_have_happened() {
-    for goes in [Goes::Unheard, Goes::Lost] {
+    for goes in [THERE, NOT_THERE] {
         let doubt = doubt::<0>(goes).await;
         doubt.is_compensated().await;
         assert_eq!(doubt.world.notes(), ["unknown"]);
@@ -120,14 +125,14 @@ async fn a_compensation_bars_what_may_have_happened() {
 
 #[tokio::test(start_paused = true)]
 async fn what_can_be_asked_again_is_asked_until_it_says() {
-    let found = doubt::<1>(Goes::Lost).await;
+    let found = doubt::<1>(NOT_THERE).await;
     found.world.script("charge", [Goes::Lost, Goes::Fails, Goes::Fine]);
     found.is_compensated().await;
     // It happens at last, and is known to have.
     assert_eq!(found.world.notes(), ["happened"]);
     assert!(found.world.effects().is_empty());
     assert!(found.history().await.contains(&"`asked` had happened".to_owned()));
-    let refused = doubt::<1>(Goes::Lost).await;
+    let refused = doubt::<1>(NOT_THERE).await;
     refused.world.script("charge", [Goes::Refused]);
     refused.is_compensated().await;
     assert!(refused.world.notes().is_empty(), "there was nothing to compensate");
@@ -137,7 +142,7 @@ async fn what_can_be_asked_again_is_asked_until_it_says() {
 #[tokio::test(start_paused = true)]
 async fn what_can_only_be_looked_up_is_looked_up_when_nothing_can_be_under_way() {
     let begun = Instant::now();
-    let doubt = doubt::<2>(Goes::Unheard).await;
+    let doubt = doubt::<2>(THERE).await;
     doubt.is_compensated().await;
     assert_eq!(doubt.world.notes(), ["unknown"]);
     assert!(begun.elapsed() >= HORIZON && begun.elapsed() < 2 * HORIZON, "{:?}", begun.elapsed());
@@ -147,12 +152,12 @@ async fn what_can_only_be_looked_up_is_looked_up_when_nothing_can_be_under_way()
 #[tokio::test(start_paused = true)]
 async fn what_nobody_can_find_out_waits_for_a_person() {
     let by = || By::new("ann", "asked the bank");
-    let none = doubt::<3>(Goes::Lost).await;
+    let none = doubt::<3>(NOT_THERE).await;
     none.is_suspended().await;
     none.sagas.resolve(&none.id, "asked", Resolution::DidNot, by()).await.unwrap();
     none.is_compensated().await;
     assert!(none.world.notes().is_empty());
-    let some = doubt::<3>(Goes::Unheard).await;
+    let some = doubt::<3>(THERE).await;
     some.is_suspended().await;
     let happened = Resolution::Happened("1530".to_owned());
     some.sagas.resolve(&some.id, "asked", happened, by()).await.unwrap();
