@@ -24,6 +24,7 @@
 )]
 //! - [`projection`]: pure folds of events into views, exactly once; [`subscription`] is the runner behind them, for consumers
 //!   of one's own too; [`consistency`] says how fresh a read is, and waits until it is fresh enough.
+//! - [`saga`]: transactions over several services, whose steps are compensated if one is refused.
 //! - [`Store`], [`EventStore`] and [`RowStore`] are what a backend implements, and where the guarantees are written down.
 //!
 //! # Features

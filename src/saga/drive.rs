@@ -60,6 +60,8 @@ pub(super) struct Drive {
     appending: (usize, Vec<usize>),
     /// Commits of local steps that are not written yet.
     commits: BTreeMap<usize, Commit>,
+    /// What went wrong last with each step.
+    errors: BTreeMap<usize, String>,
     /// Steps that are tried again later.
     rests: BTreeMap<usize, Instant>,
     /// Steps that wait for a time or a signal.
@@ -111,6 +113,7 @@ impl Drive {
             append: None,
             appending: (0, Vec::new()),
             commits: BTreeMap::new(),
+            errors: BTreeMap::new(),
             rests: BTreeMap::new(),
             pending: BTreeMap::new(),
             suspicion: None,
@@ -192,7 +195,7 @@ impl Drive {
         let is_closing = self.shared.desk.is_closed();
         for command in self.saga.run.poll() {
             match command {
-                Command::Append(records) => self.write(&records),
+                Command::Append(records) => self.write(records),
                 Command::Rest { step, tries } => self.rest(step, tries),
                 // Whoever stops begins nothing new; what was to be called is called by the next owner.
                 Command::Call { .. } if is_closing => {}
@@ -201,7 +204,9 @@ impl Drive {
         }
     }
 
-    fn write(&mut self, records: &[Record]) {
+    fn write(&mut self, mut records: Vec<Record>) {
+        self.explain(&mut records);
+        let records = records.as_slice();
         let steps: Vec<usize> = records.iter().filter_map(|r| self.local_of(r)).collect();
         let commits = steps.iter().filter_map(|step| self.commits.get(step).cloned());
         let commit = commits.reduce(Commit::and);
@@ -215,6 +220,18 @@ impl Drive {
             }
         }
         self.append = Some(append(&self.shared, &self.saga, records, commit));
+    }
+
+    /// Tells an operator what went wrong last.
+    fn explain(&self, records: &mut [Record]) {
+        for record in records {
+            if let Record::Suspended { step, why } = record
+                && let Some(error) = self.saga.place(step).and_then(|at| self.errors.get(&at))
+            {
+                why.push_str(": ");
+                why.push_str(error);
+            }
+        }
     }
 
     /// The local step of which a record says that it has happened, or is taken back.
@@ -335,6 +352,10 @@ impl Drive {
             let name = self.saga.node(step).map(|node| Arc::clone(&node.name));
             let step = name.as_deref().unwrap_or_default();
             tracing::debug!(saga = %self.saga.id, step, ?way, error, "a call has failed");
+        }
+        match said.error {
+            Some(error) => drop(self.errors.insert(step, error)),
+            None => drop(self.errors.remove(&step)),
         }
         self.saga.heard(step, said.of, said.out);
         match said.commit {

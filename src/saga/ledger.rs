@@ -19,8 +19,7 @@ use crate::event;
 use crate::ports::BackendError;
 use crate::subscription::{Applied, Batch, Partition, Sink, SinkError};
 use crate::types::{
-    Commit, Filter, LeaseName, Position, RecordedEvent, RowKey, RowSet, RowValue, RowWrite,
-    RowsWanted,
+    Commit, Filter, LeaseName, RecordedEvent, RowKey, RowSet, RowValue, RowWrite, RowsWanted,
 };
 
 /// The name of the job.
@@ -34,8 +33,8 @@ struct Part {
     rows: HashMap<SagaId, Row>,
     /// Sagas that another process runs which has not this part, and when they are taken over unless it is heard of.
     guests: HashMap<SagaId, Instant>,
-    /// Where the log ended when the part was granted: whoever has written before had the part, and has it no more.
-    granted_at: Position,
+    /// Whether all is known that was written before the part was granted: by whoever had it then, and has it no more.
+    has_caught_up: bool,
 }
 
 pub(super) struct Ledger {
@@ -93,10 +92,10 @@ impl Ledger {
         });
     }
 
-    /// When a saga is taken over of which the owner has been heard so late in the log, if nothing more is heard.
-    fn silent_at(&self, part: &Part, heard_at: Position) -> Instant {
-        let is_gone = heard_at <= part.granted_at;
-        let patience = if is_gone { Duration::ZERO } else { self.shared.options.adopt_after };
+    /// When a saga is taken over of which the owner has just been heard, if nothing more is heard.
+    fn silent_at(&self, part: &Part) -> Instant {
+        let is_here = part.has_caught_up;
+        let patience = if is_here { self.shared.options.adopt_after } else { Duration::ZERO };
         Instant::now() + patience
     }
 
@@ -116,7 +115,7 @@ impl Ledger {
             return;
         }
         if part.guests.contains_key(&id) {
-            let silent_at = self.silent_at(part, event.position());
+            let silent_at = self.silent_at(part);
             part.guests.insert(id.clone(), silent_at);
         }
         if is_progress {
@@ -151,7 +150,7 @@ impl Ledger {
         let is_ours = row.by == Some(self.shared.owner);
         match &record {
             Record::Started(_) | Record::TakenOver { .. } if !is_ours && row.by.is_some() => {
-                let silent_at = self.silent_at(part, event.position());
+                let silent_at = self.silent_at(part);
                 part.guests.insert(id.clone(), silent_at);
             }
             Record::Started(_) => desk.has_started(&id, is_ours),
@@ -205,8 +204,7 @@ impl Sink for Ledger {
 
     async fn prepare(&self, partition: Partition) -> Result<(), SinkError> {
         self.shared.store.prepare(&self.set).await?;
-        let granted_at = self.shared.store.head().await?;
-        let mut part = Part { granted_at, ..Part::default() };
+        let mut part = Part::default();
         let mut after = None;
         loop {
             let wanted = RowsWanted::Page { prefix: "".into(), after, limit: ROWS };
@@ -245,6 +243,7 @@ impl Sink for Ledger {
                 self.take_in(part, event, &mut touched);
             }
             self.adopt(part);
+            part.has_caught_up |= !batch.has_more();
             self.writes(part, &touched)?
         };
         self.shared.store.commit(Commit::new().rows(writes).and(batch.checkpoint())).await?;

@@ -41,6 +41,8 @@ async fn a_compensation_that_fails_too_often_suspends_the_saga() {
     shop.world.script("confirm", [Goes::Refused]);
     shop.world.script("refund", [Goes::Fails; 4]);
     let id = suspended(&shop).await;
+    let why = shop.sagas.list("", 1).await.unwrap().remove(0).why.unwrap();
+    assert_eq!(why, "`charge`: its compensation was tried as often as it may be: not now");
     let resolution = Resolution::Undone;
     shop.sagas.resolve(&id, "charge", resolution, by()).await.unwrap();
     assert_eq!(shop.ended(&id).await, Ended::Compensated);
