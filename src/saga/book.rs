@@ -27,7 +27,7 @@ pub(crate) struct Registered {
 }
 
 /// The names of steps that have changed, old and new.
-type Renamed = &'static [(&'static str, &'static str)];
+pub(super) type Renamed = &'static [(&'static str, &'static str)];
 
 impl Registered {
     pub(crate) fn of<S: Saga>(saga: &S) -> Result<Self, Fault> {

@@ -47,7 +47,7 @@ pub(super) enum Left {
 /// What has ended.
 pub(super) enum Ending {
     Call(usize, Way, Said),
-    Signal(usize, Result<Signalled, BackendError>),
+    Signal(usize, bool, Result<Signalled, BackendError>),
 }
 
 pub(super) struct Drive {
@@ -342,7 +342,7 @@ impl Drive {
     fn ended(&mut self, ending: Ending) {
         match ending {
             Ending::Call(step, way, said) => self.said(step, way, said),
-            Ending::Signal(step, found) => self.signalled(step, found),
+            Ending::Signal(step, is_last, found) => self.signalled(step, is_last, found),
         }
     }
 

@@ -7,13 +7,13 @@ use chrono::{DateTime, TimeDelta, Utc};
 use uuid::Uuid;
 
 use super::act::Call;
-use super::book::{Book, Registered, renamed};
+use super::book::{Book, Registered, Renamed, renamed};
 use super::handle::Value;
 use super::id::SagaId;
 use super::json::Out;
 use super::node::Node;
 use super::outcome::{Effect, told};
-use super::record::{Record, Started};
+use super::record::{Action, Record, Started, Verdict};
 use super::run::{Rules, Run, Way};
 use super::shape::Shape;
 use super::show::Ended;
@@ -27,6 +27,8 @@ pub(super) struct Instance {
     pub(super) id: SagaId,
     pub(super) stream: StreamId,
     pub(super) version: StreamVersion,
+    /// The names of steps that have changed since it was started, old and new: calls and signals go by the old ones.
+    names: Renamed,
     /// What travels with its records.
     pub(super) metadata: Metadata,
     pub(super) run: Run,
@@ -78,6 +80,7 @@ impl Instance {
         Self {
             id,
             stream,
+            names: &[],
             metadata,
             version: StreamVersion::new(1),
             run: Run::begin(Arc::clone(&definition.shape), Rules::ALL),
@@ -138,6 +141,7 @@ impl Instance {
         };
         let definition = Arc::clone(definition);
         let mut saga = Self::begun(id.clone(), stream, definition, started, input, *started_at);
+        saga.names = names;
         let mut log = Vec::with_capacity(records.len());
         for (record, at) in records {
             let record = renamed(record, names);
@@ -159,8 +163,14 @@ impl Instance {
     pub(super) fn note(&mut self, record: &Record, at: DateTime<Utc>) {
         match record {
             Record::TakenOver { by } => self.owner = Some(*by),
-            Record::Unwind { .. } => self.unwound_at = Some(at),
-            Record::Done { step, .. } => {
+            Record::Unwind { .. } | Record::Operator { action: Action::Compensate, .. } => {
+                self.unwound_at = Some(at)
+            }
+            Record::Done { step, .. }
+            | Record::Operator {
+                action: Action::Resolve { step, verdict: Verdict::Happened(_) },
+                ..
+            } => {
                 let place = self.definition.shape.place(step);
                 if let Some(done) = place.and_then(|place| self.done_at.get_mut(place)) {
                     *done = Some(at);
@@ -195,6 +205,14 @@ impl Instance {
         self.definition.plan.nodes.get(step)
     }
 
+    /// What a step was called when the saga was started.
+    pub(super) fn first_name(&self, name: &Arc<str>) -> Arc<str> {
+        match self.names.iter().find(|(_, new)| **new == **name) {
+            Some((old, _)) => Arc::from(*old),
+            None => Arc::clone(name),
+        }
+    }
+
     pub(super) fn place(&self, step: &str) -> Option<usize> {
         self.definition.shape.place(step)
     }
@@ -217,7 +235,7 @@ impl Instance {
             Some(Effect::Happened(out)) => Some(out.of).filter(|of| *of != 0),
             _ => self.digests.get(&step).copied(),
         };
-        let (saga, step) = (self.id.clone(), Arc::clone(&node.name));
+        let (saga, step) = (self.id.clone(), self.first_name(&node.name));
         Ok(Call { saga, step, way, input, deps, effect, known })
     }
 

@@ -16,7 +16,7 @@ use super::record::Record;
 use super::shared::Shared;
 use super::show::{Ended, Row, Standing};
 use crate::event;
-use crate::ports::BackendError;
+use crate::ports::{BackendError, CommitError};
 use crate::subscription::{Applied, Batch, Partition, Sink, SinkError};
 use crate::types::{
     Commit, Filter, LeaseName, RecordedEvent, RowKey, RowSet, RowValue, RowWrite, RowsWanted,
@@ -24,6 +24,8 @@ use crate::types::{
 
 /// The name of the job.
 const NAME: &str = "freehold_sagas";
+/// When a commit is repeated of which it is not known whether it has happened.
+const COMMIT_AGAIN: Duration = Duration::from_millis(50);
 /// How many rows are read at a time.
 const ROWS: usize = 1_000;
 
@@ -100,7 +102,13 @@ impl Ledger {
     }
 
     /// Looks at what an event says, and tells those whom it concerns.
-    fn take_in(&self, part: &mut Part, event: &RecordedEvent, touched: &mut Touched) {
+    fn take_in(
+        &self,
+        part: &mut Part,
+        event: &RecordedEvent,
+        touched: &mut Touched,
+        begun: &mut Vec<(SagaId, bool)>,
+    ) {
         let desk = &self.shared.desk;
         // These change nothing in the list, and are most of all.
         let is_progress = matches!(event.name().as_str(), "Done" | "Undone" | "Settled");
@@ -109,7 +117,8 @@ impl Ledger {
         }
         let Some(id) = SagaId::of(event.stream()) else { return };
         if event.stream().category() == SIGNALS {
-            if part.rows.contains_key(&id) || desk.holds(&id) {
+            let is_known = part.rows.contains_key(&id) || touched.contains_key(&id);
+            if is_known || desk.holds(&id) {
                 desk.wake(&id, Wake::ForGood);
             }
             return;
@@ -127,10 +136,8 @@ impl Ledger {
             Ok(record) => record,
             Err(error) => {
                 tracing::error!(saga = %id, %error, "a record of a saga cannot be read");
-                let mut row = before.unwrap_or_else(|| Row::started(None, at));
-                row.standing = Standing::Stuck;
-                row.why = Some(error.to_string());
-                touched.insert(id, Some(row));
+                let row = before.unwrap_or_else(|| Row::started(None, at));
+                touched.insert(id, Some(row.stuck(&error)));
                 return;
             }
         };
@@ -153,7 +160,7 @@ impl Ledger {
                 let silent_at = self.silent_at(part);
                 part.guests.insert(id.clone(), silent_at);
             }
-            Record::Started(_) => desk.has_started(&id, is_ours),
+            Record::Started(_) => begun.push((id.clone(), is_ours)),
             Record::CancelAsked { .. } | Record::Operator { .. } if lives => {
                 desk.wake(&id, Wake::ForGood);
             }
@@ -235,18 +242,31 @@ impl Sink for Ledger {
 
     async fn apply(&self, batch: Batch<'_>) -> Result<Applied, SinkError> {
         let index = batch.partition().index();
-        let mut touched = Touched::new();
+        let (mut touched, mut begun) = (Touched::new(), Vec::new());
         let writes = {
             let mut parts = self.parts();
             let part = parts.entry(index).or_default();
             for event in batch.events() {
-                self.take_in(part, event, &mut touched);
+                self.take_in(part, event, &mut touched, &mut begun);
+            }
+            // Most have ended since.
+            for (id, is_ours) in begun {
+                if touched.get(&id).is_some_and(Option::is_some) {
+                    self.shared.desk.has_started(&id, is_ours);
+                }
             }
             self.adopt(part);
             part.has_caught_up |= !batch.has_more();
             self.writes(part, &touched)?
         };
-        self.shared.store.commit(Commit::new().rows(writes).and(batch.checkpoint())).await?;
+        let commit = Commit::new().rows(writes).and(batch.checkpoint());
+        // What is known of the part must be what was written: the same again tells.
+        while let Err(error) = self.shared.store.commit(commit.clone()).await {
+            match error {
+                CommitError::Unknown(_) => sleep(COMMIT_AGAIN).await,
+                error => return Err(error.into()),
+            }
+        }
         if let Some(part) = self.parts().get_mut(&index) {
             for (id, row) in touched {
                 match row {

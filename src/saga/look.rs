@@ -76,9 +76,11 @@ impl Sagas {
     /// # Cancel safety
     /// Waiting changes nothing; the future may be dropped.
     pub async fn rested(&self, id: &SagaId) -> Result<Found, OperateError> {
+        // Another may have taken it over, and nobody here hears of that.
+        let mut is_late = false;
         loop {
             let told = self.0.desk.wait_for(id);
-            if !self.0.desk.holds(id) || self.0.desk.is_closed() {
+            if is_late || !self.0.desk.holds(id) || self.0.desk.is_closed() {
                 let found = self.find(id).await?;
                 let Found::Open(Listed {
                     standing: Standing::Running | Standing::Compensating,
@@ -88,8 +90,9 @@ impl Sagas {
                     return Ok(found);
                 };
             }
-            if let Ok(Ok(ended)) = timeout(LOOK_EVERY, told).await {
-                return Ok(Found::Over(ended));
+            match timeout(LOOK_EVERY, told).await {
+                Ok(Ok(ended)) => return Ok(Found::Over(ended)),
+                ended => is_late = ended.is_err(),
             }
         }
     }

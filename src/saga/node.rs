@@ -98,6 +98,23 @@ impl Node {
     }
 }
 
+impl Node {
+    /// A step that waits.
+    fn waiting(name: &str, kind: Kind, work: Work) -> Self {
+        Self {
+            name: name.into(),
+            kind,
+            policy: Policy::default(),
+            resolve: Resolve::Redrive,
+            is_local: false,
+            work,
+            needs: Vec::new(),
+            after: Vec::new(),
+            scope: 0,
+        }
+    }
+}
+
 /// Makes the input of a saga within a saga.
 pub(crate) type MakeInput = Arc<dyn Fn(&Value, &[&Value]) -> Option<Arc<Value>> + Send + Sync>;
 
@@ -152,23 +169,18 @@ impl Plan {
         node.needs = self.places(&node.name, needs);
         node.after = self.next_behind(node.kind == Kind::Pivot);
         node.after.extend(&node.needs);
-        self.push(node)
+        let is_pivot = node.kind == Kind::Pivot;
+        let handle = self.push(node);
+        if is_pivot {
+            // What runs beside the pivot is behind it all the same.
+            self.behind = vec![self.nodes.len() - 1];
+        }
+        handle
     }
 
     /// Adds a step that waits.
     pub(crate) fn wait<T>(&mut self, name: &'static str, kind: Kind, work: Work) -> Handle<T> {
-        let node = Node {
-            name: name.into(),
-            kind,
-            policy: Policy::default(),
-            resolve: Resolve::Redrive,
-            is_local: false,
-            work,
-            needs: Vec::new(),
-            after: Vec::new(),
-            scope: 0,
-        };
-        self.add(node, Vec::new())
+        self.add(Node::waiting(name, kind, work), Vec::new())
     }
 
     /// Adds all steps of another saga, and a last one that has happened when they have.
@@ -204,7 +216,10 @@ impl Plan {
             }
             let _: Handle<()> = self.push(node);
         }
-        let handle = self.wait(name, Kind::ReadOnly, Work::Delay(Duration::ZERO));
+        // It stands behind the inner steps, and behind no other.
+        let after = (nodes..self.nodes.len()).collect();
+        let last = Node::waiting(name, Kind::ReadOnly, Work::Delay(Duration::ZERO));
+        let handle = self.push(Node { after, ..last });
         self.behind = behind;
         handle
     }

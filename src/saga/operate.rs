@@ -110,7 +110,8 @@ impl Sagas {
                 break;
             }
             let silence = (self.now() - saga.since).to_std().unwrap_or_default();
-            if saga.standing == Standing::Running && silence >= silent_for {
+            let goes_on = matches!(saga.standing, Standing::Running | Standing::Compensating);
+            if goes_on && silence >= silent_for {
                 // Nobody may be able to run it.
                 if let Err(OperateError::Unreadable(why)) = self.open(&saga.id).await {
                     saga.standing = Standing::Stuck;
@@ -147,11 +148,12 @@ impl Sagas {
         for _ in 0..TRIES {
             let saga = self.open(id).await?;
             let state = saga.run.state();
-            if state.is_cancelled || !saga.run.is_forward() {
-                return Ok(Cancelled::Asked);
-            }
-            if !state.can_be_given_up(&saga.definition.shape) {
+            let is_forward = saga.run.is_forward();
+            if is_forward && !state.can_be_given_up(&saga.definition.shape) {
                 return Ok(Cancelled::TooLate);
+            }
+            if state.is_cancelled || !is_forward {
+                return Ok(Cancelled::Asked);
             }
             let record = Record::CancelAsked { actor: actor.clone(), reason: reason.clone() };
             if self.write(&saga, record).await? {

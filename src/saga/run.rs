@@ -382,7 +382,7 @@ impl Run {
     /// Tries a step again later, or says that it was tried as often as it may be.
     fn rest(&mut self, step: usize, way: Way, retries_max: u32) -> Option<Command> {
         let tries = self.tries.entry((step, way)).or_default();
-        if *tries == retries_max {
+        if *tries >= retries_max {
             return None;
         }
         *tries += 1;

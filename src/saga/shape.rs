@@ -70,9 +70,14 @@ impl Shape {
         self.steps.iter().position(|step| step.kind == Kind::Pivot)
     }
 
-    /// The steps that need `step` to have happened.
+    /// The steps that need `step` to have happened, or need one that does.
     pub(crate) fn behind(&self, step: usize) -> impl Iterator<Item = usize> {
-        let needs = move |(_, other): &(usize, &StepShape)| other.after.contains(&step);
-        self.steps.iter().enumerate().filter(needs).map(|(place, _)| place)
+        let mut behind = vec![step];
+        for (place, other) in self.steps.iter().enumerate().skip(step + 1) {
+            if other.after.iter().any(|before| behind.contains(before)) {
+                behind.push(place);
+            }
+        }
+        behind.into_iter().skip(1)
     }
 }

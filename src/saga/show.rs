@@ -134,6 +134,11 @@ impl Row {
         true
     }
 
+    /// The same of a saga with a record that cannot be read.
+    pub(super) fn stuck(self, why: &dyn std::error::Error) -> Self {
+        Self { standing: Standing::Stuck, why: Some(why.to_string()), ..self }
+    }
+
     pub(super) fn listed(self, id: SagaId) -> Listed {
         let Self { standing, why, started_at, since, .. } = self;
         Listed { id, standing, why, started_at, since }

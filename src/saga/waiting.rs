@@ -21,8 +21,8 @@ use crate::ports::BackendError;
 pub(super) enum Pending {
     /// Until then.
     Delay { until: Instant },
-    /// A signal, until then at most.
-    Signal { until: Option<Instant> },
+    /// A signal, until then at most. Signals that could not be read are looked for again.
+    Signal { until: Option<Instant>, again: Option<Instant>, is_late: bool },
     /// Until nothing can be under way any more that was called before; then it is called.
     Horizon { until: Instant, way: Way, effect: Option<Effect<Out>> },
 }
@@ -31,10 +31,15 @@ impl Pending {
     pub(super) const fn until(&self) -> Option<Instant> {
         match self {
             Self::Delay { until } | Self::Horizon { until, .. } => Some(*until),
-            Self::Signal { until } => *until,
+            // Whoever looks again does so soon.
+            Self::Signal { again: Some(again), .. } => Some(*again),
+            Self::Signal { until, .. } => *until,
         }
     }
 }
+
+/// When signals are looked for again that could not be read.
+const READ_AGAIN: Duration = Duration::from_millis(500);
 
 /// A signal that has come, or not yet.
 pub(super) type Signalled = Option<Json>;
@@ -52,12 +57,14 @@ impl Drive {
                 return self.calls.push(std::future::ready(ending).boxed());
             }
             Work::Delay(time) => Pending::Delay { until: until(*time) },
-            Work::Signal { within, .. } => Pending::Signal { until: within.map(until) },
+            Work::Signal { within, .. } => {
+                Pending::Signal { until: within.map(until), again: None, is_late: false }
+            }
         };
         let is_signal = matches!(pending, Pending::Signal { .. });
         self.pending.insert(step, pending);
         if is_signal {
-            self.ask_for_signal(step);
+            self.ask_for_signal(step, false);
         }
     }
 
@@ -67,30 +74,41 @@ impl Drive {
         let waiting = self.pending.iter().filter(|(_, pending)| is_signal(pending));
         let steps: Vec<usize> = waiting.map(|(step, _)| *step).collect();
         for step in steps {
-            self.ask_for_signal(step);
+            self.ask_for_signal(step, false);
         }
     }
 
-    fn ask_for_signal(&mut self, step: usize) {
+    /// Looks for a signal; if it is the last time, and there is none, the saga is given up.
+    fn ask_for_signal(&mut self, step: usize, is_last: bool) {
         let Some(node) = self.saga.node(step) else { return };
         let (shared, id, name) =
-            (Arc::clone(&self.shared), self.saga.id.clone(), Arc::clone(&node.name));
-        let ask = async move { Ending::Signal(step, shared.signal_for(&id, &name).await) };
+            (Arc::clone(&self.shared), self.saga.id.clone(), self.saga.first_name(&node.name));
+        let ask = async move { Ending::Signal(step, is_last, shared.signal_for(&id, &name).await) };
         self.calls.push(ask.boxed());
     }
 
     /// What came of looking for a signal.
-    pub(super) fn signalled(&mut self, step: usize, found: Result<Signalled, BackendError>) {
-        if !matches!(self.pending.get(&step), Some(Pending::Signal { .. })) {
-            return;
-        }
+    pub(super) fn signalled(
+        &mut self,
+        step: usize,
+        is_last: bool,
+        found: Result<Signalled, BackendError>,
+    ) {
+        let Some(Pending::Signal { again, .. }) = self.pending.get_mut(&step) else { return };
         let json = match found {
             Ok(Some(json)) => json,
+            Ok(None) if is_last => {
+                self.pending.remove(&step);
+                let said = Json::of(&"no signal has come in time").map(Said::rejected);
+                let said = said.unwrap_or_else(|error| Said::broken(error.to_string()));
+                return self.said(step, Way::Do, said);
+            }
             Ok(None) => return,
             Err(error) => {
+                // That says nothing of the signal.
                 tracing::warn!(saga = %self.saga.id, %error, "signals cannot be read");
-                self.pending.remove(&step);
-                return self.said(step, Way::Do, Said::unknown("signals cannot be read"));
+                *again = Some(Instant::now() + READ_AGAIN);
+                return;
             }
         };
         self.pending.remove(&step);
@@ -110,12 +128,15 @@ impl Drive {
         let due: Vec<usize> = due.map(|(step, _)| *step).collect();
         for step in due {
             match self.pending.remove(&step) {
+                Some(Pending::Signal { until, is_late, .. }) => {
+                    // What has come in time was perhaps not seen yet.
+                    let is_late = is_late || until.is_some_and(|until| until <= now);
+                    let until = until.filter(|_| !is_late);
+                    self.pending.insert(step, Pending::Signal { until, again: None, is_late });
+                    self.ask_for_signal(step, is_late);
+                }
                 Some(Pending::Delay { .. }) => {
                     self.said(step, Way::Do, happened(Json::of(&()), Arc::new(())));
-                }
-                Some(Pending::Signal { .. }) => {
-                    let said = Json::of(&"no signal has come in time").map(Said::rejected);
-                    self.said(step, Way::Do, said.unwrap_or_else(|e| Said::broken(e.to_string())));
                 }
                 Some(Pending::Horizon { way, effect, .. }) => self.call(step, way, effect),
                 None => {}

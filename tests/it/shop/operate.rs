@@ -106,8 +106,14 @@ async fn a_saga_that_waits_is_listed_retried_resolved_and_abandoned() {
     let lines = |of: &[u8]| {
         of.iter().fold(String::new(), |all, n| all + &format!("fulfilment/{n} {why}\n"))
     };
-    assert_eq!(saga(&data, &["list"]), (Some(0), lines(&[1, 2, 3])));
-    assert_eq!(saga(&data, &["stuck"]), (Some(0), lines(&[1, 2, 3])));
+    // What has failed last is said as well, and that is by chance.
+    let told = |what: &str| {
+        let (code, text) = saga(&data, &[what]);
+        let known = text.lines().map(|line| line.split_inclusive(" may be").next().unwrap());
+        (code, known.fold(String::new(), |all, line| all + line + "\n"))
+    };
+    assert_eq!(told("list"), (Some(0), lines(&[1, 2, 3])));
+    assert_eq!(told("stuck"), (Some(0), lines(&[1, 2, 3])));
     let done = |what: &str| (Some(0), format!("fulfilment/{what}\n"));
     assert_eq!(saga(&data, &["retry", "1", "--reason", "it is back"]), done("1 compensated"));
     assert!(steps(&data, "1").contains(&"operator tries again: it is back".to_owned()));
@@ -126,7 +132,7 @@ async fn a_saga_that_waits_is_listed_retried_resolved_and_abandoned() {
     }
     let resolved = saga(&data, &["resolve", "2", "--step", "charge", "--happened", "null"]);
     assert_eq!(resolved, done("2 compensated"));
-    assert_eq!(saga(&data, &["stuck"]), (Some(0), lines(&[3])));
+    assert_eq!(told("stuck"), (Some(0), lines(&[3])));
     assert_eq!(saga(&data, &["abandon", "3"]), done("3 abandoned"));
     assert_eq!(saga(&data, &["list"]), (Some(0), String::new()));
     // A replay goes on beside it.
