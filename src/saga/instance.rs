@@ -164,7 +164,7 @@ impl Instance {
         match record {
             Record::TakenOver { by } => self.owner = Some(*by),
             Record::Unwind { .. } | Record::Operator { action: Action::Compensate, .. } => {
-                self.unwound_at = Some(at)
+                self.unwound_at = Some(at);
             }
             Record::Done { step, .. }
             | Record::Operator {
