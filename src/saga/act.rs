@@ -7,11 +7,11 @@ use std::sync::Arc;
 use futures::FutureExt;
 use futures::future::BoxFuture;
 
-use super::adapt::{Adapted, Ran, Undid};
+use super::adapt::{Adapted, Fell, Ran, Undid};
 use super::handle::{Deps, Value};
 use super::id::{Key, SagaId};
 use super::json::{Json, Out};
-use super::outcome::{Again, Effect, told};
+use super::outcome::{Effect, told};
 use super::run::{Outcome, Way};
 use crate::types::Commit;
 
@@ -58,6 +58,21 @@ impl Said {
 
     pub(crate) fn rejected(why: Json) -> Self {
         Self::without_out(Outcome::Rejected(why), None)
+    }
+
+    /// A call with that input has ended so, and gave nothing back to others.
+    pub(super) fn ended(outcome: Outcome, of: u64) -> Self {
+        Self { of: Some(of), ..Self::without_out(outcome, None) }
+    }
+
+    pub(super) fn fell(fell: Fell, of: u64) -> Self {
+        let (outcome, error) = match fell {
+            Fell::Rejected(why) => (Outcome::Rejected(why), None),
+            Fell::Transient(error) => (Outcome::Transient, Some(told(&*error))),
+            Fell::Unknown(error) => (Outcome::Unknown, Some(told(&*error))),
+            Fell::Broken(why) => (Outcome::Broken(why), None),
+        };
+        Self { error, ..Self::ended(outcome, of) }
     }
 }
 
@@ -152,42 +167,28 @@ pub(super) fn unreadable(error: &serde_json::Error) -> String {
 
 /// What an action has said.
 pub(super) fn ran<O: super::step::Payload>(ran: Ran<O>, of: u64) -> Said {
-    let (outcome, error) = match ran {
-        Ran::Ok(out, commit) => {
-            return match Json::of(&out) {
-                Ok(json) => Said {
-                    outcome: Outcome::Ok(Out { of, json }),
-                    commit: commit.map(Box::new),
-                    out: Some(Arc::new(out)),
-                    of: Some(of),
-                    error: None,
-                },
-                Err(error) => Said::broken(format!("what it gave back is no JSON: {error}")),
-            };
-        }
-        Ran::Rejected(why) => (Outcome::Rejected(why), None),
-        Ran::Transient(error) => (Outcome::Transient, Some(told(&*error))),
-        Ran::Unknown(error) => (Outcome::Unknown, Some(told(&*error))),
-        Ran::Broken(why) => (Outcome::Broken(why), None),
+    let (out, commit) = match ran {
+        Ok(done) => done,
+        Err(fell) => return Said::fell(fell, of),
     };
-    Said { of: Some(of), ..Said::without_out(outcome, error) }
+    match Json::of(&out) {
+        Ok(json) => Said {
+            commit: commit.map(Box::new),
+            out: Some(Arc::new(out)),
+            ..Said::ended(Outcome::Ok(Out { of, json }), of)
+        },
+        Err(error) => Said::broken(format!("what it gave back is no JSON: {error}")),
+    }
 }
 
 /// What a compensation has said.
 pub(super) fn undone(undid: Undid, of: u64) -> Said {
-    let (outcome, error) = match undid {
+    match undid {
         Ok(commit) => {
             let nothing = Json::of(&()).map(|json| Outcome::Ok(Out { of, json }));
-            let outcome = nothing.unwrap_or(Outcome::Unknown);
-            return Said {
-                commit: commit.map(Box::new),
-                of: Some(of),
-                ..Said::without_out(outcome, None)
-            };
+            let said = Said::ended(nothing.unwrap_or(Outcome::Unknown), of);
+            Said { commit: commit.map(Box::new), ..said }
         }
-        Err(Again::Transient(error)) => (Outcome::Transient, Some(told(&*error))),
-        Err(Again::Unknown(error)) => (Outcome::Unknown, Some(told(&*error))),
-        Err(Again::Broken(error)) => (Outcome::Broken(told(&*error)), None),
-    };
-    Said { of: Some(of), ..Said::without_out(outcome, error) }
+        Err(again) => Said::fell(again.into(), of),
+    }
 }

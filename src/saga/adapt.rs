@@ -9,10 +9,11 @@ use super::step::{
 };
 use crate::types::Commit;
 
-/// How an action ended.
-pub(crate) enum Ran<O> {
-    /// It has happened, or does with this commit.
-    Ok(O, Option<Commit>),
+/// How an action ended: what it gave back, and the commit with which it happens, if it is local.
+pub(crate) type Ran<O> = Result<(O, Option<Commit>), Fell>;
+
+/// Why an action or a compensation did not end well.
+pub(crate) enum Fell {
     Rejected(Json),
     Transient(BoxError),
     Unknown(BoxError),
@@ -111,7 +112,7 @@ impl<S: Retriable> Adapted for OfRetriable<S> {
     type Out = S::Out;
 
     async fn run(&self, key: &Key<Do>, input: &S::In) -> Ran<S::Out> {
-        again(self.0.run(key, input).await.map(|out| (out, None)))
+        self.0.run(key, input).await.map(|out| (out, None)).map_err(Fell::from)
     }
 
     fn policy(&self) -> Policy {
@@ -167,7 +168,8 @@ impl<S: LocalRetriable> Adapted for OfLocalRetriable<S> {
     const IS_LOCAL: bool = true;
 
     async fn run(&self, key: &Key<Do>, input: &S::In) -> Ran<S::Out> {
-        again(self.0.run(key, input).await.map(|local| (local.out, Some(local.commit))))
+        let ended = self.0.run(key, input).await;
+        ended.map(|local| (local.out, Some(local.commit))).map_err(Fell::from)
     }
 
     fn policy(&self) -> Policy {
@@ -176,36 +178,33 @@ impl<S: LocalRetriable> Adapted for OfLocalRetriable<S> {
 }
 
 fn far<O, R: Payload>(ended: Result<O, Failure<R>>) -> Ran<O> {
-    match ended {
-        Ok(out) => Ran::Ok(out, None),
-        Err(failure) => failed(failure),
-    }
+    ended.map(|out| (out, None)).map_err(Fell::from)
 }
 
 fn near<O, R: Payload>(ended: Result<Local<O>, Failure<R>>) -> Ran<O> {
-    match ended {
-        Ok(local) => Ran::Ok(local.out, Some(local.commit)),
-        Err(failure) => failed(failure),
+    ended.map(|local| (local.out, Some(local.commit))).map_err(Fell::from)
+}
+
+impl<R: Payload> From<Failure<R>> for Fell {
+    fn from(failure: Failure<R>) -> Self {
+        match failure {
+            Failure::Rejected(why) => match Json::of(&why) {
+                Ok(why) => Self::Rejected(why),
+                Err(error) => Self::Broken(format!("why it was refused is no JSON: {error}")),
+            },
+            Failure::Transient(error) => Self::Transient(error),
+            Failure::Unknown(error) => Self::Unknown(error),
+            Failure::Broken(error) => Self::Broken(told(&*error)),
+        }
     }
 }
 
-fn failed<O, R: Payload>(failure: Failure<R>) -> Ran<O> {
-    match failure {
-        Failure::Rejected(why) => match Json::of(&why) {
-            Ok(why) => Ran::Rejected(why),
-            Err(error) => Ran::Broken(format!("why it was refused is no JSON: {error}")),
-        },
-        Failure::Transient(error) => Ran::Transient(error),
-        Failure::Unknown(error) => Ran::Unknown(error),
-        Failure::Broken(error) => Ran::Broken(told(&*error)),
-    }
-}
-
-fn again<O>(ended: Result<(O, Option<Commit>), Again>) -> Ran<O> {
-    match ended {
-        Ok((out, commit)) => Ran::Ok(out, commit),
-        Err(Again::Transient(error)) => Ran::Transient(error),
-        Err(Again::Unknown(error)) => Ran::Unknown(error),
-        Err(Again::Broken(error)) => Ran::Broken(told(&*error)),
+impl From<Again> for Fell {
+    fn from(again: Again) -> Self {
+        match again {
+            Again::Transient(error) => Self::Transient(error),
+            Again::Unknown(error) => Self::Unknown(error),
+            Again::Broken(error) => Self::Broken(told(&*error)),
+        }
     }
 }

@@ -1,7 +1,6 @@
 //! A saga that is driven by hand, one event at a time: by a test, which decides what happens next. It needs no runtime, and
 //! no clock.
 
-use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use chrono::{DateTime, Utc};
@@ -10,6 +9,7 @@ use uuid::Uuid;
 use super::act::{Call, Said};
 use super::append::{Appended, commit_of, refused};
 use super::book::{Book, Registered};
+use super::hand::{Follows, Hand, Seen};
 use super::id::SagaId;
 use super::instance::{Instance, Opened, later, records};
 use super::json::{Json, Out};
@@ -18,8 +18,7 @@ use super::outcome::{Effect, told};
 use super::record::{Action, Cause, Record, Started};
 use super::run::{Command, Outcome, Way};
 use super::shared::SagaStore;
-use super::state::State;
-use super::waiting::happened;
+use super::waiting::{came, passed};
 use crate::event;
 use crate::ports::{EventStoreExt, Ids};
 use crate::types::{Commit, StreamId, StreamVersion};
@@ -32,21 +31,6 @@ pub(crate) struct Stage {
     pub(crate) id: SagaId,
     stream: StreamId,
     pub(crate) definition: Arc<Registered>,
-}
-
-/// One who runs the saga, moved by hand.
-pub(crate) struct Hand {
-    saga: Instance,
-    /// Commits of local steps that are not written yet.
-    commits: BTreeMap<usize, Commit>,
-    appending: Option<Appending>,
-}
-
-/// What is to be written down.
-struct Appending {
-    records: Vec<Record>,
-    /// The steps whose commits are part of it.
-    steps: Vec<usize>,
 }
 
 /// What came of writing.
@@ -92,9 +76,11 @@ impl Stage {
         let (id, stream) = (self.id.clone(), self.stream.clone());
         let mut saga = Instance::begun(id, stream, definition, &started, value, now);
         saga.version = StreamVersion::NONE;
-        let mut hand = Hand::new(saga);
-        match self.write(&mut hand, &[Record::Started(started)], None, 1).await? {
-            Appended::Done => Ok(hand),
+        match self.write(&saga, &[Record::Started(started)], None, 1).await? {
+            Appended::Done => {
+                saga.version = saga.version.plus(1);
+                Ok(Hand::new(Box::new(saga)))
+            }
             _ => Err("the saga cannot be started: its log is not empty".to_owned()),
         }
     }
@@ -103,7 +89,7 @@ impl Stage {
     pub(crate) async fn open(&self) -> Result<Option<Hand>, String> {
         let opened = Instance::open(&*self.store, &self.book, &self.id).await;
         match opened.map_err(|error| told(&error))? {
-            Opened::Instance(saga) => Ok(Some(Hand::new(*saga))),
+            Opened::Instance(saga) => Ok(Some(Hand::new(saga))),
             Opened::Over { .. } => Ok(None),
             Opened::Nothing => Err("the saga was never started".to_owned()),
             Opened::Stuck(why) => Err(format!("the saga cannot be opened: {why}")),
@@ -114,8 +100,11 @@ impl Stage {
     pub(crate) async fn take_over(&self, by: Uuid) -> Result<Option<Hand>, String> {
         let Some(mut hand) = self.open().await? else { return Ok(None) };
         let record = Record::TakenOver { by };
-        match self.write(&mut hand, std::slice::from_ref(&record), None, 1).await? {
-            Appended::Done => hand.saga.note(&record, DateTime::<Utc>::UNIX_EPOCH),
+        match self.write(&hand.saga, std::slice::from_ref(&record), None, 1).await? {
+            Appended::Done => {
+                hand.saga.version = hand.saga.version.plus(1);
+                hand.saga.note(&record, DateTime::<Utc>::UNIX_EPOCH);
+            }
             _ => return Err("the saga cannot be taken over".to_owned()),
         }
         Ok(Some(hand))
@@ -134,8 +123,8 @@ impl Stage {
     }
 
     async fn say(&self, record: Record) -> Result<(), String> {
-        let Some(mut hand) = self.open().await? else { return Ok(()) };
-        match self.write(&mut hand, &[record], None, 1).await? {
+        let Some(hand) = self.open().await? else { return Ok(()) };
+        match self.write(&hand.saga, &[record], None, 1).await? {
             Appended::Done => Ok(()),
             _ => Err("nothing can be written into the log of the saga".to_owned()),
         }
@@ -151,13 +140,13 @@ impl Stage {
     /// Commits `times` times, as one does who hears nothing of the first time.
     async fn write(
         &self,
-        hand: &mut Hand,
+        saga: &Instance,
         records: &[Record],
         beside: Option<Commit>,
         times: usize,
     ) -> Result<Appended, String> {
         let has_beside = beside.is_some();
-        let commit = commit_of(&*self.ids, &hand.saga, records, beside)?;
+        let commit = commit_of(&*self.ids, saga, records, beside)?;
         let mut appended = Appended::Done;
         for _ in 0..times {
             appended = match self.store.commit(commit.clone()).await {
@@ -166,22 +155,11 @@ impl Stage {
                     .ok_or_else(|| format!("the store fails: {}", told(&error)))?,
             };
         }
-        if matches!(appended, Appended::Done) {
-            hand.saga.version = hand.saga.version.plus(records.len() as u64);
-        }
         Ok(appended)
     }
 }
 
 impl Hand {
-    const fn new(saga: Instance) -> Self {
-        Self { saga, commits: BTreeMap::new(), appending: None }
-    }
-
-    pub(crate) const fn state(&self) -> &State {
-        self.saga.run.state()
-    }
-
     pub(crate) fn node(&self, step: usize) -> Option<&Node> {
         self.saga.node(step)
     }
@@ -190,61 +168,32 @@ impl Hand {
         self.saga.deadline.is_some()
     }
 
-    /// What is to be written down, if something is.
-    pub(crate) fn appending(&self) -> Option<&[Record]> {
-        self.appending.as_ref().map(|appending| appending.records.as_slice())
-    }
-
-    /// What is to be done now. What is to be written down is kept until it [is](Self::append).
+    /// What is to be done now.
     pub(crate) fn poll(&mut self) -> Vec<Command> {
-        let commands = self.saga.run.poll();
-        for command in &commands {
-            if let Command::Append(records) = command {
-                let steps = records.iter().filter_map(|record| self.local_of(record)).collect();
-                self.appending = Some(Appending { records: records.clone(), steps });
-            }
-        }
-        commands
-    }
-
-    /// The local step of which a record says that it has happened, or is taken back.
-    fn local_of(&self, record: &Record) -> Option<usize> {
-        let (Record::Done { step, .. } | Record::Undone { step }) = record else { return None };
-        let place = self.saga.place(step)?;
-        self.commits.contains_key(&place).then_some(place)
+        self.next(DateTime::<Utc>::UNIX_EPOCH)
     }
 
     /// Writes down what is to be, `times` times.
     pub(crate) async fn append(&mut self, stage: &Stage, times: usize) -> Result<Written, String> {
-        let Some(Appending { records, steps }) = self.appending.take() else {
+        let Some(records) = self.appending() else {
             return Err("there is nothing to write down".to_owned());
         };
-        let commits = steps.iter().filter_map(|step| self.commits.get(step).cloned());
-        let beside = commits.reduce(Commit::and);
-        for record in &records {
-            self.saga.note(record, DateTime::<Utc>::UNIX_EPOCH);
+        let appended = stage.write(&self.saga, records, self.beside(), times).await?;
+        let is_invalid = match &appended {
+            Appended::Invalid(why) => Some(why.clone()),
+            _ => None,
+        };
+        let follows = self.written(appended);
+        // Whoever tests is told, where an operator would be asked.
+        if let Some(why) = is_invalid {
+            return Ok(Written::Invalid(why));
         }
-        match stage.write(self, &records, beside, times).await? {
-            Appended::Done => {
-                for step in &steps {
-                    self.commits.remove(step);
-                }
-                self.saga.run.appended();
-                Ok(Written::Done)
-            }
-            Appended::Grown => {
-                self.saga.run.not_appended(None);
-                Ok(if self.look(stage).await? { Written::Asked } else { Written::Lost })
-            }
-            Appended::Misfit => {
-                let Some(step) = steps.last().copied() else { return Ok(Written::Lost) };
-                self.commits.remove(&step);
-                self.saga.run.not_appended(Some(step));
-                Ok(Written::Misfit { step })
-            }
-            Appended::Invalid(why) => Ok(Written::Invalid(why)),
-            Appended::Stopped => Ok(Written::Lost),
-        }
+        Ok(match follows {
+            Follows::Nothing => Written::Done,
+            Follows::Look if self.look(stage).await? => Written::Asked,
+            Follows::Again { step, .. } => Written::Misfit { step },
+            Follows::Look | Follows::Stopped | Follows::Never(_) => Written::Lost,
+        })
     }
 
     /// Reads what others have written. `false` if the saga is theirs.
@@ -252,11 +201,9 @@ impl Hand {
         let tail = stage.store.read_tail(&self.saga.stream, self.saga.version).await;
         for event in tail.map_err(|error| told(&error))? {
             let record = event::decode::<Record>(&event).map_err(|error| told(&error))?;
-            self.saga.version = self.saga.version.plus(1);
-            if !matches!(record, Record::CancelAsked { .. }) {
+            if !matches!(self.see(&record), Seen::Asked) {
                 return Ok(false);
             }
-            self.saga.run.cancelled();
         }
         Ok(true)
     }
@@ -278,26 +225,15 @@ impl Hand {
 
     /// A step that waits has got what it waits for.
     pub(crate) fn waited(&self, step: usize, json: Json) -> Said {
-        match self.node(step).map(|node| node.work.decode(&json)) {
-            Some(Ok(value)) => happened(Ok(json), value),
-            Some(Err(error)) => Said::broken(format!("the signal cannot be read: {error}")),
+        match self.node(step) {
+            Some(node) => came(&node.work, json),
             None => Said::broken("there is no such step".to_owned()),
         }
     }
 
     /// A call has ended; the steps that are to rest.
     pub(crate) fn answered(&mut self, step: usize, way: Way, said: Said) -> Vec<usize> {
-        self.saga.heard(step, said.of, said.out);
-        match said.commit {
-            Some(commit) => drop(self.commits.insert(step, *commit)),
-            None => drop(self.commits.remove(&step)),
-        }
-        let rests = self.saga.run.answered(step, way, said.outcome).into_iter();
-        let rests = rests.filter_map(|command| match command {
-            Command::Rest { step, .. } => Some(step),
-            _ => None,
-        });
-        rests.collect()
+        self.hear(step, way, said).into_iter().map(|(step, _)| step).collect()
     }
 
     /// A step has rested.
@@ -309,17 +245,13 @@ impl Hand {
 impl Said {
     /// As if a compensation had happened.
     pub(crate) fn left_out() -> Self {
-        happened(Json::of(&()), Arc::new(())).without_value()
+        Self { out: None, ..passed() }
     }
 
     /// As if nobody could be reached.
     pub(crate) fn failed() -> Self {
         let nothing = Self::unknown("it cannot be reached");
         Self { outcome: Outcome::Transient, ..nothing }
-    }
-
-    fn without_value(self) -> Self {
-        Self { out: None, ..self }
     }
 }
 

@@ -13,6 +13,7 @@ use tracing::Instrument;
 use super::act::Said;
 use super::append::{Appended, append};
 use super::desk::{Notice, Tries, Turn, Wake};
+use super::hand::{Follows, Hand, Seen};
 use super::instance::{Instance, Opened};
 use super::json::Out;
 use super::node::Work;
@@ -23,7 +24,6 @@ use super::shared::Shared;
 use super::show::Ended;
 use super::waiting::{Pending, Signalled};
 use crate::ports::{BackendError, telemetry};
-use crate::types::Commit;
 
 /// Why a saga is not driven any more.
 pub(super) enum Left {
@@ -52,16 +52,10 @@ pub(super) enum Ending {
 
 pub(super) struct Drive {
     pub(super) shared: Arc<Shared>,
-    pub(super) saga: Box<Instance>,
+    pub(super) hand: Hand,
     notice: Arc<Notice>,
     pub(super) calls: FuturesUnordered<BoxFuture<'static, Ending>>,
     append: Option<BoxFuture<'static, Appended>>,
-    /// What is being written down, and the steps whose commits are part of it.
-    appending: (usize, Vec<usize>),
-    /// Commits of local steps that are not written yet.
-    commits: BTreeMap<usize, Commit>,
-    /// What went wrong last with each step.
-    errors: BTreeMap<usize, String>,
     /// Steps that are tried again later.
     rests: BTreeMap<usize, Instant>,
     /// Steps that wait for a time or a signal.
@@ -107,13 +101,10 @@ impl Drive {
         saga.run.remember(tries);
         Self {
             shared: Arc::clone(shared),
-            saga,
+            hand: Hand::new(saga),
             notice,
             calls: FuturesUnordered::new(),
             append: None,
-            appending: (0, Vec::new()),
-            commits: BTreeMap::new(),
-            errors: BTreeMap::new(),
             rests: BTreeMap::new(),
             pending: BTreeMap::new(),
             suspicion: None,
@@ -168,20 +159,20 @@ impl Drive {
 
     /// Writes down that the saga is this process's, if another's was the last word. Nothing is called before that.
     async fn take_over(&mut self) -> Option<Left> {
-        if self.saga.owner == Some(self.shared.owner) {
+        if self.hand.saga.owner == Some(self.shared.owner) {
             return None;
         }
-        let state = self.saga.run.state();
+        let state = self.hand.saga.run.state();
         if state.is_suspended && !state.is_cancelled {
             return Some(Left::Suspended);
         }
         let record = Record::TakenOver { by: self.shared.owner };
-        tracing::debug!(saga = %self.saga.id, "taking a saga over");
-        let append = append(&self.shared, &self.saga, std::slice::from_ref(&record), None);
+        tracing::debug!(saga = %self.hand.saga.id, "taking a saga over");
+        let append = append(&self.shared, &self.hand.saga, std::slice::from_ref(&record), None);
         match append.await {
             Appended::Done => {
-                self.saga.note(&record, self.shared.clock.now());
-                self.saga.version = self.saga.version.plus(1);
+                self.hand.saga.note(&record, self.shared.clock.now());
+                self.hand.saga.version = self.hand.saga.version.plus(1);
                 None
             }
             Appended::Grown | Appended::Misfit => Some(Left::Again),
@@ -193,9 +184,9 @@ impl Drive {
     /// Does what is to be done.
     fn go_on(&mut self) {
         let is_closing = self.shared.desk.is_closed();
-        for command in self.saga.run.poll() {
+        for command in self.hand.next(self.shared.clock.now()) {
             match command {
-                Command::Append(records) => self.write(records),
+                Command::Append(records) => self.write(&records),
                 Command::Rest { step, tries } => self.rest(step, tries),
                 // Whoever stops begins nothing new; what was to be called is called by the next owner.
                 Command::Call { .. } if is_closing => {}
@@ -204,125 +195,74 @@ impl Drive {
         }
     }
 
-    fn write(&mut self, mut records: Vec<Record>) {
-        self.explain(&mut records);
-        let records = records.as_slice();
-        let steps: Vec<usize> = records.iter().filter_map(|r| self.local_of(r)).collect();
-        let commits = steps.iter().filter_map(|step| self.commits.get(step).cloned());
-        let commit = commits.reduce(Commit::and);
-        self.appending = (records.len(), steps);
-        let now = self.shared.clock.now();
+    fn write(&mut self, records: &[Record]) {
+        let saga = &self.hand.saga;
         for record in records {
-            self.saga.note(record, now);
             if let Record::Unwind { cause, uncertain } = record {
-                let saga = self.saga.definition.name;
-                telemetry::saga_given_up(saga, cause.as_str(), uncertain.len());
+                let name = saga.definition.name;
+                telemetry::saga_given_up(name, cause.as_str(), uncertain.len());
             }
         }
-        self.append = Some(append(&self.shared, &self.saga, records, commit));
-    }
-
-    /// Tells an operator what went wrong last.
-    fn explain(&self, records: &mut [Record]) {
-        for record in records {
-            if let Record::Suspended { step, why } = record
-                && let Some(error) = self.saga.place(step).and_then(|at| self.errors.get(&at))
-            {
-                why.push_str(": ");
-                why.push_str(error);
-            }
-        }
-    }
-
-    /// The local step of which a record says that it has happened, or is taken back.
-    fn local_of(&self, record: &Record) -> Option<usize> {
-        let (Record::Done { step, .. } | Record::Undone { step }) = record else { return None };
-        let place = self.saga.place(step)?;
-        self.commits.contains_key(&place).then_some(place)
+        self.append = Some(append(&self.shared, saga, records, self.hand.beside()));
     }
 
     async fn appended(&mut self, done: Appended) -> Option<Left> {
-        let (count, steps) = std::mem::take(&mut self.appending);
-        match done {
-            Appended::Done => {
-                for step in &steps {
-                    self.commits.remove(step);
-                }
-                self.saga.version = self.saga.version.plus(count as u64);
-                self.saga.run.appended();
-                None
-            }
-            Appended::Grown => {
-                self.saga.run.not_appended(None);
+        if matches!(done, Appended::Misfit) {
+            // A store may look at a fence before it looks at the log.
+            self.suspicion = self.suspicion.max(Some(Wake::IfOurs));
+        }
+        match self.hand.written(done) {
+            Follows::Nothing => None,
+            Follows::Look => {
                 let how = self.suspicion.take().unwrap_or(Wake::IfOurs);
                 self.look(how).await
             }
-            // What a local step has decided does not fit any more: it decides again, the last of them first.
-            Appended::Misfit => {
-                // A store may look at a fence before it looks at the log.
-                self.suspicion = self.suspicion.max(Some(Wake::IfOurs));
-                let step = steps.last().copied();
-                if let Some(step) = step {
-                    self.commits.remove(&step);
-                }
-                if let Some(Command::Rest { step, tries }) = self.saga.run.not_appended(step) {
-                    self.rest(step, tries);
-                }
+            Follows::Again { step, tries } => {
+                self.rest(step, tries);
                 None
             }
-            Appended::Invalid(why) => {
-                let Some(step) = steps.last().copied() else { return Some(Left::Trouble(why)) };
-                self.commits.remove(&step);
-                self.saga.run.not_appended(Some(step));
-                self.saga.run.rested(step);
-                let why = format!("its commit cannot be committed: {why}");
-                self.saga.run.answered_broken(step, &why);
-                None
-            }
-            Appended::Stopped => Some(Left::Stopped),
+            Follows::Never(why) => Some(Left::Trouble(why)),
+            Follows::Stopped => Some(Left::Stopped),
         }
     }
 
     /// Reads what others have written into the log. A saga that is another's by now is taken over if it is looked after here:
     /// whoever had this part before had taken it over, and is gone.
     async fn look(&mut self, how: Wake) -> Option<Left> {
-        let tail = match self.shared.tail(&self.saga).await {
+        let tail = match self.shared.tail(&self.hand.saga).await {
             Ok(tail) => tail,
             Err(why) => return Some(Left::Trouble(why)),
         };
         for (record, _) in tail {
-            self.saga.version = self.saga.version.plus(1);
-            match record {
-                Record::CancelAsked { .. } => {
-                    self.saga.run.cancelled();
-                }
-                Record::Operator { .. } => return Some(Left::Again),
-                _ if how == Wake::ForGood => {
+            match self.hand.see(&record) {
+                Seen::Asked => {}
+                Seen::Changed => return Some(Left::Again),
+                Seen::Anothers if how == Wake::ForGood => {
                     self.reclaims = true;
                     return Some(Left::Again);
                 }
-                _ => return Some(Left::Lost),
+                Seen::Anothers => return Some(Left::Lost),
             }
         }
         None
     }
 
     pub(super) fn call(&mut self, step: usize, way: Way, effect: Option<Effect<Out>>) {
-        let Some(node) = self.saga.node(step) else { return };
+        let Some(node) = self.hand.saga.node(step) else { return };
         let (work, time_max, resolve) = (node.work.clone(), node.policy.time_max, node.resolve);
         let Work::Call(act) = work else { return self.begin_to_wait(step, &work) };
         if let Some(until) = self.too_early(way, resolve, effect.as_ref()) {
             self.pending.insert(step, Pending::Horizon { until, way, effect });
             return;
         }
-        let call = match self.saga.call(step, way, effect) {
+        let call = match self.hand.saga.call(step, way, effect) {
             Ok(call) => call,
             Err(why) => {
                 let said = std::future::ready(Ending::Call(step, way, Said::broken(why)));
                 return self.calls.push(said.boxed());
             }
         };
-        let (saga, name) = (self.saga.definition.name, Arc::clone(&call.step));
+        let (saga, name) = (self.hand.saga.definition.name, Arc::clone(&call.step));
         let span = tracing::debug_span!("saga_call", step = &*name, ?way);
         let ran = AssertUnwindSafe(act.call(call)).catch_unwind();
         let calling = async move {
@@ -349,29 +289,18 @@ impl Drive {
     /// A call has ended.
     pub(super) fn said(&mut self, step: usize, way: Way, said: Said) {
         if let Some(error) = &said.error {
-            let name = self.saga.node(step).map(|node| Arc::clone(&node.name));
+            let name = self.hand.saga.node(step).map(|node| Arc::clone(&node.name));
             let step = name.as_deref().unwrap_or_default();
-            tracing::debug!(saga = %self.saga.id, step, ?way, error, "a call has failed");
+            tracing::debug!(saga = %self.hand.saga.id, step, ?way, error, "a call has failed");
         }
-        match said.error {
-            Some(error) => drop(self.errors.insert(step, error)),
-            None => drop(self.errors.remove(&step)),
-        }
-        self.saga.heard(step, said.of, said.out);
-        match said.commit {
-            Some(commit) => drop(self.commits.insert(step, *commit)),
-            None => drop(self.commits.remove(&step)),
-        }
-        for command in self.saga.run.answered(step, way, said.outcome) {
-            if let Command::Rest { step, tries } = command {
-                self.rest(step, tries);
-            }
+        for (step, tries) in self.hand.hear(step, way, said) {
+            self.rest(step, tries);
         }
     }
 
     fn rest(&mut self, step: usize, tries: u32) {
-        let is_forward = self.saga.run.is_forward();
-        let Some(node) = self.saga.node(step) else { return };
+        let is_forward = self.hand.saga.run.is_forward();
+        let Some(node) = self.hand.saga.node(step) else { return };
         let retry = if is_forward { node.policy.retry } else { node.policy.undo_retry };
         let delay = retry.delay(tries, self.shared.seeds.draw());
         self.rests.insert(step, Instant::now() + delay);
@@ -384,17 +313,17 @@ impl Drive {
             self.rests.iter().filter(|(_, at)| **at <= now).map(|(step, _)| *step).collect();
         for step in due {
             self.rests.remove(&step);
-            self.saga.run.rested(step);
+            self.hand.saga.run.rested(step);
         }
         if self.deadline().is_some_and(|at| at <= now) {
-            self.saga.deadline = None;
-            self.saga.run.give_up(Cause::Deadline);
+            self.hand.saga.deadline = None;
+            self.hand.saga.run.give_up(Cause::Deadline);
         }
         self.waited(now);
     }
 
     fn deadline(&self) -> Option<Instant> {
-        let deadline = self.saga.deadline.filter(|_| self.saga.run.is_forward())?;
+        let deadline = self.hand.saga.deadline.filter(|_| self.hand.saga.run.is_forward())?;
         Some(self.shared.instant(deadline))
     }
 
@@ -406,7 +335,7 @@ impl Drive {
 
     /// Whether there is nothing to do here, and why.
     fn leaves(&self) -> Option<Left> {
-        let state = self.saga.run.state();
+        let state = self.hand.saga.run.state();
         if let Some(ended) = Ended::of_phase(state.phase) {
             return Some(Left::Over(ended));
         }
@@ -427,6 +356,6 @@ impl Drive {
         if next.is_some_and(|next| next < soon) {
             return None;
         }
-        Some(Left::Parked(next, self.saga.run.tries()))
+        Some(Left::Parked(next, self.hand.saga.run.tries()))
     }
 }

@@ -10,7 +10,7 @@ use futures::future::{BoxFuture, join_all};
 use serde::{Deserialize, Serialize};
 
 use super::act::{Act, Call, Inputs, Said, undone, unreadable};
-use super::adapt::{Adapted, Ran};
+use super::adapt::{Adapted, Fell, Ran};
 use super::handle::{Deps, Value};
 use super::id::Key;
 use super::json::{Json, Out};
@@ -70,17 +70,15 @@ impl<S: Adapted, I, D, F> Each<S, I, D, F> {
         let count = items.len();
         for ran in self.all(call, items).await {
             match ran {
-                Ran::Ok(out, _) => outs.push(out),
-                failed => worst = Some(worse(worst, failed)),
+                Ok((out, _)) => outs.push(out),
+                Err(fell) => worst = Some(worse(worst, fell)),
             }
         }
         match worst {
-            None => super::act::ran(Ran::Ok(outs, None), of),
+            None => super::act::ran(Ok((outs, None)), of),
             // Those beside it may have happened.
-            Some(Ran::Rejected(why)) if count > 1 => {
-                Said { outcome: Outcome::RejectedInPart(why), ..super::act::ran(none(), of) }
-            }
-            Some(failed) => super::act::ran(failed.without_out(), of),
+            Some(Fell::Rejected(why)) if count > 1 => Said::ended(Outcome::RejectedInPart(why), of),
+            Some(fell) => Said::fell(fell, of),
         }
     }
 
@@ -89,15 +87,13 @@ impl<S: Adapted, I, D, F> Each<S, I, D, F> {
         let mut outs = Vec::with_capacity(items.len());
         for ran in self.all(call, items).await {
             match ran {
-                Ran::Ok(out, _) => outs.push(vec![out]),
-                Ran::Rejected(_) => outs.push(Vec::new()),
-                failed => return super::act::ran(failed.without_out(), of),
+                Ok((out, _)) => outs.push(vec![out]),
+                Err(Fell::Rejected(_)) => outs.push(Vec::new()),
+                Err(fell) => return Said::fell(fell, of),
             }
         }
         match Json::of(&Partly { partly: outs }) {
-            Ok(json) => {
-                Said { outcome: Outcome::Ok(Out { of, json }), ..super::act::ran(none(), of) }
-            }
+            Ok(json) => Said::ended(Outcome::Ok(Out { of, json }), of),
             Err(error) => Said::broken(told(&error)),
         }
     }
@@ -139,34 +135,15 @@ impl<S: Adapted, I, D, F> Each<S, I, D, F> {
 }
 
 /// Of two that failed, the one that says less about what has happened; but a refusal ends the others.
-fn worse<O>(one: Option<Ran<O>>, other: Ran<O>) -> Ran<O> {
-    let weight = |ran: &Ran<O>| match ran {
-        Ran::Ok(..) => 0,
-        Ran::Transient(_) => 1,
-        Ran::Unknown(_) => 2,
-        Ran::Rejected(_) => 3,
-        Ran::Broken(_) => 4,
+fn worse(one: Option<Fell>, other: Fell) -> Fell {
+    let weight = |fell: &Fell| match fell {
+        Fell::Transient(_) => 1,
+        Fell::Unknown(_) => 2,
+        Fell::Rejected(_) => 3,
+        Fell::Broken(_) => 4,
     };
     match one {
         Some(one) if weight(&one) >= weight(&other) => one,
         _ => other,
-    }
-}
-
-/// Nothing to say but what is said beside it.
-fn none() -> Ran<()> {
-    Ran::Ok((), None)
-}
-
-impl<O> Ran<O> {
-    /// The same failure of something else.
-    fn without_out(self) -> Ran<()> {
-        match self {
-            Self::Ok(..) => none(),
-            Self::Rejected(why) => Ran::Rejected(why),
-            Self::Transient(error) => Ran::Transient(error),
-            Self::Unknown(error) => Ran::Unknown(error),
-            Self::Broken(why) => Ran::Broken(why),
-        }
     }
 }

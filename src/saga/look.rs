@@ -1,19 +1,27 @@
-//! Looks at one saga, or at one event of its log.
+//! Looks at one saga, or at one event of its log, and waits for what becomes of it.
 
+use std::time::Duration;
+
+use tokio::sync::oneshot;
 use tokio::time::timeout;
 
 use super::contract::Saga;
-use super::desk::Wake;
+use super::desk::{Desk, Wake};
 use super::error::OperateError;
 use super::id::{CATEGORY, SagaId};
 use super::instance::{Instance, Opened, records};
 use super::outcome::told;
 use super::record::Record;
-use super::sagas::{LOOK_EVERY, Sagas};
+use super::sagas::Sagas;
 use super::show::{Ended, GivenUp, Listed, Row, Standing};
 use crate::event;
 use crate::ports::{EventStore, EventStoreExt};
-use crate::types::{RecordedEvent, StreamVersion};
+use crate::types::{ReadFrom, RecordedEvent, StreamVersion};
+
+/// How often somebody who waits for an end looks into the log, if nobody tells.
+const LOOK_EVERY: Duration = Duration::from_secs(1);
+/// The same while it is here: more and more seldom.
+const LOOK_EVERY_MAX: Duration = Duration::from_mins(1);
 
 /// Where a saga is, or how it has ended.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -68,6 +76,40 @@ impl Sagas {
         Ok(Found::Open(row.listed(id.clone())))
     }
 
+    /// Waits for the end of a saga, whoever runs it. A saga that waits for an operator is not over.
+    ///
+    /// # Errors
+    /// [`OperateError::Missing`] if it was never started; [`OperateError::Read`] if its log cannot be read.
+    ///
+    /// # Cancel safety
+    /// Waiting changes nothing; the future may be dropped.
+    pub async fn ended(&self, id: &SagaId) -> Result<Ended, OperateError> {
+        let mut listening = Listening::new(&self.0.desk, id);
+        loop {
+            if listening.begins_with_a_look()
+                && let Some(ended) = self.has_ended(id).await?
+            {
+                self.0.desk.wake_if_held(id);
+                return Ok(ended);
+            }
+            if let Some(ended) = listening.end().await {
+                return Ok(ended);
+            }
+        }
+    }
+
+    /// How a saga has ended, if it has.
+    ///
+    /// # Errors
+    /// As [`Sagas::ended`].
+    pub async fn has_ended(&self, id: &SagaId) -> Result<Option<Ended>, OperateError> {
+        let stream = id.stream().map_err(|_| OperateError::Missing(id.clone()))?;
+        let page = self.0.store.read_stream(&stream, ReadFrom::End, 1).await?;
+        let last = records(&page.events).map_err(OperateError::Unreadable)?;
+        let (last, _) = last.first().ok_or_else(|| OperateError::Missing(id.clone()))?;
+        Ok(Ended::of(last))
+    }
+
     /// Waits until a saga is over, or waits for an operator: until nothing more comes of it by itself.
     ///
     /// # Errors
@@ -76,23 +118,17 @@ impl Sagas {
     /// # Cancel safety
     /// Waiting changes nothing; the future may be dropped.
     pub async fn rested(&self, id: &SagaId) -> Result<Found, OperateError> {
-        // Another may have taken it over, and nobody here hears of that.
-        let mut is_late = false;
+        let mut listening = Listening::new(&self.0.desk, id);
         loop {
-            let told = self.0.desk.wait_for(id);
-            if is_late || !self.0.desk.holds(id) || self.0.desk.is_closed() {
+            if listening.begins_with_a_look() {
                 let found = self.find(id).await?;
-                let Found::Open(Listed {
-                    standing: Standing::Running | Standing::Compensating,
-                    ..
-                }) = found
-                else {
+                let goes_on = |saga: &Listed| !saga.needs_somebody();
+                if !matches!(&found, Found::Open(saga) if goes_on(saga)) {
                     return Ok(found);
-                };
+                }
             }
-            match timeout(LOOK_EVERY, told).await {
-                Ok(Ok(ended)) => return Ok(Found::Over(ended)),
-                ended => is_late = ended.is_err(),
+            if let Some(ended) = listening.end().await {
+                return Ok(Found::Over(ended));
             }
         }
     }
@@ -129,6 +165,44 @@ impl Sagas {
             _ => News::GoesOn,
         };
         Ok(Some((id, news)))
+    }
+}
+
+/// Listens for the end of a saga. Who has it here tells of it, or lets go of it; but while it is parked, another may take it
+/// over unheard. So its log is looked at where nobody has it, and now and then where somebody has.
+struct Listening<'s> {
+    desk: &'s Desk,
+    id: &'s SagaId,
+    told: Option<oneshot::Receiver<Ended>>,
+    is_here: bool,
+    is_late: bool,
+    patience: Duration,
+}
+
+impl<'s> Listening<'s> {
+    const fn new(desk: &'s Desk, id: &'s SagaId) -> Self {
+        Self { desk, id, told: None, is_here: false, is_late: false, patience: LOOK_EVERY }
+    }
+
+    /// Begins to listen; whether the log is to be looked at now. What happens from here on is heard.
+    fn begins_with_a_look(&mut self) -> bool {
+        self.told = Some(self.desk.wait_for(self.id));
+        self.is_here = self.desk.holds(self.id) && !self.desk.is_closed();
+        self.is_late || !self.is_here
+    }
+
+    /// The end, if it is told in time.
+    async fn end(&mut self) -> Option<Ended> {
+        match timeout(self.patience, self.told.take()?).await {
+            Ok(Ok(ended)) => return Some(ended),
+            Ok(Err(_)) => {}
+            Err(_) if self.is_here => {
+                self.is_late = true;
+                self.patience = LOOK_EVERY_MAX.min(2 * self.patience);
+            }
+            Err(_) => self.patience = LOOK_EVERY,
+        }
+        None
     }
 }
 

@@ -116,6 +116,7 @@ mod desk;
 mod drive;
 mod each;
 mod error;
+mod hand;
 mod handle;
 mod id;
 mod instance;
@@ -164,7 +165,8 @@ pub use step::{
 pub(crate) use {
     act::{Act, Call, Said},
     book::Registered,
-    by_hand::{Hand, Stage, Written},
+    by_hand::{Stage, Written},
+    hand::Hand,
     json::{Json, Out},
     node::{Node, Work},
     record::Record,

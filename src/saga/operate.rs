@@ -118,7 +118,7 @@ impl Sagas {
                     saga.why = Some(why);
                 }
             }
-            if matches!(saga.standing, Standing::Suspended | Standing::Stuck) {
+            if saga.needs_somebody() {
                 stuck.push(saga);
             }
         }

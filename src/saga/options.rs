@@ -24,8 +24,8 @@ pub struct SagaOptions {
     /// How long the lease of a part lasts that is not renewed, and so after how long the sagas of a process that was killed are
     /// taken over. 10 s by default.
     pub lease_time: Duration,
-    /// After how long a saga is taken over of which the process that has started it says nothing, while it does not hold the
-    /// lease of the saga's part itself. 30 s by default.
+    /// After how long without a record a saga is taken over by whoever holds the lease of its part, if another process runs
+    /// it; longer than a call may take. 30 s by default.
     pub adopt_after: Duration,
     /// How often, at most, the list of the sagas that are not over is written. 100 ms by default.
     pub index_interval: Duration,

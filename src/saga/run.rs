@@ -192,11 +192,6 @@ impl Run {
         self.state.phase == Phase::Forward
     }
 
-    /// What was to be committed with an answer cannot be: an operator must look.
-    pub(crate) fn answered_broken(&mut self, step: usize, why: &str) {
-        self.suspend(step, why);
-    }
-
     pub(crate) const fn state(&self) -> &State {
         &self.state
     }
@@ -390,7 +385,8 @@ impl Run {
         Some(Command::Rest { step, tries: *tries })
     }
 
-    fn suspend(&mut self, step: usize, why: &str) {
+    /// An operator must look.
+    pub(crate) fn suspend(&mut self, step: usize, why: &str) {
         if let Some(step) = self.name(step) {
             self.results.push(Record::Suspended { step, why: why.to_owned() });
         }

@@ -4,7 +4,6 @@ use std::fmt;
 use std::sync::{Arc, Mutex};
 
 use chrono::Utc;
-use tokio::time::{Duration, timeout};
 use uuid::Uuid;
 
 use super::append::{Appended, append};
@@ -14,22 +13,16 @@ use super::desk::{Desk, Wake};
 use super::error::{OperateError, StartError};
 use super::handle::Value;
 use super::id::SagaId;
-use super::instance::{Instance, Opened, later, records};
+use super::instance::{Instance, Opened, later};
 use super::json::Json;
 use super::node::Fault;
 use super::options::SagaOptions;
 use super::record::{Record, Started};
 use super::shared::{SagaStore, Shared, Signal};
-use super::show::Ended;
 use crate::event;
 use crate::ports::{Clock, CommitError, EventStore, Ids, Store, SystemClock, SystemIds, telemetry};
 use crate::retry::Seeds;
 use crate::types::{Commit, EventId, ExpectedVersion, Metadata, ReadFrom, StreamVersion};
-
-/// How often somebody who waits for an end looks into the log, if nobody tells.
-pub(super) const LOOK_EVERY: Duration = Duration::from_secs(1);
-/// The same while it is here: more and more seldom.
-const LOOK_EVERY_MAX: Duration = Duration::from_mins(1);
 
 /// Says which sagas a service has, and where they are kept.
 #[must_use = "nothing is there before it is built"]
@@ -227,50 +220,6 @@ impl Sagas {
             Some(Record::Started(first)) if first.input == started.input => Ok(()),
             _ => Err(StartError::Changed(id.clone())),
         }
-    }
-
-    /// Waits for the end of a saga, whoever runs it. A saga that waits for an operator is not over.
-    ///
-    /// # Errors
-    /// [`OperateError::Missing`] if it was never started; [`OperateError::Read`] if its log cannot be read.
-    ///
-    /// # Cancel safety
-    /// Waiting changes nothing; the future may be dropped.
-    pub async fn ended(&self, id: &SagaId) -> Result<Ended, OperateError> {
-        let desk = &self.0.desk;
-        let (mut patience, mut is_late) = (LOOK_EVERY, false);
-        loop {
-            let told = desk.wait_for(id);
-            // Who has it here tells, or lets go of it; but while it is parked, another may take it over unheard.
-            let is_here = desk.holds(id) && !desk.is_closed();
-            if (is_late || !is_here)
-                && let Some(ended) = self.has_ended(id).await?
-            {
-                desk.wake_if_held(id);
-                return Ok(ended);
-            }
-            match timeout(patience, told).await {
-                Ok(Ok(ended)) => return Ok(ended),
-                Ok(Err(_)) => {}
-                Err(_) if is_here => {
-                    is_late = true;
-                    patience = LOOK_EVERY_MAX.min(2 * patience);
-                }
-                Err(_) => patience = LOOK_EVERY,
-            }
-        }
-    }
-
-    /// How a saga has ended, if it has.
-    ///
-    /// # Errors
-    /// As [`Sagas::ended`].
-    pub async fn has_ended(&self, id: &SagaId) -> Result<Option<Ended>, OperateError> {
-        let stream = id.stream().map_err(|_| OperateError::Missing(id.clone()))?;
-        let page = self.0.store.read_stream(&stream, ReadFrom::End, 1).await?;
-        let last = records(&page.events).map_err(OperateError::Unreadable)?;
-        let (last, _) = last.first().ok_or_else(|| OperateError::Missing(id.clone()))?;
-        Ok(Ended::of(last))
     }
 
     /// Sends a signal to a saga, whether it waits for it already, or will, or has not even been started. Of several signals

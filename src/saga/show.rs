@@ -81,6 +81,14 @@ pub struct Listed {
     pub since: DateTime<Utc>,
 }
 
+impl Listed {
+    /// Whether nothing more comes of it by itself.
+    #[must_use]
+    pub const fn needs_somebody(&self) -> bool {
+        matches!(self.standing, Standing::Suspended | Standing::Stuck)
+    }
+}
+
 /// The same as a row.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub(super) struct Row {

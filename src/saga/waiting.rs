@@ -47,13 +47,12 @@ pub(super) type Signalled = Option<Json>;
 impl Drive {
     /// A step's turn has come that does nothing but wait.
     pub(super) fn begin_to_wait(&mut self, step: usize, work: &Work) {
-        let since = self.saga.ready_at(step);
+        let since = self.hand.saga.ready_at(step);
         let until = |time: Duration| self.shared.instant(later(since, time));
         let pending = match work {
             Work::Call(_) => return,
             Work::Delay(time) if time.is_zero() => {
-                let said = happened(Json::of(&()), Arc::new(()));
-                let ending = Ending::Call(step, Way::Do, said);
+                let ending = Ending::Call(step, Way::Do, passed());
                 return self.calls.push(std::future::ready(ending).boxed());
             }
             Work::Delay(time) => Pending::Delay { until: until(*time) },
@@ -80,9 +79,12 @@ impl Drive {
 
     /// Looks for a signal; if it is the last time, and there is none, the saga is given up.
     fn ask_for_signal(&mut self, step: usize, is_last: bool) {
-        let Some(node) = self.saga.node(step) else { return };
-        let (shared, id, name) =
-            (Arc::clone(&self.shared), self.saga.id.clone(), self.saga.first_name(&node.name));
+        let Some(node) = self.hand.saga.node(step) else { return };
+        let (shared, id, name) = (
+            Arc::clone(&self.shared),
+            self.hand.saga.id.clone(),
+            self.hand.saga.first_name(&node.name),
+        );
         let ask = async move { Ending::Signal(step, is_last, shared.signal_for(&id, &name).await) };
         self.calls.push(ask.boxed());
     }
@@ -106,18 +108,14 @@ impl Drive {
             Ok(None) => return,
             Err(error) => {
                 // That says nothing of the signal.
-                tracing::warn!(saga = %self.saga.id, %error, "signals cannot be read");
+                tracing::warn!(saga = %self.hand.saga.id, %error, "signals cannot be read");
                 *again = Some(Instant::now() + READ_AGAIN);
                 return;
             }
         };
         self.pending.remove(&step);
-        let decoded = self.saga.node(step).map(|node| node.work.decode(&json));
-        let said = match decoded {
-            Some(Ok(value)) => happened(Ok(json), value),
-            Some(Err(error)) => Said::broken(format!("the signal cannot be read: {error}")),
-            None => return,
-        };
+        let Some(node) = self.hand.saga.node(step) else { return };
+        let said = came(&node.work, json);
         self.said(step, Way::Do, said);
     }
 
@@ -136,7 +134,7 @@ impl Drive {
                     self.ask_for_signal(step, is_late);
                 }
                 Some(Pending::Delay { .. }) => {
-                    self.said(step, Way::Do, happened(Json::of(&()), Arc::new(())));
+                    self.said(step, Way::Do, passed());
                 }
                 Some(Pending::Horizon { way, effect, .. }) => self.call(step, way, effect),
                 None => {}
@@ -156,13 +154,26 @@ impl Drive {
         else {
             return None;
         };
-        let until = self.shared.instant(self.saga.horizon(horizon));
+        let until = self.shared.instant(self.hand.saga.horizon(horizon));
         (until > Instant::now()).then_some(until)
     }
 }
 
+/// The time has passed for which a step has waited.
+pub(super) fn passed() -> Said {
+    happened(Json::of(&()), Arc::new(()))
+}
+
+/// What a step has waited for has come.
+pub(super) fn came(work: &Work, json: Json) -> Said {
+    match work.decode(&json) {
+        Ok(value) => happened(Ok(json), value),
+        Err(error) => Said::broken(format!("the signal cannot be read: {error}")),
+    }
+}
+
 /// A step that only waits has nothing to be given.
-pub(super) fn happened(json: Result<Json, serde_json::Error>, value: Arc<Value>) -> Said {
+fn happened(json: Result<Json, serde_json::Error>, value: Arc<Value>) -> Said {
     match json {
         Ok(json) => Said {
             outcome: Outcome::Ok(Out { of: 0, json }),
