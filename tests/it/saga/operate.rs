@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use freehold::saga::{By, Ended, OperateError, Resolution, SagaId, Standing};
+use freehold::saga::{By, Cancelled, Ended, OperateError, Resolution, SagaId, Standing};
 
 use super::fixture::{Fulfilment, Goes, Shop, in_memory, order};
 
@@ -106,6 +106,23 @@ async fn an_operator_can_do_nothing_about_a_saga_that_needs_nobody() {
     ] {
         assert!(matches!(error, OperateError::NotSuspended), "{error:?}");
     }
+    assert_eq!(shop.ended(&id).await, Ended::Completed);
+}
+
+#[tokio::test]
+async fn who_asks_twice_is_told_that_it_is_too_late() {
+    let shop = in_memory();
+    shop.world.script("confirm", [Goes::Hangs]);
+    shop.world.script("ship", [Goes::Broken]);
+    let id = shop.sagas.start::<Fulfilment>("1", order()).await.unwrap();
+    while !shop.world.calls().iter().any(|key| key.contains("confirm")) {
+        tokio::time::sleep(Duration::from_millis(1)).await;
+    }
+    // The pivot is being decided just now, and is not given up any more.
+    assert_eq!(shop.sagas.cancel(&id, by()).await.unwrap(), Cancelled::Asked);
+    shop.until_suspended(&id).await;
+    assert_eq!(shop.sagas.cancel(&id, by()).await.unwrap(), Cancelled::TooLate);
+    shop.sagas.retry(&id, by()).await.unwrap();
     assert_eq!(shop.ended(&id).await, Ended::Completed);
 }
 

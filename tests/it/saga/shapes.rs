@@ -1,11 +1,13 @@
 //! Sagas of other shapes: steps beside each other, sagas within sagas, and steps with items.
 
+use std::time::Duration;
+
 use freehold::backend::memory::MemoryStore;
 use freehold::saga::{
-    Before, Definition, Ended, Fault, NoPivot, RunningSagas, Saga, SagaId, Sagas,
+    Before, Definition, Ended, Fault, HasPivot, NoPivot, RunningSagas, Saga, SagaId, Sagas,
 };
 
-use super::fixture::{Charge, Goes, Order, Reserve, World, options, order};
+use super::fixture::{Charge, Confirm, Goes, Order, Reserve, Ship, World, options, order};
 
 struct Hall {
     world: World,
@@ -81,6 +83,66 @@ async fn what_ran_side_by_side_is_compensated_before_what_was_before_it() {
     let at = |what: &str| history.iter().position(|entry| entry == what).unwrap();
     assert!(at("`left` is compensated") < at("`first` is compensated"), "{history:?}");
     assert!(hall.world.effects().is_empty());
+}
+
+/// Two compensations, with a wait between their steps.
+struct Apart(World);
+
+impl Saga for Apart {
+    const NAME: &'static str = "apart";
+    type Input = Order;
+    type Ending = NoPivot;
+
+    fn define(&self, mut steps: Before<Order>) -> Definition<Order, NoPivot> {
+        let sku = |order: &Order, ()| order.sku.clone();
+        steps.named("first").step(Reserve(self.0.clone()), (), sku);
+        steps.delay("rest", Duration::from_millis(1));
+        steps.named("second").step(Charge(self.0.clone()), (), |order, ()| order.cents);
+        steps.named("last").step(Reserve(self.0.clone()), (), sku);
+        steps.build()
+    }
+
+    fn undoes_in_parallel(&self) -> bool {
+        true
+    }
+}
+
+#[tokio::test]
+async fn what_was_before_a_wait_is_compensated_after_what_was_behind_it() {
+    let hall = hall(Apart);
+    hall.world.script("reserve", [Goes::Fine, Goes::Refused]);
+    hall.world.script("refund", [Goes::Fails]);
+    let (ended, history) = hall.run::<Apart>(order()).await;
+    assert_eq!(ended, Ended::Compensated);
+    let at = |what: &str| history.iter().position(|entry| entry == what).unwrap();
+    assert!(at("`second` is compensated") < at("`first` is compensated"), "{history:?}");
+}
+
+/// A step that is said to run beside the pivot.
+struct Eager(World);
+
+impl Saga for Eager {
+    const NAME: &'static str = "eager";
+    type Input = Order;
+    type Ending = HasPivot;
+
+    fn define(&self, mut steps: Before<Order>) -> Definition<Order, HasPivot> {
+        let cents = steps.step(Charge(self.0.clone()), (), |order: &Order, ()| order.cents);
+        let pivot = Confirm(self.0.clone());
+        let (_, mut steps) = steps.local_pivot(pivot, (cents,), |_, (cents,)| (1, *cents));
+        steps.beside().then(Ship(self.0.clone()), (), |order: &Order, ()| order.sku.clone());
+        steps.build()
+    }
+}
+
+#[tokio::test]
+async fn nothing_runs_beside_the_pivot_but_behind_it() {
+    let hall = hall(Eager);
+    hall.world.script("confirm", [Goes::Refused]);
+    let (ended, _) = hall.run::<Eager>(order()).await;
+    assert_eq!(ended, Ended::Compensated);
+    let effects = hall.world.effects();
+    assert!(effects.is_empty(), "{effects:?}");
 }
 
 /// A saga without a pivot: what another can have within it.

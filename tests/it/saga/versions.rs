@@ -79,6 +79,18 @@ async fn a_definition_carries_on_earlier_versions_by_the_names_of_their_steps() 
     assert_eq!(keys, expected);
 }
 
+#[tokio::test]
+async fn a_step_that_is_called_otherwise_now_is_compensated_under_the_key_that_it_had() {
+    let (store, world) = (MemoryStore::new(), World::default());
+    let id = halfway(&store, &world).await;
+    world.script("charge", [Goes::Refused]);
+    let sagas = with::<3>(&store, &world, v3);
+    let _running = sagas.run().unwrap();
+    assert_eq!(sagas.ended(&id).await.unwrap(), Ended::Compensated);
+    let effects = world.effects();
+    assert!(effects.is_empty(), "{effects:?}");
+}
+
 /// Why nobody can run the saga, as an operator sees it.
 async fn why(sagas: &Sagas, id: &SagaId) -> String {
     let stuck = sagas.stuck(Duration::ZERO, 10).await.unwrap();

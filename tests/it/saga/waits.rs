@@ -4,9 +4,10 @@ use std::time::Duration;
 
 use freehold::backend::memory::MemoryStore;
 use freehold::saga::{
-    Before, By, Cancelled, Definition, Ended, HasPivot, NoPivot, RunningSagas, Saga, SagaId, Sagas,
+    Before, By, Cancelled, Definition, Ended, HasPivot, NoPivot, RunningSagas, Saga, SagaId,
+    SagaStore, Sagas,
 };
-use freehold::testkit::PausedClock;
+use freehold::testkit::{Faults, FaultyStore, PausedClock};
 use tokio::time::Instant;
 
 use super::fixture::{Charge, Confirm, Goes, Order, Reserve, Ship, World, options, order};
@@ -48,11 +49,11 @@ struct Slowly {
 fn slowly() -> Slowly {
     let clock = PausedClock::new();
     let store = MemoryStore::builder().clock(clock).build();
-    slowly_with(&store, clock, World::default())
+    slowly_with(store, clock, World::default())
 }
 
-fn slowly_with(store: &MemoryStore, clock: PausedClock, world: World) -> Slowly {
-    let sagas = Sagas::builder(store.clone())
+fn slowly_with(store: impl SagaStore, clock: PausedClock, world: World) -> Slowly {
+    let sagas = Sagas::builder(store)
         .options(options())
         .clock(clock)
         .saga(&Slow(world.clone()))
@@ -123,6 +124,20 @@ async fn a_signal_that_does_not_come_in_time_is_a_refusal() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn signals_that_cannot_be_read_for_a_while_give_no_saga_up() {
+    let clock = PausedClock::new();
+    let store = MemoryStore::builder().clock(clock).build();
+    let unreadable = FaultyStore::new(store.clone(), Faults::seeded(7).fail_reads(1.0));
+    let slow = slowly_with(unreadable.clone(), clock, World::default());
+    let id = slow.start("1").await;
+    tokio::time::sleep(Duration::from_mins(10)).await;
+    unreadable.heal();
+    slow.sagas.signal(&id, "approved", "m1", &7_u64).await.unwrap();
+    slow.sagas.signal(&id, "asked", "m2", &()).await.unwrap();
+    assert_eq!(slow.sagas.ended(&id).await.unwrap(), Ended::Completed);
+}
+
+#[tokio::test(start_paused = true)]
 async fn a_deadline_gives_a_saga_up_that_has_not_come_to_its_pivot() {
     let slow = slowly();
     slow.world.script("confirm", vec![Goes::Refused]);
@@ -138,7 +153,7 @@ async fn a_deadline_gives_a_saga_up_that_has_not_come_to_its_pivot() {
 async fn a_parked_saga_goes_on_after_a_restart_when_its_time_has_come() {
     let clock = PausedClock::new();
     let store = MemoryStore::builder().clock(clock).build();
-    let slow = slowly_with(&store, clock, World::default());
+    let slow = slowly_with(store.clone(), clock, World::default());
     let begun = Instant::now();
     let id = slow.start("1").await;
     slow.sagas.signal(&id, "approved", "m1", &7_u64).await.unwrap();
@@ -149,7 +164,7 @@ async fn a_parked_saga_goes_on_after_a_restart_when_its_time_has_come() {
     let Slowly { world, running, .. } = slow;
     running.stop().await;
     tokio::time::sleep(DAY / 2).await;
-    let slow = slowly_with(&store, clock, world);
+    let slow = slowly_with(store, clock, world);
     slow.sagas.signal(&id, "asked", "m2", &()).await.unwrap();
     assert_eq!(slow.sagas.ended(&id).await.unwrap(), Ended::Completed);
     let took = begun.elapsed();
