@@ -173,6 +173,11 @@ impl Hand {
         self.next(DateTime::<Utc>::UNIX_EPOCH)
     }
 
+    /// What is to be written down, if something is.
+    pub(crate) fn appending(&self) -> Option<&[Record]> {
+        self.appending.as_ref().map(|appending| appending.records.as_slice())
+    }
+
     /// Writes down what is to be, `times` times.
     pub(crate) async fn append(&mut self, stage: &Stage, times: usize) -> Result<Written, String> {
         let Some(records) = self.appending() else {

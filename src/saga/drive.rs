@@ -162,7 +162,7 @@ impl Drive {
         if self.hand.saga.owner == Some(self.shared.owner) {
             return None;
         }
-        let state = self.hand.saga.run.state();
+        let state = self.hand.state();
         if state.is_suspended && !state.is_cancelled {
             return Some(Left::Suspended);
         }
@@ -335,7 +335,7 @@ impl Drive {
 
     /// Whether there is nothing to do here, and why.
     fn leaves(&self) -> Option<Left> {
-        let state = self.hand.saga.run.state();
+        let state = self.hand.state();
         if let Some(ended) = Ended::of_phase(state.phase) {
             return Some(Left::Over(ended));
         }

@@ -19,12 +19,12 @@ pub(crate) struct Hand {
     commits: BTreeMap<usize, Commit>,
     /// What went wrong last with each step.
     errors: BTreeMap<usize, String>,
-    appending: Option<Appending>,
+    pub(super) appending: Option<Appending>,
 }
 
 /// What is to be written down.
-struct Appending {
-    records: Vec<Record>,
+pub(super) struct Appending {
+    pub(super) records: Vec<Record>,
     /// The steps whose commits are part of it.
     steps: Vec<usize>,
 }
@@ -76,11 +76,6 @@ impl Hand {
             self.appending = Some(Appending { records: records.clone(), steps });
         }
         commands
-    }
-
-    /// What is to be written down, if something is.
-    pub(crate) fn appending(&self) -> Option<&[Record]> {
-        self.appending.as_ref().map(|appending| appending.records.as_slice())
     }
 
     /// What is to be committed beside it.
