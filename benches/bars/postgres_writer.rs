@@ -19,10 +19,10 @@ const GROUP_MAX: usize = 256;
 /// One event for the end of each stream that is at the version it is expected at. What two groups write at once,
 /// the unique version of a stream decides. The triggers of our schema take the feed's lock, and advance the stream.
 const INSERT: &str = "
-    INSERT INTO {s}.events (event_id, category, stream, version, name, data)
-    SELECT j.id, j.category, j.stream, j.expected + 1, j.name, j.data
-    FROM unnest($1::uuid[], $2::text[], $3::text[], $4::bigint[], $5::text[], $6::bytea[])
-        AS j (id, category, stream, expected, name, data)
+    INSERT INTO {s}.events (event_id, category, stream, version, name, data, metadata)
+    SELECT j.id, j.category, j.stream, j.expected + 1, j.name, j.data, j.metadata::json
+    FROM unnest($1::uuid[], $2::text[], $3::text[], $4::bigint[], $5::text[], $6::bytea[], $7::text[])
+        AS j (id, category, stream, expected, name, data, metadata)
     WHERE j.expected = coalesce((SELECT s.version FROM {s}.streams AS s
         WHERE s.category = j.category COLLATE \"C\" AND s.stream = j.stream COLLATE \"C\"), 0)
     ON CONFLICT DO NOTHING
@@ -94,6 +94,7 @@ async fn write(
             .bind(each().map(|job| job.expected).collect::<Vec<_>>())
             .bind(each().map(|job| job.event.name().as_str()).collect::<Vec<_>>())
             .bind(each().map(|job| &**job.event.data()).collect::<Vec<_>>())
+            .bind(each().map(|job| metadata(&job.event)).collect::<Vec<_>>())
             .fetch_all(&mut *conn)
             .await
             .unwrap();
@@ -105,4 +106,10 @@ async fn write(
             job.answer.send(row.map(|row| row.get(1))).unwrap();
         }
     }
+}
+
+/// As a store writes it: nothing where there is none.
+fn metadata(event: &NewEvent) -> Option<String> {
+    let metadata = event.metadata();
+    (!metadata.is_empty()).then(|| serde_json::to_string(metadata).unwrap())
 }

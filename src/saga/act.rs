@@ -13,7 +13,7 @@ use super::id::{Key, SagaId};
 use super::json::{Json, Out};
 use super::outcome::{Effect, told};
 use super::run::{Outcome, Way};
-use crate::types::Commit;
+use crate::types::{Commit, DedupKey};
 
 /// A call to be made.
 #[derive(Clone)]
@@ -165,12 +165,23 @@ pub(super) fn unreadable(error: &serde_json::Error) -> String {
     format!("what it gave back cannot be read: {error}")
 }
 
+/// Such a commit is answered from memory the second time, and nothing that came with it is written.
+const HANDLES: &str =
+    "a local step's commit handles a message; the keys of sagas already tell a repetition";
+
+fn handles_a_message(commit: &Commit) -> bool {
+    commit.dedup_keys().any(|key| matches!(key, DedupKey::Inbox(_)))
+}
+
 /// What an action has said.
 pub(super) fn ran<O: super::step::Payload>(ran: Ran<O>, of: u64) -> Said {
     let (out, commit) = match ran {
         Ok(done) => done,
         Err(fell) => return Said::fell(fell, of),
     };
+    if commit.as_ref().is_some_and(handles_a_message) {
+        return Said::broken(HANDLES.to_owned());
+    }
     match Json::of(&out) {
         Ok(json) => Said {
             commit: commit.map(Box::new),
@@ -184,6 +195,7 @@ pub(super) fn ran<O: super::step::Payload>(ran: Ran<O>, of: u64) -> Said {
 /// What a compensation has said.
 pub(super) fn undone(undid: Undid, of: u64) -> Said {
     match undid {
+        Ok(Some(commit)) if handles_a_message(&commit) => Said::broken(HANDLES.to_owned()),
         Ok(commit) => {
             let nothing = Json::of(&()).map(|json| Outcome::Ok(Out { of, json }));
             let said = Said::ended(nothing.unwrap_or(Outcome::Unknown), of);

@@ -6,6 +6,7 @@ use std::time::Duration;
 use futures::FutureExt;
 use futures::future::BoxFuture;
 
+use super::error::OperateError;
 use super::instance::Instance;
 use super::outcome::told;
 use super::record::Record;
@@ -13,7 +14,7 @@ use super::shared::Shared;
 use crate::event;
 use crate::ports::{CommitError, Ids};
 use crate::retry::RetryPolicy;
-use crate::types::{Commit, EventId, StreamId};
+use crate::types::{Commit, EventId, Metadata, StreamId, StreamVersion};
 
 /// What came of writing.
 pub(super) enum Appended {
@@ -28,6 +29,13 @@ pub(super) enum Appended {
     Stopped,
 }
 
+/// Where the next records of a saga are written.
+pub(super) struct Log<'s> {
+    pub(super) stream: &'s StreamId,
+    pub(super) version: StreamVersion,
+    pub(super) metadata: &'s Metadata,
+}
+
 /// While the store cannot be reached, nothing else can be done than to try again.
 const PATIENCE: RetryPolicy = RetryPolicy {
     retries_max: u32::MAX,
@@ -35,13 +43,16 @@ const PATIENCE: RetryPolicy = RetryPolicy {
     delay_max: Duration::from_secs(1),
 };
 
+/// The same for somebody who is waiting.
+const SHORT_PATIENCE: RetryPolicy = RetryPolicy { retries_max: 5, ..PATIENCE };
+
 /// The next records of a saga, all or none, together with `beside`.
 ///
 /// # Errors
 /// Why a record cannot be written.
 pub(super) fn commit_of(
     ids: &dyn Ids,
-    saga: &Instance,
+    log: &Log<'_>,
     records: &[Record],
     beside: Option<Commit>,
 ) -> Result<Commit, String> {
@@ -49,9 +60,9 @@ pub(super) fn commit_of(
     for record in records {
         let event =
             event::encode(record, EventId::new(ids.draw())).map_err(|error| told(&error))?;
-        events.push(event.with_metadata(saga.metadata.clone()));
+        events.push(event.with_metadata(log.metadata.clone()));
     }
-    let commit = Commit::new().append(&saga.stream, saga.version, events);
+    let commit = Commit::new().append(log.stream, log.version, events);
     Ok(match beside {
         Some(beside) => commit.and(beside),
         None => commit,
@@ -69,6 +80,27 @@ pub(super) fn refused(error: &CommitError, log: &StreamId, has_beside: bool) -> 
     })
 }
 
+/// Appends a record for somebody who is waiting, and who is told when it cannot be; `false` if the log has grown meanwhile.
+pub(super) async fn append_now(
+    shared: &Shared,
+    log: &Log<'_>,
+    record: &Record,
+) -> Result<bool, OperateError> {
+    let unreadable = OperateError::Unreadable;
+    let commit = commit_of(&*shared.ids, log, std::slice::from_ref(record), None);
+    let commit = commit.map_err(unreadable)?;
+    let mut backoff = SHORT_PATIENCE.begin(0);
+    loop {
+        let Err(error) = shared.store.commit(commit.clone()).await else { return Ok(true) };
+        match refused(&error, log.stream, false) {
+            Some(Appended::Invalid(why)) => return Err(unreadable(why)),
+            Some(_) => return Ok(false),
+            None if backoff.wait().await => {}
+            None => return Err(error.into()),
+        }
+    }
+}
+
 /// Appends the next records of a saga, all or none, together with `beside`.
 pub(super) fn append(
     shared: &Arc<Shared>,
@@ -77,7 +109,7 @@ pub(super) fn append(
     beside: Option<Commit>,
 ) -> BoxFuture<'static, Appended> {
     let has_beside = beside.is_some();
-    let commit = match commit_of(&*shared.ids, saga, records, beside) {
+    let commit = match commit_of(&*shared.ids, &saga.log(), records, beside) {
         Ok(commit) => commit,
         Err(why) => return std::future::ready(Appended::Invalid(why)).boxed(),
     };

@@ -146,7 +146,7 @@ impl Stage {
         times: usize,
     ) -> Result<Appended, String> {
         let has_beside = beside.is_some();
-        let commit = commit_of(&*self.ids, saga, records, beside)?;
+        let commit = commit_of(&*self.ids, &saga.log(), records, beside)?;
         let mut appended = Appended::Done;
         for _ in 0..times {
             appended = match self.store.commit(commit.clone()).await {

@@ -1,6 +1,6 @@
 //! Which sagas this process has under way, which wait their turn, and which are parked until a time or a signal.
 
-use std::collections::{BTreeSet, HashMap, VecDeque};
+use std::collections::{BTreeSet, HashMap, HashSet, VecDeque};
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
@@ -14,6 +14,9 @@ use super::show::Ended;
 
 /// How often what was tried, to be remembered while a saga is parked.
 pub(super) type Tries = Vec<((usize, Way), u32)>;
+
+/// How many sagas are remembered that have ended: more than end before the list has heard of their starts.
+const OVER_MAX: usize = 4_096;
 
 /// Tells a saga that is under way that something has happened outside.
 #[derive(Debug, Default)]
@@ -84,11 +87,25 @@ struct Books {
     running: usize,
     alarms: BTreeSet<(Instant, SagaId)>,
     waiters: HashMap<SagaId, Vec<oneshot::Sender<Ended>>>,
+    /// The last ones that have ended here, and in which order: their starts may be heard of only now.
+    over: HashSet<SagaId>,
+    over_in_order: VecDeque<SagaId>,
     /// When nothing may begin any more.
     is_closed: bool,
 }
 
 impl Books {
+    fn remember_as_over(&mut self, id: &SagaId) {
+        if self.over_in_order.len() >= OVER_MAX
+            && let Some(oldest) = self.over_in_order.pop_front()
+        {
+            self.over.remove(&oldest);
+        }
+        if self.over.insert(id.clone()) {
+            self.over_in_order.push_back(id.clone());
+        }
+    }
+
     /// How those wanted it who have rung for a saga that is just leaving.
     fn how_it_rang(&self, id: &SagaId) -> Wake {
         match self.entries.get(id) {
@@ -177,13 +194,16 @@ impl Desk {
     /// The start of a saga is in the log, of one that is this process's, or nobody's yet. Whoever has just started it here has
     /// it already; whoever was too early to see it looks again.
     pub(super) fn has_started(&self, id: &SagaId, is_ours: bool) {
-        let is_known = is_ours
-            && match self.books().entries.get(id) {
+        let is_known = || {
+            let books = self.books();
+            match books.entries.get(id) {
                 Some(Entry::Running(notice)) => notice.is_fresh,
                 Some(Entry::Waiting(_) | Entry::Parked { .. }) => true,
-                Some(Entry::Starting(_)) | None => false,
-            };
-        if !is_known {
+                Some(Entry::Starting(_)) => false,
+                None => books.over.contains(id),
+            }
+        };
+        if !is_ours || !is_known() {
             self.wake(id, Wake::ForGood);
         }
     }
@@ -302,7 +322,14 @@ impl Desk {
         self.changed.notify_one();
     }
 
-    /// A saga is over, or cannot be run here.
+    /// A saga is over: whoever waits for its end is told.
+    pub(super) fn is_over(&self, id: &SagaId, ended: Ended) {
+        self.tell(id, ended);
+        self.books().remember_as_over(id);
+        self.forget(id);
+    }
+
+    /// A saga cannot be run here.
     pub(super) fn forget(&self, id: &SagaId) {
         let mut books = self.books();
         books.running = books.running.saturating_sub(1);
@@ -336,6 +363,17 @@ impl Desk {
         waiters.retain(|waiter| !waiter.is_closed());
         waiters.push(tell);
         told
+    }
+
+    /// Somebody waits no more, and may have been the last.
+    pub(super) fn waits_no_more(&self, id: &SagaId) {
+        let mut books = self.books();
+        if let Some(waiters) = books.waiters.get_mut(id) {
+            waiters.retain(|waiter| !waiter.is_closed());
+            if waiters.is_empty() {
+                books.waiters.remove(id);
+            }
+        }
     }
 
     /// From now on nothing begins any more.

@@ -215,7 +215,13 @@ impl Drive {
             Follows::Nothing => None,
             Follows::Look => {
                 let how = self.suspicion.take().unwrap_or(Wake::IfOurs);
-                self.look(how).await
+                let known = self.hand.saga.version;
+                let left = self.look(how).await;
+                if left.is_none() && self.hand.saga.version == known {
+                    let why = "the store says that the log has grown, and it has not";
+                    return Some(Left::Trouble(why.to_owned()));
+                }
+                left
             }
             Follows::Again { step, tries } => {
                 self.rest(step, tries);

@@ -57,9 +57,6 @@ pub enum OperateError {
     /// Others write into the saga's log all the time.
     #[error("others write into the saga's log all the time")]
     Contended,
-    /// The handle's runner stops.
-    #[error("the runner stops")]
-    Stopped,
     /// It could not be written.
     #[error(transparent)]
     Commit(#[from] CommitError),

@@ -8,7 +8,7 @@ use super::act::Said;
 use super::append::Appended;
 use super::instance::Instance;
 use super::record::Record;
-use super::run::{Command, Way};
+use super::run::{Command, Way, short};
 use super::state::State;
 use crate::types::Commit;
 
@@ -110,16 +110,31 @@ impl Hand {
                     _ => Follows::Nothing,
                 }
             }
-            Appended::Invalid(why) => {
-                let Some(step) = last else { return Follows::Never(why) };
-                self.commits.remove(&step);
-                self.saga.run.not_appended(last);
-                self.saga.run.rested(step);
-                self.saga.run.suspend(step, &format!("its commit cannot be committed: {why}"));
-                Follows::Nothing
-            }
+            Appended::Invalid(why) => self.unwritable(&steps, &records, why),
             Appended::Stopped => Follows::Stopped,
         }
+    }
+
+    /// What was to be written down can never be.
+    fn unwritable(&mut self, local: &[usize], records: &[Record], why: String) -> Follows {
+        // Of several that are local nobody knows whose fault it is: the last one decides again, when the others are written.
+        if let [_, .., last] = local {
+            self.commits.remove(last);
+            return match self.saga.run.not_appended(Some(*last)) {
+                Some(Command::Rest { step, tries }) => Follows::Again { step, tries },
+                _ => Follows::Nothing,
+            };
+        }
+        let step = local.first().copied().or_else(|| self.saga.run.largest());
+        let gives_up = records.iter().any(|record| matches!(record, Record::Unwind { .. }));
+        if step.is_none() && !gives_up {
+            return Follows::Never(why);
+        }
+        if let Some(step) = step {
+            self.commits.remove(&step);
+        }
+        self.saga.run.unwritable(step, &why);
+        Follows::Nothing
     }
 
     /// Takes in a record that somebody else has written behind what is known.
@@ -161,7 +176,7 @@ impl Hand {
                 && let Some(error) = self.saga.place(step).and_then(|at| self.errors.get(&at))
             {
                 why.push_str(": ");
-                why.push_str(error);
+                why.push_str(short(error));
             }
         }
     }

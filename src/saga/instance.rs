@@ -7,6 +7,7 @@ use chrono::{DateTime, TimeDelta, Utc};
 use uuid::Uuid;
 
 use super::act::Call;
+use super::append::Log;
 use super::book::{Book, Registered, Renamed, renamed};
 use super::handle::Value;
 use super::id::SagaId;
@@ -30,7 +31,7 @@ pub(super) struct Instance {
     /// The names of steps that have changed since it was started, old and new: calls and signals go by the old ones.
     names: Renamed,
     /// What travels with its records.
-    pub(super) metadata: Metadata,
+    metadata: Metadata,
     pub(super) run: Run,
     pub(super) definition: Arc<Registered>,
     /// Who has written last that it is theirs.
@@ -76,7 +77,7 @@ impl Instance {
         if let Some(first) = inputs.first_mut() {
             *first = Some(input);
         }
-        let metadata = Metadata::new().with_correlation(id.flow());
+        let metadata = metadata(&id);
         Self {
             id,
             stream,
@@ -116,15 +117,15 @@ impl Instance {
         if events.is_empty() {
             return Opened::Nothing;
         }
-        let records = match records(events) {
+        let records = records(events);
+        if let Some(ended) = end(events) {
+            let drawn = records.ok().and_then(|records| drawn(book, id, &records));
+            return Opened::Over { ended, drawn };
+        }
+        let records = match records {
             Ok(records) => records,
             Err(why) => return Opened::Stuck(why),
         };
-        if let Some((last, _)) = records.last()
-            && let Some(ended) = Ended::of(last)
-        {
-            return Opened::Over { ended, drawn: drawn(book, id, &records) };
-        }
         let Some((Record::Started(started), started_at)) = records.first() else {
             return Opened::Stuck("its log does not begin with its start".to_owned());
         };
@@ -159,12 +160,18 @@ impl Instance {
         }
     }
 
+    /// Where its next records are written.
+    pub(super) const fn log(&self) -> Log<'_> {
+        Log { stream: &self.stream, version: self.version, metadata: &self.metadata }
+    }
+
     /// Remembers when something was written down, and by whom.
     pub(super) fn note(&mut self, record: &Record, at: DateTime<Utc>) {
         match record {
             Record::TakenOver { by } => self.owner = Some(*by),
-            Record::Unwind { .. } | Record::Operator { action: Action::Compensate, .. } => {
-                self.unwound_at = Some(at);
+            Record::Unwind { .. } => self.unwound_at = Some(at),
+            Record::Operator { action, .. } if action.gives_up() => {
+                self.unwound_at.get_or_insert(at);
             }
             Record::Done { step, .. }
             | Record::Operator {
@@ -285,6 +292,17 @@ impl Instance {
         let since = self.unwound_at.unwrap_or(self.started_at);
         later(since, after)
     }
+}
+
+/// What travels with the records of a saga.
+pub(super) fn metadata(id: &SagaId) -> Metadata {
+    Metadata::new().with_correlation(id.flow())
+}
+
+/// How a log ends, if the saga is over: whatever else in it can be read.
+pub(super) fn end(events: &[RecordedEvent]) -> Option<Ended> {
+    let last = event::decode::<Record>(events.last()?).ok()?;
+    Ended::of(&last)
 }
 
 /// How a saga that is over has come to its end, if its definition is known here.

@@ -9,7 +9,7 @@ use super::contract::Saga;
 use super::desk::{Desk, Wake};
 use super::error::OperateError;
 use super::id::{CATEGORY, SagaId};
-use super::instance::{Instance, Opened, records};
+use super::instance::{Instance, Opened, end, records};
 use super::outcome::told;
 use super::record::Record;
 use super::sagas::Sagas;
@@ -52,22 +52,22 @@ impl Sagas {
     /// Where a saga is, as its own log says: to the moment, where the [list](Sagas::list) may be behind.
     ///
     /// # Errors
-    /// [`OperateError::Missing`] if it was never started; [`OperateError::Read`] and [`OperateError::Unreadable`].
+    /// [`OperateError::Missing`] if it was never started; [`OperateError::Read`] if its log cannot be read.
     pub async fn find(&self, id: &SagaId) -> Result<Found, OperateError> {
         let missing = || OperateError::Missing(id.clone());
         let stream = id.stream().map_err(|_| missing())?;
         let events = self.0.store.read_tail(&stream, StreamVersion::NONE).await?;
-        let records = records(&events).map_err(OperateError::Unreadable)?;
-        let (first, at) = records.first().ok_or_else(missing)?;
-        let Record::Started(started) = first else {
-            return Err(OperateError::Unreadable("it does not begin with its start".to_owned()));
-        };
-        let mut row = Row::started(started.by, *at);
-        for (record, at) in &records {
-            if let Some(ended) = Ended::of(record) {
-                return Ok(Found::Over(ended));
+        let first = events.first().ok_or_else(missing)?;
+        if let Some(ended) = end(&events) {
+            return Ok(Found::Over(ended));
+        }
+        let mut row = Row::started(None, first.recorded_at());
+        for event in &events {
+            match event::decode::<Record>(event) {
+                Ok(record) => drop(row.apply(&record, event.recorded_at())),
+                // It is stuck, as is found out below.
+                Err(_) => row.since = event.recorded_at(),
             }
-            row.apply(record, *at);
         }
         if let Opened::Stuck(why) = Instance::of(&self.0.book, id, stream, &events) {
             row.standing = Standing::Stuck;
@@ -206,6 +206,13 @@ impl<'s> Listening<'s> {
     }
 }
 
+impl Drop for Listening<'_> {
+    fn drop(&mut self) {
+        self.told = None;
+        self.desk.waits_no_more(self.id);
+    }
+}
+
 impl GivenUp {
     /// Why a saga was given up, as its log says; nothing if it was not. A compensation that must know asks the store that
     /// holds the saga.
@@ -216,10 +223,12 @@ impl GivenUp {
         let stream = id.stream().map_err(|_| OperateError::Missing(id.clone()))?;
         let events = store.read_tail(&stream, StreamVersion::NONE).await?;
         let records = records(&events).map_err(OperateError::Unreadable)?;
-        let cause = records.iter().find_map(|(record, _)| match record {
-            Record::Unwind { cause, .. } => Some(cause),
+        Ok(records.iter().find_map(|(record, _)| match record {
+            Record::Unwind { cause, .. } => Some(Self::from(cause)),
+            Record::Operator { actor, action, reason } if action.gives_up() => {
+                Some(Self::ByHand { actor: actor.clone(), reason: reason.clone() })
+            }
             _ => None,
-        });
-        Ok(cause.map(Self::from))
+        }))
     }
 }

@@ -2,16 +2,19 @@
 
 use chrono::{DateTime, Utc};
 
+use super::append::Log;
 use super::error::OperateError;
 use super::id::SagaId;
-use super::instance::records;
+use super::instance::{Instance, Opened, metadata};
 use super::json::Json;
 use super::ledger;
+use super::outcome::told;
 use super::record::{Action, Record, Verdict};
 use super::sagas::Sagas;
 use super::show::{Listed, Row, Standing};
+use crate::event;
 use crate::ports::{EventStoreExt, RowStore};
-use crate::types::{RowsWanted, StreamVersion};
+use crate::types::{RecordedEvent, RowsWanted, StreamVersion};
 
 /// How many rows are read at a time.
 const ROWS: usize = 1_000;
@@ -40,7 +43,7 @@ impl By {
 pub enum Resolution {
     /// It has happened, and this is what it gave back, as JSON.
     Happened(String),
-    /// It has not happened, and will not.
+    /// It has not happened, and will not. A saga that has not been given up is: without this step it cannot complete.
     DidNot,
     /// It was compensated by hand.
     Undone,
@@ -125,18 +128,24 @@ impl Sagas {
         Ok(stuck)
     }
 
-    /// All that is written down of a saga, in order.
+    /// All that is written down of a saga, in order; also that an entry cannot be read, and why.
     ///
     /// # Errors
-    /// [`OperateError::Missing`] if it was never started; [`OperateError::Read`] and [`OperateError::Unreadable`].
+    /// [`OperateError::Missing`] if it was never started; [`OperateError::Read`] if its log cannot be read.
     pub async fn history(&self, id: &SagaId) -> Result<Vec<Entry>, OperateError> {
         let stream = id.stream().map_err(|_| OperateError::Missing(id.clone()))?;
         let events = self.0.store.read_tail(&stream, StreamVersion::NONE).await?;
         if events.is_empty() {
             return Err(OperateError::Missing(id.clone()));
         }
-        let records = records(&events).map_err(OperateError::Unreadable)?;
-        Ok(records.iter().map(|(record, at)| Entry { at: *at, what: record.to_string() }).collect())
+        let entry = |event: &RecordedEvent| {
+            let what = match event::decode::<Record>(event) {
+                Ok(record) => record.to_string(),
+                Err(error) => format!("cannot be read: {}", told(&error)),
+            };
+            Entry { at: event.recorded_at(), what }
+        };
+        Ok(events.iter().map(entry).collect())
     }
 
     /// Asks for a saga to be given up. What has happened is compensated.
@@ -156,7 +165,7 @@ impl Sagas {
                 return Ok(Cancelled::Asked);
             }
             let record = Record::CancelAsked { actor: actor.clone(), reason: reason.clone() };
-            if self.write(&saga, record).await? {
+            if self.write(id, &saga.log(), &record).await? {
                 return Ok(Cancelled::Asked);
             }
         }
@@ -200,12 +209,27 @@ impl Sagas {
         self.operate(id, Action::Compensate, by).await
     }
 
-    /// Ends a saga that waits for an operator as it is. Nothing is promised of it any more.
+    /// Ends a saga as it is that waits for an operator, or that cannot be run here: be sure that nobody else can. Nothing is
+    /// promised of it any more.
     ///
     /// # Errors
     /// [`OperateError`]; [`OperateError::NotSuspended`] if it waits for nobody.
     pub async fn abandon(&self, id: &SagaId, by: By) -> Result<(), OperateError> {
-        self.operate(id, Action::Abandon, by).await
+        for _ in 0..TRIES {
+            let stream = id.stream().map_err(|_| OperateError::Missing(id.clone()))?;
+            let events = self.0.store.read_tail(&stream, StreamVersion::NONE).await?;
+            let version = StreamVersion::new(events.len() as u64);
+            let Opened::Stuck(_) = Instance::of(&self.0.book, id, stream.clone(), &events) else {
+                return self.operate(id, Action::Abandon, by).await;
+            };
+            let By { actor, reason } = by.clone();
+            let record = Record::Operator { actor, action: Action::Abandon, reason };
+            let log = Log { stream: &stream, version, metadata: &metadata(id) };
+            if self.write(id, &log, &record).await? {
+                return Ok(());
+            }
+        }
+        Err(OperateError::Contended)
     }
 
     async fn operate(&self, id: &SagaId, action: Action, by: By) -> Result<(), OperateError> {
@@ -228,7 +252,7 @@ impl Sagas {
             if let Err(why) = then.apply(shape, &record) {
                 return Err(OperateError::OutOfPlace(why.to_string()));
             }
-            if self.write(&saga, record).await? {
+            if self.write(id, &saga.log(), &record).await? {
                 return Ok(());
             }
         }

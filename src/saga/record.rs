@@ -158,6 +158,13 @@ pub(crate) enum Action {
     Abandon,
 }
 
+impl Action {
+    /// Whether a saga that was not given up before is given up by it.
+    pub(super) const fn gives_up(&self) -> bool {
+        matches!(self, Self::Compensate | Self::Resolve { verdict: Verdict::DidNot, .. })
+    }
+}
+
 /// What an operator has found out about a step.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub(crate) enum Verdict {

@@ -17,6 +17,9 @@ use super::record::{Cause, Record};
 use super::shape::{Kind, Shape, StepShape};
 use super::state::{OutOfPlace, Phase, State};
 
+/// A reason tells a person what to look for, and may quote whatever a participant has said.
+const WHY_BYTES_MAX: usize = 4_096;
+
 /// A saga, as its owner has it.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub(crate) struct Run {
@@ -30,6 +33,8 @@ pub(crate) struct Run {
     refused: BTreeSet<usize>,
     calls: BTreeMap<usize, Way>,
     tries: BTreeMap<(usize, Way), u32>,
+    /// How often what a local step had decided did not fit any more.
+    misfits: BTreeMap<usize, u32>,
     /// Steps that are tried again later.
     resting: BTreeSet<usize>,
     /// What is to be written down next.
@@ -148,6 +153,7 @@ impl Run {
             refused: BTreeSet::new(),
             calls: BTreeMap::new(),
             tries: BTreeMap::new(),
+            misfits: BTreeMap::new(),
             resting: BTreeSet::new(),
             results: Vec::new(),
             appending: Vec::new(),
@@ -257,8 +263,39 @@ impl Run {
         for (step, way, outcome) in held {
             self.take_answer(step, way, outcome);
         }
-        let way = if self.state.phase == Phase::Forward { Way::Do } else { Way::Undo };
-        step.and_then(|step| self.rest(step, way, u32::MAX))
+        // Nothing is wrong with the step: this is none of the times that it may be tried.
+        let step = step?;
+        let tries = self.misfits.entry(step).or_default();
+        *tries += 1;
+        self.resting.insert(step);
+        Some(Command::Rest { step, tries: *tries })
+    }
+
+    /// What was to be written down of a step can never be: it may have happened, and an operator must look. Without a step,
+    /// it was why the saga is given up.
+    pub(crate) fn unwritable(&mut self, step: Option<usize>, why: &str) {
+        self.not_appended(step);
+        if let Some(step) = step {
+            self.resting.remove(&step);
+            self.taint(step);
+            self.suspend(step, &format!("what came of it cannot be written down: {why}"));
+        } else if let Some(Cause::Refused { why: said, .. }) = &mut self.giving_up
+            && let Ok(short) =
+                Json::of(&format!("{} bytes that cannot be written down: {why}", said.text().len()))
+        {
+            *said = short;
+        }
+    }
+
+    /// Of what is being written down, the step of which the most is.
+    pub(crate) fn largest(&self) -> Option<usize> {
+        let of = |record: &Record| match record {
+            Record::Done { step, out } | Record::Settled { step, out: Some(out) } => {
+                Some((out.json.text().len(), self.shape.place(step)?))
+            }
+            _ => None,
+        };
+        self.appending.iter().filter_map(of).max().map(|(_, step)| step)
     }
 
     /// Somebody has written down that the saga is to be given up; `false` if it cannot be any more.
@@ -315,6 +352,10 @@ impl Run {
     /// What can be written down now.
     fn due(&mut self) -> Vec<Record> {
         let mut records = std::mem::take(&mut self.results);
+        // Most of the time there is nothing, and nothing to be found out.
+        if records.is_empty() && self.giving_up.is_none() {
+            return self.state.end(&self.shape).into_iter().collect();
+        }
         let mut then = self.state.clone();
         let applied = records.iter().try_for_each(|record| then.apply(&self.shape, record));
         debug_assert!(applied.is_ok(), "{applied:?}: {records:?}");
@@ -326,11 +367,7 @@ impl Run {
             debug_assert!(applied.is_ok(), "{applied:?}: {unwind:?}");
             records.push(unwind);
         }
-        if then.has_completed() {
-            records.push(Record::Completed);
-        } else if then.is_compensated(&self.shape) {
-            records.push(Record::Compensated);
-        }
+        records.extend(then.end(&self.shape));
         records
     }
 
@@ -388,7 +425,7 @@ impl Run {
     /// An operator must look.
     pub(crate) fn suspend(&mut self, step: usize, why: &str) {
         if let Some(step) = self.name(step) {
-            self.results.push(Record::Suspended { step, why: why.to_owned() });
+            self.results.push(Record::Suspended { step, why: short(why).to_owned() });
         }
     }
 
@@ -413,4 +450,10 @@ impl Run {
     fn name(&self, step: usize) -> Option<Arc<str>> {
         self.step(step).map(|step| Arc::clone(&step.name))
     }
+}
+
+/// As much of a reason as is written down.
+pub(super) fn short(why: &str) -> &str {
+    let end = (0..=why.len().min(WHY_BYTES_MAX)).rev().find(|end| why.is_char_boundary(*end));
+    why.get(..end.unwrap_or_default()).unwrap_or_default()
 }

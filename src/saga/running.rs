@@ -146,10 +146,12 @@ async fn take_turn(shared: Arc<Shared>, turn: Turn) {
     match left.unwrap_or_else(|_| Left::Stuck("driving it panics".to_owned())) {
         Left::Over(ended) => {
             telemetry::saga_ended(id.name(), ended.as_str());
-            desk.tell(&id, ended);
-            desk.forget(&id);
+            desk.is_over(&id, ended);
         }
-        Left::Parked(until, tries) => desk.park(&id, until, tries, Wake::IfOurs),
+        Left::Parked(until, tries) => {
+            let until = until.into_iter().chain(shared.looks_again(&id)).min();
+            desk.park(&id, until, tries, Wake::IfOurs);
+        }
         Left::Suspended => {
             telemetry::saga_left(id.name(), "suspended");
             tracing::warn!(saga = %id, "a saga waits for an operator");

@@ -6,14 +6,14 @@ use std::sync::{Arc, Mutex};
 use chrono::Utc;
 use uuid::Uuid;
 
-use super::append::{Appended, append};
+use super::append::{Log, append_now};
 use super::book::{Book, Registered};
 use super::contract::Saga;
 use super::desk::{Desk, Wake};
 use super::error::{OperateError, StartError};
 use super::handle::Value;
 use super::id::SagaId;
-use super::instance::{Instance, Opened, later};
+use super::instance::{Instance, Opened, later, metadata};
 use super::json::Json;
 use super::node::Fault;
 use super::options::SagaOptions;
@@ -22,7 +22,7 @@ use super::shared::{SagaStore, Shared, Signal};
 use crate::event;
 use crate::ports::{Clock, CommitError, EventStore, Ids, Store, SystemClock, SystemIds, telemetry};
 use crate::retry::Seeds;
-use crate::types::{Commit, EventId, ExpectedVersion, Metadata, ReadFrom, StreamVersion};
+use crate::types::{Commit, EventId, ExpectedVersion, ReadFrom, StreamVersion};
 
 /// Says which sagas a service has, and where they are kept.
 #[must_use = "nothing is there before it is built"]
@@ -202,7 +202,7 @@ impl Sagas {
     fn commit_of(&self, id: &SagaId, started: &Started) -> Result<Commit, StartError> {
         let stream = id.stream().map_err(|_| StartError::Key)?;
         let event = event::encode(&Record::Started(started.clone()), self.fresh_id())?;
-        let event = event.with_metadata(Metadata::new().with_correlation(id.flow()));
+        let event = event.with_metadata(metadata(id));
         Ok(Commit::new().append(&stream, ExpectedVersion::NoStream, [event]))
     }
 
@@ -266,18 +266,15 @@ impl Sagas {
     /// Writes a record into a saga's log, if nobody else has meanwhile.
     pub(super) async fn write(
         &self,
-        saga: &Instance,
-        record: Record,
+        id: &SagaId,
+        log: &Log<'_>,
+        record: &Record,
     ) -> Result<bool, OperateError> {
-        match append(&self.0, saga, &[record], None).await {
-            Appended::Done => {
-                self.0.desk.wake(&saga.id, Wake::IfOurs);
-                Ok(true)
-            }
-            Appended::Grown | Appended::Misfit => Ok(false),
-            Appended::Invalid(why) => Err(OperateError::Unreadable(why)),
-            Appended::Stopped => Err(OperateError::Stopped),
+        let is_written = append_now(&self.0, log, record).await?;
+        if is_written {
+            self.0.desk.wake(id, Wake::IfOurs);
         }
+        Ok(is_written)
     }
 }
 

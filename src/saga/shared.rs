@@ -66,6 +66,12 @@ impl Shared {
         !self.desk.is_closed() && part.is_some_and(|part| self.parts().contains(&part.index()))
     }
 
+    /// When to see whether a parked saga has been taken over, if its part is another's: nobody tells, and it would be kept for
+    /// ever.
+    pub(super) fn looks_again(&self, id: &SagaId) -> Option<Instant> {
+        (!self.looks_after(id)).then(|| Instant::now() + 2 * self.options.adopt_after)
+    }
+
     /// When a time has come on the clock of the runtime.
     pub(super) fn instant(&self, time: DateTime<Utc>) -> Instant {
         let left = (time - self.clock.now()).to_std().unwrap_or_default();

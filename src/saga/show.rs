@@ -132,7 +132,7 @@ impl Row {
                 self.why = Some(format!("`{step}`: {why}"));
             }
             Record::Operator { action, .. } => {
-                self.is_backward |= matches!(action, Action::Compensate);
+                self.is_backward |= action.gives_up();
                 let backward = self.is_backward;
                 self.standing = if backward { Standing::Compensating } else { Standing::Running };
                 self.why = None;
@@ -173,6 +173,13 @@ pub enum GivenUp {
     Cancelled,
     /// It took too long.
     Deadline,
+    /// An operator has given it up, while it waited for one.
+    ByHand {
+        /// Who.
+        actor: String,
+        /// Why.
+        reason: String,
+    },
 }
 
 impl From<&Cause> for GivenUp {

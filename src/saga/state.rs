@@ -105,6 +105,15 @@ impl State {
         }
     }
 
+    /// What is written down when nothing is left to be done.
+    pub(crate) fn end(&self, shape: &Shape) -> Option<Record> {
+        if self.has_completed() {
+            Some(Record::Completed)
+        } else {
+            self.is_compensated(shape).then_some(Record::Compensated)
+        }
+    }
+
     /// Whether every step has happened.
     pub(crate) fn has_completed(&self) -> bool {
         let is_done = |step: &StepState| matches!(step, StepState::Done(_));
@@ -213,7 +222,7 @@ impl State {
             Action::Abandon => self.phase = Phase::Abandoned,
             Action::Retry => {}
             Action::Compensate => {
-                let uncertain = self.in_doubt(shape)?;
+                let uncertain = self.in_doubt(shape, None)?;
                 self.unwind(shape, &uncertain)?;
             }
             Action::Resolve { step, verdict } => self.resolved(shape, step, verdict)?,
@@ -223,10 +232,11 @@ impl State {
     }
 
     /// The steps that an operator gives up with, and of which nobody knows whether they have happened: whatever was ready may
-    /// have been called.
-    fn in_doubt(&self, shape: &Shape) -> Result<Vec<Arc<str>>, OutOfPlace> {
-        let may_be_called =
-            |(at, step): &(usize, &StepShape)| self.is_ready(shape, *at) && !step.is_local;
+    /// have been called, but for one that is known not to have happened.
+    fn in_doubt(&self, shape: &Shape, known: Option<usize>) -> Result<Vec<Arc<str>>, OutOfPlace> {
+        let may_be_called = |(at, step): &(usize, &StepShape)| {
+            self.is_ready(shape, *at) && !step.is_local && Some(*at) != known
+        };
         let called = shape.steps.iter().enumerate().filter(may_be_called).map(|(_, step)| step);
         if called.clone().any(|step| step.kind == Kind::Pivot) {
             return Err(OutOfPlace("its pivot may have happened"));
@@ -238,6 +248,15 @@ impl State {
     fn resolved(&mut self, shape: &Shape, name: &str, verdict: &Verdict) -> Applied {
         match (self.phase, verdict) {
             (Phase::Forward, Verdict::Happened(out)) => self.done(shape, name, said(out)),
+            // Then the saga cannot complete, and is given up.
+            (Phase::Forward, Verdict::DidNot) => {
+                let step = at(shape, name)?;
+                if !self.is_ready(shape, step) {
+                    return Err(OutOfPlace("a step has not happened that could not"));
+                }
+                let uncertain = self.in_doubt(shape, Some(step))?;
+                self.unwind(shape, &uncertain)
+            }
             (Phase::Backward, Verdict::Happened(out)) => self.settled(shape, name, Some(said(out))),
             (Phase::Backward, Verdict::DidNot) => self.settled(shape, name, None),
             (Phase::Backward, Verdict::Undone) => self.undone(shape, name),

@@ -14,5 +14,6 @@ mod shapes;
 mod starts;
 mod trouble;
 mod unknown;
+mod unwritable;
 mod versions;
 mod waits;

@@ -2,7 +2,8 @@
 
 use std::time::Duration;
 
-use freehold::saga::{By, Cancelled, Ended, OperateError, Resolution, SagaId, Standing};
+use freehold::saga::{By, Cancelled, Ended, GivenUp, OperateError, Resolution, SagaId, Standing};
+use freehold::testkit::{Faults, FaultyStore};
 
 use super::fixture::{Fulfilment, Goes, Shop, in_memory, order};
 
@@ -74,6 +75,40 @@ async fn what_is_broken_before_the_pivot_can_be_given_up() {
     shop.sagas.compensate(&id, by()).await.unwrap();
     assert_eq!(shop.ended(&id).await, Ended::Compensated);
     assert!(shop.world.effects().is_empty(), "{:?}", shop.history(&id).await);
+}
+
+#[tokio::test]
+async fn a_saga_whose_pivot_has_not_happened_is_given_up_when_an_operator_says_so() {
+    let store = freehold::backend::memory::MemoryStore::new();
+    let shop = super::fixture::open(store.clone());
+    shop.world.script("confirm", [Goes::Broken]);
+    let id = suspended(&shop).await;
+    let error = shop.sagas.resolve(&id, "ship", Resolution::DidNot, by()).await.unwrap_err();
+    assert!(matches!(error, OperateError::OutOfPlace(_)), "{error:?}");
+    shop.sagas.resolve(&id, "confirm", Resolution::DidNot, by()).await.unwrap();
+    assert_eq!(shop.ended(&id).await, Ended::Compensated);
+    assert!(shop.world.effects().is_empty(), "{:?}", shop.history(&id).await);
+    let Some(GivenUp::ByHand { actor, reason }) = GivenUp::of(&store, &id).await.unwrap() else {
+        panic!("{:?}", shop.history(&id).await);
+    };
+    assert_eq!((&*actor, &*reason), ("ann", "looked at it"));
+}
+
+#[tokio::test]
+async fn an_operator_without_a_runner_tries_again_for_a_while() {
+    let store = freehold::backend::memory::MemoryStore::new();
+    let shop = super::fixture::open(store.clone());
+    shop.world.script("charge", [Goes::Broken]);
+    let id = suspended(&shop).await;
+    let failing = FaultyStore::new(store.clone(), Faults::seeded(7).fail_before(1.0));
+    let desk = super::fixture::sagas(failing.clone(), &shop.world);
+    let error = desk.retry(&id, by()).await.unwrap_err();
+    assert!(matches!(error, OperateError::Commit(_)), "{error:?}");
+    let failing = FaultyStore::new(store, Faults::seeded(7).fail_before(0.5));
+    let desk = super::fixture::sagas(failing.clone(), &shop.world);
+    desk.retry(&id, by()).await.unwrap();
+    assert!(failing.injected().failed_before > 0);
+    assert_eq!(shop.ended(&id).await, Ended::Completed);
 }
 
 #[tokio::test]

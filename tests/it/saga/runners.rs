@@ -186,6 +186,26 @@ async fn the_end_of_a_saga_is_heard_by_the_runner_that_has_lost_it_while_it_was_
     .await;
 }
 
+#[tokio::test(flavor = "multi_thread")]
+async fn a_runner_forgets_a_parked_saga_that_another_has_taken_over_and_ended() {
+    everywhere(async |store| {
+        let world = World::default();
+        let keeper = on_demand(&store, &world);
+        let kept = keeper.run().unwrap();
+        until("the keeper looks after them", async || is_looked_after(&store).await).await;
+        let starter = on_demand(&store, &world);
+        let running = starter.run().unwrap();
+        let id = starter.start::<OnDemand>("1", order()).await.unwrap();
+        until("it is parked", async || running.count() == (0, 0, 1)).await;
+        keeper.signal(&id, "asked", "once", &()).await.unwrap();
+        keeper.ended(&id).await.unwrap();
+        until("nothing of it is kept", async || running.count() == (0, 0, 0)).await;
+        kept.stop().await;
+        running.stop().await;
+    })
+    .await;
+}
+
 /// A runner has lost a saga, and does not know that yet, when it is granted the part that the saga is of.
 #[tokio::test(flavor = "multi_thread")]
 async fn a_saga_goes_on_that_comes_back_to_a_runner_which_had_lost_it() {

@@ -4,11 +4,12 @@ use std::time::Duration;
 
 use freehold::backend::memory::MemoryStore;
 use freehold::saga::{
-    Before, By, Definition, Ended, NoPivot, OperateError, Saga, SagaId, Sagas, StartError,
+    Before, By, Definition, Ended, Found, NoPivot, OperateError, Saga, SagaId, Sagas, StartError,
 };
 use freehold::{Commit, EventId, EventName, ExpectedVersion, NewEvent, Store, StreamId};
 use uuid::Uuid;
 
+use super::exact::until;
 use super::fixture::{Charge, Fulfilment, Goes, Order, Reserve, World, in_memory, options, order};
 
 /// The same name in several versions, by what `define` says.
@@ -150,6 +151,14 @@ async fn a_record_that_cannot_be_read_stops_the_saga_and_is_said() {
     let error = sagas.retry(&id, By::new("ann", "why not")).await.unwrap_err();
     assert!(matches!(error, OperateError::Unreadable(_)), "{error:?}");
     assert_eq!(world.calls().len(), before);
+    let history = sagas.history(&id).await.unwrap();
+    let last = &history.last().unwrap().what;
+    assert!(last.starts_with("cannot be read: ") && last.contains("`step`"), "{last}");
+    // Whoever knows that nobody can run it ends it.
+    sagas.abandon(&id, By::new("ann", "settled by hand")).await.unwrap();
+    assert_eq!(sagas.ended(&id).await.unwrap(), Ended::Abandoned);
+    assert_eq!(sagas.find(&id).await.unwrap(), Found::Over(Ended::Abandoned));
+    until("it is in the list no more", async || sagas.list("", 9).await.unwrap().is_empty()).await;
 }
 
 #[tokio::test]
