@@ -1,12 +1,14 @@
 //! What cannot be written down as it is: nothing is tried for ever, and an operator is told what it is.
 
+use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};
 
 use freehold::backend::memory::MemoryStore;
 use freehold::retry::RetryPolicy;
 use freehold::saga::{
     Again, Before, By, Definition, Do, Effect, Ended, Failure, Found, GivenUp, Key, Local,
-    LocalStep, NoPivot, Policy, Resolution, Resolve, RunningSagas, Saga, SagaId, Sagas, Step, Undo,
+    LocalStep, NoPivot, Policy, Resolution, Resolve, RunningSagas, Saga, SagaId, SagaStore, Sagas,
+    Step, Undo,
 };
 use freehold::{
     Commit, EventId, EventName, EventStore, ExpectedVersion, InboxKey, NewEvent, ReadFrom,
@@ -16,6 +18,7 @@ use tokio::time::timeout;
 use uuid::Uuid;
 
 use super::exact::PATIENCE;
+use super::places::everywhere;
 
 /// More than an event may hold.
 const TOO_MUCH: usize = 2 << 20;
@@ -70,9 +73,12 @@ impl Saga for Speaker {
     }
 }
 
+/// What is to be committed, by how often it was decided before; nothing if that is not known now.
+type Decides = fn(&Key<Do>, u32) -> Option<Commit>;
+
 /// Writes into the log that holds the sagas.
 struct Writes {
-    commit: fn(&Key<Do>, u32) -> Commit,
+    commit: Decides,
     times: AtomicU32,
 }
 
@@ -84,21 +90,23 @@ impl LocalStep for Writes {
 
     async fn run(&self, key: &Key<Do>, (): &()) -> Result<Local<()>, Failure<()>> {
         let nth = self.times.fetch_add(1, Ordering::SeqCst);
-        Ok(Local::new((), (self.commit)(key, nth)))
+        let commit = (self.commit)(key, nth).ok_or_else(|| Failure::transient("not now"))?;
+        Ok(Local::new((), commit))
     }
 
     async fn compensate(&self, _: &Key<Undo>, (): &(), (): ()) -> Result<Commit, Again> {
         Ok(Commit::new())
     }
 
-    // It is tried once.
+    // It may fail once.
     fn policy(&self) -> Policy {
-        Policy { retry: RetryPolicy::NEVER, ..Policy::default() }
+        let retry = RetryPolicy { retries_max: 1, ..RetryPolicy::default() };
+        Policy { retry, ..Policy::default() }
     }
 }
 
-/// Two of them, beside each other.
-struct Writer(fn(&Key<Do>, u32) -> Commit);
+/// Three of them, beside each other: while the first is being written down, the others wait to be.
+struct Writer(Decides);
 
 impl Saga for Writer {
     const NAME: &'static str = "writer";
@@ -108,7 +116,9 @@ impl Saga for Writer {
     fn define(&self, mut steps: Before<()>) -> Definition<(), NoPivot> {
         let writes = || Writes { commit: self.0, times: AtomicU32::new(0) };
         steps.local_step(writes(), (), |(), ()| ());
-        steps.beside().named("writes_too").local_step(writes(), (), |(), ()| ());
+        for name in ["writes_too", "writes_as_well"] {
+            steps.beside().named(name).local_step(writes(), (), |(), ()| ());
+        }
         steps.build()
     }
 }
@@ -125,10 +135,18 @@ fn note(expected: ExpectedVersion) -> Commit {
 
 async fn started<S: Saga<Input = ()>>(saga: S) -> (MemoryStore, Sagas, RunningSagas, SagaId) {
     let store = MemoryStore::new();
-    let sagas = Sagas::builder(store.clone()).saga(&saga).unwrap().build();
+    let (sagas, running, id) = started_on(store.clone(), saga).await;
+    (store, sagas, running, id)
+}
+
+async fn started_on<S: Saga<Input = ()>>(
+    store: impl SagaStore,
+    saga: S,
+) -> (Sagas, RunningSagas, SagaId) {
+    let sagas = Sagas::builder(store).saga(&saga).unwrap().build();
     let running = sagas.run().unwrap();
     let id = sagas.start::<S>("1", ()).await.unwrap();
-    (store, sagas, running, id)
+    (sagas, running, id)
 }
 
 /// Why it waits for an operator.
@@ -172,23 +190,31 @@ async fn of_a_complaint_that_is_too_long_the_beginning_is_kept() {
 
 #[tokio::test]
 async fn commits_that_cannot_be_one_are_written_one_after_the_other() {
-    // No stream may occur twice in a commit.
-    let (store, sagas, _running, id) = started(Writer(|_, _| note(ExpectedVersion::Any))).await;
-    assert_eq!(ended(&sagas, &id).await, Ended::Completed);
-    let from = ReadFrom::After(StreamVersion::NONE);
-    assert_eq!(store.read_stream(&shared(), from, 9).await.unwrap().events.len(), 2);
+    everywhere(async |store| {
+        // No stream may occur twice in a commit.
+        let writer = Writer(|_, _| Some(note(ExpectedVersion::Any)));
+        let (sagas, _running, id) = started_on(Arc::clone(&store), writer).await;
+        assert_eq!(ended(&sagas, &id).await, Ended::Completed);
+        let from = ReadFrom::After(StreamVersion::NONE);
+        assert_eq!(store.read_stream(&shared(), from, 9).await.unwrap().events.len(), 3);
+    })
+    .await;
 }
 
 /// Nothing is wrong with a step that has decided on what others have changed meanwhile.
 #[tokio::test(start_paused = true)]
 async fn a_commit_that_does_not_fit_is_none_of_the_times_that_a_step_may_be_tried() {
     let own = |key: &Key<Do>, nth: u32| {
-        let version = if nth < 5 { 7 } else { 0 };
+        let version = match nth {
+            0..5 => 7,
+            5 => return None,
+            _ => 0,
+        };
         let expected = ExpectedVersion::from(StreamVersion::new(version));
         let name = EventName::new("Noted").unwrap();
         let stream = StreamId::new("note", key.as_uuid().simple().to_string()).unwrap();
         let event = NewEvent::new(EventId::new(Uuid::now_v7()), name, "{}");
-        Commit::new().append(&stream, expected, [event])
+        Some(Commit::new().append(&stream, expected, [event]))
     };
     let (_store, sagas, _running, id) = started(Writer(own)).await;
     assert_eq!(ended(&sagas, &id).await, Ended::Completed);
@@ -196,8 +222,9 @@ async fn a_commit_that_does_not_fit_is_none_of_the_times_that_a_step_may_be_trie
 
 #[tokio::test]
 async fn a_commit_that_handles_a_message_waits_for_an_operator() {
-    let handles =
-        |_: &Key<Do>, _: u32| Commit::new().inbox(InboxKey::new("consumer", "message").unwrap());
+    let handles = |_: &Key<Do>, _: u32| {
+        Some(Commit::new().inbox(InboxKey::new("consumer", "message").unwrap()))
+    };
     let (_store, sagas, _running, id) = started(Writer(handles)).await;
     let why = waits(&sagas, &id).await;
     assert!(why.contains("handles a message"), "{why}");
