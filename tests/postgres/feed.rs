@@ -435,3 +435,20 @@ async fn a_commit_without_events_holds_no_feed_up() {
         assert_eq!(found, wanted, "{staged:?}");
     }
 }
+
+/// While a log was never analyzed, all indexes that begin with the category look equally good to the planner: it took another
+/// one, and read all of the category for each page of the feed.
+#[tokio::test]
+async fn only_one_index_can_be_taken_for_the_one_by_category() {
+    let schemas = Schemas::new();
+    schemas.store("feed").await;
+    let by_category = format!(
+        "SELECT indexrelid::regclass::text FROM pg_index JOIN pg_attribute
+             ON attrelid = indrelid AND attnum = indkey[0]
+         WHERE indrelid = '{}.events'::regclass AND attname = 'category'",
+        schemas.name("feed").as_str(),
+    );
+    let found = sqlx::query(AssertSqlSafe(by_category)).fetch_all(&pool(1).await).await.unwrap();
+    let found: Vec<String> = found.iter().map(|row| row.get(0)).collect();
+    assert!(matches!(&*found, [one] if one.ends_with("events_category")), "{found:?}");
+}
