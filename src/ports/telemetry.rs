@@ -188,3 +188,36 @@ pub(crate) fn sagas_here(running: usize, waiting: usize, parked: usize) {
     #[cfg(not(feature = "metrics"))]
     let _ = (running, waiting, parked);
 }
+
+/// How many sagas of a part are not over, by where they are, and for how long the oldest has not been.
+pub(crate) fn sagas_open(part: u32, standings: &[(&'static str, usize)], oldest: Duration) {
+    #[cfg(feature = "metrics")]
+    {
+        let part = part.to_string();
+        for (standing, count) in standings {
+            #[allow(clippy::cast_precision_loss, reason = "there are far fewer than 2^53")]
+            metrics::gauge!("freehold_sagas_open", "part" => part.clone(), "standing" => *standing)
+                .set(*count as f64);
+        }
+        metrics::gauge!("freehold_sagas_oldest_seconds", "part" => part).set(oldest.as_secs_f64());
+    }
+    #[cfg(not(feature = "metrics"))]
+    let _ = (part, standings, oldest);
+}
+
+/// A saga whose time had come is looked at so late.
+pub(crate) fn saga_due(late: Duration) {
+    #[cfg(feature = "metrics")]
+    metrics::histogram!("freehold_saga_due_lag_seconds").record(late.as_secs_f64());
+    #[cfg(not(feature = "metrics"))]
+    let _ = late;
+}
+
+/// It became known what came of a step that was uncertain. `how` is `tombstone`, `redrive`, `query` or `manual`.
+pub(crate) fn saga_settled(saga: &'static str, how: &'static str) {
+    #[cfg(feature = "metrics")]
+    metrics::counter!("freehold_saga_uncertain_settled_total", "saga" => saga, "how" => how)
+        .increment(1);
+    #[cfg(not(feature = "metrics"))]
+    let _ = (saga, how);
+}

@@ -11,6 +11,7 @@ use super::id::SagaId;
 use super::instance::Instance;
 use super::run::Way;
 use super::show::Ended;
+use crate::ports::telemetry;
 
 /// How often what was tried, to be remembered while a saga is parked.
 pub(super) type Tries = Vec<((usize, Way), u32)>;
@@ -281,6 +282,7 @@ impl Desk {
             }
             books.alarms.pop_first();
             drop(books);
+            telemetry::saga_due(now - at);
             self.enter(&id, None, Wake::IfOurs);
         }
     }

@@ -197,10 +197,18 @@ impl Drive {
 
     fn write(&mut self, records: &[Record]) {
         let saga = &self.hand.saga;
+        let name = saga.definition.name;
         for record in records {
-            if let Record::Unwind { cause, uncertain } = record {
-                let name = saga.definition.name;
-                telemetry::saga_given_up(name, cause.as_str(), uncertain.len());
+            match record {
+                Record::Unwind { cause, uncertain } => {
+                    telemetry::saga_given_up(name, cause.as_str(), uncertain.len());
+                }
+                Record::Settled { step, .. } | Record::Undone { step } => {
+                    if let Some(how) = saga.settles(step) {
+                        telemetry::saga_settled(name, how.as_str());
+                    }
+                }
+                _ => {}
             }
         }
         self.append = Some(append(&self.shared, saga, records, self.hand.beside()));

@@ -16,7 +16,7 @@ use super::node::Node;
 use super::outcome::{Effect, told};
 use super::record::{Action, Record, Started, Verdict};
 use super::run::{Rules, Run, Way};
-use super::shape::Shape;
+use super::shape::{Resolve, Shape};
 use super::show::Ended;
 use super::state::{Phase, State, StepState};
 use crate::event;
@@ -285,6 +285,13 @@ impl Instance {
         let after = self.node(step).map(|node| node.after.as_slice()).unwrap_or_default();
         let done = after.iter().filter_map(|place| *self.done_at.get(*place)?);
         done.max().unwrap_or(self.started_at)
+    }
+
+    /// How it is found out what became of a step, if that is not known yet.
+    pub(super) fn settles(&self, step: &str) -> Option<Resolve> {
+        let place = self.place(step)?;
+        let is_uncertain = self.run.state().steps.get(place) == Some(&StepState::Uncertain);
+        is_uncertain.then_some(self.node(place)?.resolve)
     }
 
     /// Until when it is too early to ask what became of a step, for one that can only be asked after so long.

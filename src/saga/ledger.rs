@@ -16,7 +16,7 @@ use super::record::Record;
 use super::shared::Shared;
 use super::show::{Ended, Row, Standing};
 use crate::event;
-use crate::ports::{BackendError, CommitError};
+use crate::ports::{BackendError, CommitError, telemetry};
 use crate::subscription::{Applied, Batch, Partition, Sink, SinkError};
 use crate::types::{
     Commit, Filter, LeaseName, RecordedEvent, RowKey, RowSet, RowValue, RowWrite, RowsWanted,
@@ -76,10 +76,20 @@ impl Ledger {
     pub(super) async fn watch(&self) {
         loop {
             sleep(self.shared.options.adopt_after / 4).await;
-            for part in self.parts().values_mut() {
+            for (index, part) in self.parts().iter_mut() {
                 self.adopt(part);
+                self.count(*index, part);
             }
         }
+    }
+
+    /// Tells whoever watches how many there are, and how old the oldest is.
+    fn count(&self, index: u32, part: &Part) {
+        let of = |standing| part.rows.values().filter(|row| row.standing == standing).count();
+        let counts = Standing::ALL.map(|standing| (standing.as_str(), of(standing)));
+        let oldest = part.rows.values().map(|row| row.started_at).min();
+        let age = oldest.and_then(|at| (self.shared.clock.now() - at).to_std().ok());
+        telemetry::sagas_open(index, &counts, age.unwrap_or_default());
     }
 
     fn adopt(&self, part: &mut Part) {
@@ -285,5 +295,7 @@ impl Sink for Ledger {
     async fn leave(&self, partition: Partition) {
         self.shared.parts().remove(&partition.index());
         self.parts().remove(&partition.index());
+        // Whoever has it now counts them.
+        self.count(partition.index(), &Part::default());
     }
 }

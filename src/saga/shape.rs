@@ -59,6 +59,18 @@ pub enum Resolve {
     Manual,
 }
 
+impl Resolve {
+    /// `tombstone`, `redrive`, `query` or `manual`.
+    pub(super) const fn as_str(self) -> &'static str {
+        match self {
+            Self::Tombstone => "tombstone",
+            Self::Redrive => "redrive",
+            Self::QueryAfter(_) => "query",
+            Self::Manual => "manual",
+        }
+    }
+}
+
 impl Shape {
     /// The place of a step.
     pub(crate) fn place(&self, name: &str) -> Option<usize> {

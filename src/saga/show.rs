@@ -65,6 +65,22 @@ pub enum Standing {
     Stuck,
 }
 
+impl Standing {
+    pub(super) const ALL: [Self; 4] =
+        [Self::Running, Self::Compensating, Self::Suspended, Self::Stuck];
+
+    /// `running`, `compensating`, `suspended` or `stuck`.
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Running => "running",
+            Self::Compensating => "compensating",
+            Self::Suspended => "suspended",
+            Self::Stuck => "stuck",
+        }
+    }
+}
+
 /// A saga that is not over, in the list of them.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]

@@ -12,6 +12,7 @@ mod places;
 mod runners;
 mod shapes;
 mod starts;
+mod telemetry;
 mod trouble;
 mod unknown;
 mod unwritable;
