@@ -3,7 +3,7 @@
 //! Every port is dyn-compatible and says its `# Contract` in numbered clauses; the testkit has a test for
 //! each. [`Store`] is the one way to write; [`EventStore`] adds the reading of streams and of the feed;
 //! [`Leases`] says who may do a job now and how far it has come, [`RowStore`] keeps what was folded from the feed, and
-//! [`InlineStore`] folds within the append.
+//! [`InlineStore`] folds within the append. [`Outbox`] keeps what waits to be published.
 //! [`Clock`] and [`Ids`] let tests decide what time it is and which ids are drawn.
 
 mod clock;
@@ -13,6 +13,7 @@ mod forward;
 mod ids;
 mod inline;
 mod leases;
+mod outbox;
 mod row_store;
 mod store;
 pub(crate) mod telemetry;
@@ -23,5 +24,6 @@ pub use event_store::{EventStore, EventStoreExt};
 pub use ids::{Ids, SystemIds};
 pub use inline::{Folding, InlineFold, InlineFolds, InlineStore, Inlined, Unfoldable};
 pub use leases::Leases;
+pub use outbox::Outbox;
 pub use row_store::RowStore;
 pub use store::Store;

@@ -1,8 +1,8 @@
 //! The write as a value.
 
 use super::{
-    Advance, Append, Check, DedupKey, ExpectedVersion, InboxKey, InvalidCommit, Limits, NewEvent,
-    PartKind, Parts, RowWrite, StreamId,
+    Advance, Append, Check, DedupKey, Envelope, ExpectedVersion, InboxKey, InvalidCommit, Limits,
+    NewEvent, Outgoing, PartKind, Parts, RowWrite, StreamId,
 };
 
 /// Everything that becomes durable together, or not at all.
@@ -30,8 +30,8 @@ use super::{
 #[must_use = "a commit does nothing until a store commits it"]
 pub struct Commit {
     parts: Parts,
-    /// A kind there can be only one of, and two were merged.
-    merged: Option<PartKind>,
+    /// What is wrong with it in a way that its parts do not show.
+    flaw: Option<InvalidCommit>,
 }
 
 impl Commit {
@@ -69,7 +69,16 @@ impl Commit {
     /// Marks an incoming message as handled. A later commit with the same key changes nothing and is
     /// answered as this one was.
     pub fn inbox(self, key: InboxKey) -> Self {
-        self.and(Self { parts: Parts { inbox: Some(key), ..Parts::default() }, merged: None })
+        self.and(Self { parts: Parts { inbox: Some(key), ..Parts::default() }, flaw: None })
+    }
+
+    /// Puts a message into the outbox: it is published if and only if the commit happens.
+    pub fn send(mut self, message: &Envelope) -> Self {
+        match Outgoing::of(message) {
+            Ok(outgoing) => self.parts.messages.push(outgoing),
+            Err(_) => self.flaw = Some(InvalidCommit::Unwritable(message.id())),
+        }
+        self
     }
 
     /// Puts or deletes rows. What was there before is not looked at: rows that depend on what was read are guarded by
@@ -81,22 +90,23 @@ impl Commit {
 
     /// Moves a checkpoint on, if the lease is still held; else nothing of the commit happens.
     pub fn advance(self, advance: Advance) -> Self {
-        self.and(Self { parts: Parts { advance: Some(advance), ..Parts::default() }, merged: None })
+        self.and(Self { parts: Parts { advance: Some(advance), ..Parts::default() }, flaw: None })
     }
 
     /// Adds what another commit holds: two writes become one.
     pub fn and(mut self, other: Self) -> Self {
-        let Parts { appends, checks, inbox, rows, advance } = other.parts;
+        let Parts { appends, checks, inbox, messages, rows, advance } = other.parts;
         if self.parts.inbox.is_some() && inbox.is_some() {
-            self.merged = Some(PartKind::Inbox);
+            self.flaw = Some(InvalidCommit::Merged(PartKind::Inbox));
         }
         if self.parts.advance.is_some() && advance.is_some() {
-            self.merged = Some(PartKind::Advance);
+            self.flaw = Some(InvalidCommit::Merged(PartKind::Advance));
         }
-        self.merged = self.merged.or(other.merged);
+        self.flaw = self.flaw.or(other.flaw);
         self.parts.appends.extend(appends);
         self.parts.checks.extend(checks);
         self.parts.inbox = self.parts.inbox.or(inbox);
+        self.parts.messages.extend(messages);
         self.parts.rows.extend(rows);
         self.parts.advance = self.parts.advance.or(advance);
         self
@@ -105,7 +115,7 @@ impl Commit {
     /// Whether there is nothing in it.
     #[must_use]
     pub fn is_empty(&self) -> bool {
-        self.parts.is_empty()
+        self.parts.is_empty() && self.flaw.is_none()
     }
 
     /// What a repetition of this commit would be recognised by.
@@ -121,8 +131,8 @@ impl Commit {
     /// # Errors
     /// [`InvalidCommit`] says what is wrong with it.
     pub fn into_parts(self, kept: &[PartKind], limits: &Limits) -> Result<Parts, InvalidCommit> {
-        if let Some(kind) = self.merged {
-            return Err(InvalidCommit::Merged(kind));
+        if let Some(flaw) = self.flaw {
+            return Err(flaw);
         }
         self.parts.check_kept(kept)?;
         self.parts.check_form()?;

@@ -18,11 +18,15 @@ pub struct Limits {
     pub events_per_commit_max: usize,
     /// The longest payload of one event, in bytes. 1 MiB by default.
     pub bytes_per_event_max: usize,
+    /// The most messages in one commit. 10,000 by default.
+    pub messages_per_commit_max: usize,
+    /// The longest payload of one message, in bytes. 1 MiB by default.
+    pub bytes_per_message_max: usize,
     /// The most rows in one commit. 10,000 by default.
     pub rows_per_commit_max: usize,
     /// The longest value of one row, in bytes. 1 MiB by default.
     pub bytes_per_row_max: usize,
-    /// The longest payloads and rows of one commit together, in bytes. 16 MiB by default.
+    /// The longest payloads, messages and rows of one commit together, in bytes. 16 MiB by default.
     pub bytes_per_commit_max: usize,
     /// The most events in one page, whatever the reader asks for; 0 counts as 1. 1,000 by default.
     pub events_per_page_max: usize,
@@ -36,6 +40,8 @@ impl Default for Limits {
             streams_per_commit_max: 10_000,
             events_per_commit_max: 10_000,
             bytes_per_event_max: 1 << 20,
+            messages_per_commit_max: 10_000,
+            bytes_per_message_max: 1 << 20,
             rows_per_commit_max: 10_000,
             bytes_per_row_max: 1 << 20,
             bytes_per_commit_max: 16 << 20,

@@ -5,11 +5,15 @@
 //! durable together is one [`Commit`]; where it landed is a [`Committed`], whose [`Token`] other readers
 //! can wait for.
 //!
+//! What a service tells others is an [`Envelope`], which a commit puts into the outbox.
+//!
 //! What is folded from the feed is kept as rows ([`RowWrite`]); how far it was folded is a checkpoint, which an
 //! [`Advance`] moves on for whoever holds the [`Lease`].
 
 mod commit;
 mod committed;
+mod envelope;
+mod enveloped;
 mod event;
 mod lease;
 mod limits;
@@ -25,6 +29,8 @@ mod trace;
 
 pub use commit::Commit;
 pub use committed::Committed;
+pub use envelope::{Envelope, InvalidEnvelope, MessageId, MessageType, OrderingKey};
+pub use enveloped::{Outgoing, UnreadableEnvelope};
 pub use event::{EventId, EventName, InvalidEventName, NewEvent, RecordedEvent, Recording};
 pub use lease::{
     Advance, Claim, Epoch, Fenced, InvalidLeaseName, Lease, LeaseName, LeaseState, Owner, Standing,

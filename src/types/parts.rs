@@ -5,8 +5,8 @@ use std::fmt;
 use std::sync::Arc;
 
 use super::{
-    Advance, EventId, ExpectedVersion, Limits, NewEvent, Position, RowKey, RowSet, RowWrite,
-    StreamId,
+    Advance, EventId, ExpectedVersion, Limits, MessageId, NewEvent, Outgoing, Position, RowKey,
+    RowSet, RowWrite, StreamId,
 };
 
 /// The longest consumer of an inbox key, in bytes.
@@ -101,6 +101,8 @@ pub enum PartKind {
     Checks,
     /// A message marked as handled.
     Inbox,
+    /// Messages for the outbox.
+    Messages,
     /// Rows of sets.
     Rows,
     /// A checkpoint that moves on.
@@ -113,6 +115,7 @@ impl fmt::Display for PartKind {
             Self::Appends => "events",
             Self::Checks => "checks",
             Self::Inbox => "an inbox key",
+            Self::Messages => "messages",
             Self::Rows => "rows",
             Self::Advance => "a checkpoint",
         })
@@ -133,6 +136,12 @@ pub enum InvalidCommit {
     /// Two events have one id.
     #[error("event {0} is in the commit twice")]
     EventTwice(EventId),
+    /// A message that cannot be written down.
+    #[error("message {0} cannot be written as JSON")]
+    Unwritable(MessageId),
+    /// Two messages have one id.
+    #[error("message {0} is in the commit twice")]
+    MessageTwice(MessageId),
     /// An append without events; guard the stream with a check instead.
     #[error("the append to stream `{0}` has no events; use a check to guard a stream")]
     NoEvents(StreamId),
@@ -176,6 +185,8 @@ pub struct Parts {
     pub checks: Vec<Check>,
     /// The message that is handled.
     pub inbox: Option<InboxKey>,
+    /// What goes into the outbox, in order; no id occurs twice.
+    pub messages: Vec<Outgoing>,
     /// Rows to put or delete; no row occurs twice.
     pub rows: Vec<RowWrite>,
     /// The checkpoint that moves on.
@@ -195,8 +206,8 @@ impl Parts {
     }
 
     pub(super) fn is_empty(&self) -> bool {
-        let Self { appends, checks, inbox, rows, advance } = self;
-        let is_bare = inbox.is_none() && advance.is_none();
+        let Self { appends, checks, inbox, messages, rows, advance } = self;
+        let is_bare = inbox.is_none() && advance.is_none() && messages.is_empty();
         is_bare && appends.is_empty() && checks.is_empty() && rows.is_empty()
     }
 
@@ -205,6 +216,7 @@ impl Parts {
             (PartKind::Appends, !self.appends.is_empty()),
             (PartKind::Checks, !self.checks.is_empty()),
             (PartKind::Inbox, self.inbox.is_some()),
+            (PartKind::Messages, !self.messages.is_empty()),
             (PartKind::Rows, !self.rows.is_empty()),
             (PartKind::Advance, self.advance.is_some()),
         ] {
@@ -229,6 +241,10 @@ impl Parts {
         if let Some(twice) = self.rows.iter().find(|row| !rows.insert((&row.set, &row.key))) {
             return Err(InvalidCommit::RowTwice(twice.set.clone(), twice.key.clone()));
         }
+        let mut messages = HashSet::with_capacity(self.messages.len());
+        if let Some(twice) = self.messages.iter().find(|message| !messages.insert(message.id())) {
+            return Err(InvalidCommit::MessageTwice(twice.id()));
+        }
         // Nearly every commit is one event for one stream: it needs no sets.
         if let ([append], []) = (self.appends.as_slice(), self.checks.as_slice())
             && append.events.len() == 1
@@ -249,15 +265,19 @@ impl Parts {
     pub(super) fn check_size(&self, limits: &Limits) -> Result<(), InvalidCommit> {
         let (events, event_bytes, largest_event) =
             measure(self.events().map(|(_, event)| event.data().len()));
+        let (messages, message_bytes, largest_message) =
+            measure(self.messages.iter().map(|message| message.event.data().len()));
         let values = self.rows.iter().filter_map(|row| row.value.as_ref());
         let (_, row_bytes, largest_row) = measure(values.map(|value| value.json().len()));
         for (what, actual, limit) in [
             ("streams", self.appends.len() + self.checks.len(), limits.streams_per_commit_max),
             ("events", events, limits.events_per_commit_max),
             ("bytes in one event", largest_event, limits.bytes_per_event_max),
+            ("messages", messages, limits.messages_per_commit_max),
+            ("bytes in one message", largest_message, limits.bytes_per_message_max),
             ("rows", self.rows.len(), limits.rows_per_commit_max),
             ("bytes in one row", largest_row, limits.bytes_per_row_max),
-            ("bytes", event_bytes + row_bytes, limits.bytes_per_commit_max),
+            ("bytes", event_bytes + message_bytes + row_bytes, limits.bytes_per_commit_max),
         ] {
             if actual > limit {
                 return Err(InvalidCommit::TooLarge { what, actual, limit });

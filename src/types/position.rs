@@ -62,6 +62,12 @@ impl LogId {
         Self(id)
     }
 
+    /// The identity of the outbox beside the log.
+    #[must_use]
+    pub fn outbox(self) -> Self {
+        Self(Uuid::new_v5(&self.0, b"freehold outbox"))
+    }
+
     /// The identity as a UUID.
     #[must_use]
     pub const fn as_uuid(self) -> Uuid {

@@ -7,6 +7,7 @@ use std::sync::Arc;
 
 use chrono::{DateTime, Utc};
 
+use super::outbox::Messages;
 use super::rows::Rows;
 use super::store::BACKEND;
 use crate::ports::{BackendError, CommitError, Fault, InlineFold};
@@ -25,6 +26,7 @@ pub(super) struct Log {
     ids: HashMap<EventId, Position>,
     inbox: HashMap<InboxKey, Committed>,
     pub(super) rows: Rows,
+    pub(super) outbox: Messages,
     /// In the order of their names.
     pub(super) folds: Vec<Arc<dyn InlineFold>>,
 }
@@ -41,7 +43,7 @@ impl Log {
         identity: LogId,
         now: DateTime<Utc>,
     ) -> Result<Committed, CommitError> {
-        let parts = match write {
+        let mut parts = match write {
             Write::Single(single) if self.folds.is_empty() => {
                 return self.write_single(single, identity, now);
             }
@@ -83,6 +85,7 @@ impl Log {
             CommitError::from(BackendError::new(BACKEND, "commit", Fault::Missing, why))
         })?;
         let folded = self.fold(&parts, now)?;
+        self.outbox.send(std::mem::take(&mut parts.messages), now);
         let committed = self.record(parts, identity, now);
         self.rows.put(folded);
         self.folded_up_to(identity);
@@ -279,6 +282,7 @@ impl From<Parts> for Write {
     fn from(mut parts: Parts) -> Self {
         let is_single = parts.checks.is_empty()
             && parts.inbox.is_none()
+            && parts.messages.is_empty()
             && parts.rows.is_empty()
             && parts.advance.is_none()
             && matches!(&*parts.appends, [append] if append.events.len() == 1);

@@ -21,6 +21,7 @@ mod event_store;
 mod inline;
 mod leases;
 mod log;
+mod outbox;
 mod row_store;
 mod rows;
 mod store;

@@ -4,7 +4,7 @@ use std::fmt;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use async_trait::async_trait;
-use chrono::SubsecRound;
+use chrono::{DateTime, SubsecRound, Utc};
 use tokio::sync::watch;
 
 use super::log::{Log, Write};
@@ -12,8 +12,14 @@ use crate::ports::{Clock, CommitError, Ids, Store, SystemClock, SystemIds, telem
 use crate::types::{Commit, Committed, Limits, LogId, PartKind, Position};
 
 pub(super) const BACKEND: &str = "memory";
-const KEPT: &[PartKind] =
-    &[PartKind::Appends, PartKind::Checks, PartKind::Inbox, PartKind::Rows, PartKind::Advance];
+const KEPT: &[PartKind] = &[
+    PartKind::Appends,
+    PartKind::Checks,
+    PartKind::Inbox,
+    PartKind::Messages,
+    PartKind::Rows,
+    PartKind::Advance,
+];
 
 /// A store in memory. Clones share the log; with the last of them it is gone.
 #[derive(Clone)]
@@ -22,6 +28,8 @@ pub struct MemoryStore(Arc<Shared>);
 struct Shared {
     log: Mutex<Log>,
     head: watch::Sender<Position>,
+    /// The end of the outbox.
+    outbox: watch::Sender<Position>,
     identity: LogId,
     limits: Limits,
     clock: Box<dyn Clock>,
@@ -62,11 +70,28 @@ impl MemoryStore {
         self.0.head.subscribe()
     }
 
+    pub(super) fn outbox_ends(&self) -> watch::Receiver<Position> {
+        self.0.outbox.subscribe()
+    }
+
+    pub(super) fn now(&self) -> DateTime<Utc> {
+        self.0.clock.now().trunc_subsecs(6)
+    }
+
+    /// Tells those who wait of what was put into the outbox. Called under the lock of the log, for the same reason as below.
+    pub(super) fn tell_outbox(&self, log: &Log) {
+        self.0.outbox.send_if_modified(|known| {
+            let end = log.outbox.end();
+            std::mem::replace(known, end) != end
+        });
+    }
+
     fn write(&self, commit: Commit) -> Result<Committed, CommitError> {
         let parts = commit.into_parts(KEPT, &self.0.limits)?;
         let events = parts.appends.iter().map(|append| append.events.len()).sum();
+        let sends = !parts.messages.is_empty();
         // All that can be done before the lock is taken: it is what the writers queue up for.
-        let (write, now) = (Write::from(parts), self.0.clock.now().trunc_subsecs(6));
+        let (write, now) = (Write::from(parts), self.now());
         let committed = {
             let mut log = self.log();
             let committed = log.write(write, self.0.identity, now)?;
@@ -74,6 +99,9 @@ impl MemoryStore {
             // this commit there or is counted here.
             if events > 0 && !committed.is_duplicate() && self.0.head.receiver_count() > 0 {
                 self.0.head.send_replace(log.head());
+            }
+            if sends {
+                self.tell_outbox(&log);
             }
             committed
         };
@@ -124,6 +152,7 @@ impl MemoryStoreBuilder {
         MemoryStore(Arc::new(Shared {
             log: Mutex::default(),
             head: watch::Sender::new(Position::START),
+            outbox: watch::Sender::new(Position::START),
             identity: LogId::new(self.ids.draw()),
             limits: self.limits,
             clock: self.clock,

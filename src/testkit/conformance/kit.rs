@@ -11,9 +11,10 @@ use uuid::Uuid;
 use super::Harness;
 use crate::ports::{CommitError, EventStore, Store};
 use crate::types::{
-    Advance, Commit, Committed, DedupKey, Epoch, EventId, EventName, ExpectedVersion, Filter,
-    InboxKey, InvalidCommit, Lease, LeaseName, LogId, NewEvent, PartKind, Position, ReadFrom,
-    RecordedEvent, RowKey, RowSet, RowValue, RowWrite, StreamId, StreamVersion,
+    Advance, Commit, Committed, DedupKey, Envelope, Epoch, EventId, EventName, ExpectedVersion,
+    Filter, InboxKey, InvalidCommit, Lease, LeaseName, LogId, MessageId, MessageType, NewEvent,
+    OrderingKey, PartKind, Position, ReadFrom, RecordedEvent, RowKey, RowSet, RowValue, RowWrite,
+    StreamId, StreamVersion,
 };
 
 /// Far longer than any store needs for one call: who waits longer, waits in vain.
@@ -100,6 +101,14 @@ pub(super) fn row(in_set: &str, at: &str, json: &str) -> RowWrite {
     RowWrite::put(&set(in_set), &key(at), value(json))
 }
 
+/// A message of a key, with an id that follows from `tag`.
+pub(super) fn message(tag: &str, of_key: &str) -> Envelope {
+    let kind = MessageType::new("suite.said.v1").expect("the suite's types are well formed");
+    let of_key = OrderingKey::new(of_key).expect("the suite's keys are well formed");
+    let id = MessageId::new(Uuid::new_v5(&Uuid::NAMESPACE_OID, tag.as_bytes()));
+    Envelope::new(id, kind, of_key, format!("\"{tag}\""))
+}
+
 pub(super) fn lease_name(name: &str) -> LeaseName {
     LeaseName::new(name).expect("the suite's leases are well formed")
 }
@@ -125,6 +134,7 @@ pub(super) async fn keeps(store: &dyn Store, kind: PartKind) -> bool {
         PartKind::Appends => append(&stream(&unique), ExpectedVersion::Any, &[&unique]),
         PartKind::Checks => Commit::new().check(&stream(&unique), ExpectedVersion::Any),
         PartKind::Inbox => Commit::new().inbox(inbox(&unique)),
+        PartKind::Messages => Commit::new().send(&message(&unique, "of the probe")),
         PartKind::Rows => Commit::new().rows([row("unprepared", &unique, "1")]),
         PartKind::Advance => Commit::new().advance(advance(&never_granted(), 0, 1)),
     };

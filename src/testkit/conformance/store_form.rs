@@ -4,7 +4,7 @@ use std::iter::successors;
 
 use super::Harness;
 use super::kit::{
-    Log, advance, append, event, events, id, inbox, name, never_granted, row, stream,
+    Log, advance, append, event, events, id, inbox, message, name, never_granted, row, stream,
 };
 use crate::ports::{CommitError, Fault};
 use crate::types::{
@@ -65,7 +65,8 @@ fn kinds() -> impl Iterator<Item = PartKind> {
     successors(Some(PartKind::Appends), |kind| match kind {
         PartKind::Appends => Some(PartKind::Checks),
         PartKind::Checks => Some(PartKind::Inbox),
-        PartKind::Inbox => Some(PartKind::Rows),
+        PartKind::Inbox => Some(PartKind::Messages),
+        PartKind::Messages => Some(PartKind::Rows),
         PartKind::Rows => Some(PartKind::Advance),
         PartKind::Advance => None,
     })
@@ -127,7 +128,8 @@ async fn is_kept(log: &Log, kind: PartKind, beside: &[PartKind], tag: &str) -> b
     };
     match kind {
         PartKind::Appends => log.holds(&stream(tag), &[tag]).await,
-        PartKind::Checks | PartKind::Rows | PartKind::Advance => {}
+        // What an outbox holds is for the suite of outboxes to say.
+        PartKind::Checks | PartKind::Messages | PartKind::Rows | PartKind::Advance => {}
         PartKind::Inbox => {
             let known = log.outcome(&DedupKey::Inbox(inbox(tag))).await;
             assert!(known.is_some(), "the inbox key is not kept beside {beside:?}");
@@ -145,6 +147,7 @@ fn part(commit: Commit, kind: PartKind, tag: &str, holds: bool) -> Commit {
             commit.check(&stream(&format!("checked {tag}")), expected)
         }
         PartKind::Inbox => commit.inbox(inbox(tag)),
+        PartKind::Messages => commit.send(&message(tag, "of the suite")),
         PartKind::Rows => commit.rows([row("unprepared", tag, "1")]),
         PartKind::Advance => commit.advance(advance(&never_granted(), 0, 1)),
     }
