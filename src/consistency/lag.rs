@@ -1,10 +1,11 @@
 //! How far behind a consumer is.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use chrono::{DateTime, Utc};
 
-use crate::ports::{BackendError, EventStore};
+use crate::ports::{BackendError, EventStore, Feed};
 use crate::types::{Filter, Position};
 
 /// Lags up to so many events are counted one by one.
@@ -35,7 +36,16 @@ impl Lag {
     /// # Errors
     /// [`BackendError`] if the log cannot be read.
     pub async fn measure(
-        log: &dyn EventStore,
+        log: Arc<dyn EventStore>,
+        after: Position,
+        filter: &Filter,
+        now: DateTime<Utc>,
+    ) -> Result<Self, BackendError> {
+        Self::of(&Feed::Events(log), after, filter, now).await
+    }
+
+    pub(crate) async fn of(
+        log: &Feed,
         after: Position,
         filter: &Filter,
         now: DateTime<Utc>,

@@ -3,12 +3,15 @@
 //! Every port is dyn-compatible and says its `# Contract` in numbered clauses; the testkit has a test for
 //! each. [`Store`] is the one way to write; [`EventStore`] adds the reading of streams and of the feed;
 //! [`Leases`] says who may do a job now and how far it has come, [`RowStore`] keeps what was folded from the feed, and
-//! [`InlineStore`] folds within the append. [`Outbox`] keeps what waits to be published.
+//! [`InlineStore`] folds within the append. [`Outbox`] keeps what waits to be published, a
+//! [`Broker`] takes it, and [`Deliveries`] hand it to consumers.
 //! [`Clock`] and [`Ids`] let tests decide what time it is and which ids are drawn.
 
+mod broker;
 mod clock;
 mod error;
 mod event_store;
+mod feed;
 mod forward;
 mod ids;
 mod inline;
@@ -18,9 +21,13 @@ mod row_store;
 mod store;
 pub(crate) mod telemetry;
 
+pub use broker::{
+    Broker, Capabilities, Deliveries, Delivery, Extent, Outbound, PublishError, Settle, Stored,
+};
 pub use clock::{Clock, SystemClock};
 pub use error::{BackendError, CommitError, Fault};
 pub use event_store::{EventStore, EventStoreExt};
+pub(crate) use feed::Feed;
 pub use ids::{Ids, SystemIds};
 pub use inline::{Folding, InlineFold, InlineFolds, InlineStore, Inlined, Unfoldable};
 pub use leases::Leases;

@@ -108,7 +108,7 @@ impl Model {
         for log in &self.logs {
             let at = at.position(log.identity());
             if log.head().await? > at {
-                let lag = Lag::measure(&**log, at, &self.filter, self.clock.now()).await?;
+                let lag = Lag::measure(Arc::clone(log), at, &self.filter, self.clock.now()).await?;
                 all = all.and(lag);
             }
         }

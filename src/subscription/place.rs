@@ -1,12 +1,10 @@
 //! Where a part of a job is in one log.
 
-use std::sync::Arc;
-
 use tokio::time::Instant;
 
 use super::options::SubscriptionOptions;
 use super::status::Status;
-use crate::ports::{BackendError, EventStore};
+use crate::ports::{BackendError, Feed};
 use crate::retry::Backoff;
 use crate::types::{FeedPage, Filter, LogId, Position, RecordedEvent};
 
@@ -16,7 +14,7 @@ const FIRST_EVENTS: usize = 64;
 /// Where a part of a job is in one log.
 #[derive(Debug)]
 pub(super) struct Place {
-    pub(super) log: Arc<dyn EventStore>,
+    pub(super) log: Feed,
     pub(super) id: LogId,
     /// The checkpoint, as the store of the leases has it.
     pub(super) stored: Position,
@@ -38,7 +36,7 @@ pub(super) struct Place {
 
 impl Place {
     pub(super) fn new(
-        log: Arc<dyn EventStore>,
+        log: Feed,
         stored: Position,
         seen: Position,
         options: &SubscriptionOptions,

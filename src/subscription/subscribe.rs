@@ -18,7 +18,9 @@ use super::sink::Sink;
 use super::status::{Phase, Status};
 use super::worker::{Job, Worker};
 use crate::consistency::{Lag, Progress};
-use crate::ports::{BackendError, Clock, EventStore, Ids, RowStore, SystemClock, SystemIds};
+use crate::ports::{
+    BackendError, Clock, EventStore, Feed, Ids, Outbox, RowStore, SystemClock, SystemIds,
+};
 use crate::retry::Seeds;
 use crate::types::{LeaseName, Owner, Position};
 
@@ -34,7 +36,7 @@ const ORDERS_MAX: usize = 16;
 pub struct Subscription {
     sink: Arc<dyn Sink>,
     store: Arc<dyn RowStore>,
-    logs: Vec<Arc<dyn EventStore>>,
+    logs: Vec<Feed>,
     options: SubscriptionOptions,
     clock: Arc<dyn Clock>,
     ids: Arc<dyn Ids>,
@@ -67,9 +69,18 @@ impl Subscription {
     }
 
     /// Follows this log, too, unless it is followed already. Events of one log are taken in in order; those of two logs have none between them.
-    pub fn follow(mut self, log: impl EventStore) -> Self {
-        if self.logs.iter().all(|known| known.identity() != log.identity()) {
-            self.logs.push(Arc::new(log));
+    pub fn follow(self, log: impl EventStore) -> Self {
+        self.follow_feed(Feed::Events(Arc::new(log)))
+    }
+
+    /// Follows the messages of this outbox, too, unless they are followed already. They are not filtered.
+    pub fn follow_outbox(self, outbox: impl Outbox) -> Self {
+        self.follow_feed(Feed::Messages(Arc::new(outbox)))
+    }
+
+    pub(crate) fn follow_feed(mut self, feed: Feed) -> Self {
+        if self.logs.iter().all(|known| known.identity() != feed.identity()) {
+            self.logs.push(feed);
         }
         self
     }
@@ -249,7 +260,7 @@ impl Job {
     pub(super) async fn lag(&self, places: &[Position]) -> Result<Lag, BackendError> {
         let mut all = Lag::default();
         for (log, place) in self.logs.iter().zip(places) {
-            let lag = Lag::measure(&**log, *place, self.sink.filter(), self.clock.now()).await?;
+            let lag = Lag::of(log, *place, self.sink.filter(), self.clock.now()).await?;
             all = all.and(lag);
         }
         Ok(all)

@@ -115,7 +115,7 @@ impl<'s> Tenure<'s> {
             let id = log.identity();
             let stored = state.checkpoint(id);
             let seen = job.sink.resume(id, self.partition).await?.unwrap_or(stored);
-            self.places.push(Place::new(Arc::clone(log), stored, seen, &job.options));
+            self.places.push(Place::new(log.clone(), stored, seen, &job.options));
         }
         Ok(())
     }
@@ -140,7 +140,7 @@ impl<'s> Tenure<'s> {
         if !page.events.is_empty() {
             place.is_well();
         }
-        let (log, events, mut later) = (Arc::clone(&place.log), place.pace.events, place.pace);
+        let (log, events, mut later) = (place.log.clone(), place.pace.events, place.pace);
         // The next page is read while this one is taken in, on another core if there is one. It ends with the set.
         let mut ahead = JoinSet::new();
         if has_more {
@@ -180,8 +180,8 @@ impl<'s> Tenure<'s> {
         let due = rests.filter(|until| *until > now).chain(self.due()).min();
         let changed = async {
             let awake = self.places.iter().enumerate().filter(|(_, place)| !place.rests());
-            let changed =
-                awake.map(|(n, place)| place.log.changed(place.seen).map(move |is| (n, is)));
+            let changed = awake
+                .map(|(n, place)| place.log.changed(place.seen).map(move |is| (n, is)).boxed());
             match changed.collect::<Vec<_>>() {
                 none if none.is_empty() => pending().await,
                 some => select_all(some).await.0,

@@ -20,7 +20,7 @@ use super::sink::Sink;
 use super::status::{Cause, Phase, Status};
 use super::tenure::Tenure;
 use crate::consistency::Progress;
-use crate::ports::{BackendError, Clock, EventStore, RowStore, telemetry};
+use crate::ports::{BackendError, Clock, Feed, RowStore, telemetry};
 use crate::retry::{Backoff, RetryPolicy, Seeds};
 use crate::types::{Claim, Lease, LeaseName, Owner};
 
@@ -34,7 +34,7 @@ const TROUBLE_DELAY_MAX: Duration = Duration::from_secs(1);
 pub(super) struct Job {
     pub(super) sink: Arc<dyn Sink>,
     pub(super) store: Arc<dyn RowStore>,
-    pub(super) logs: Vec<Arc<dyn EventStore>>,
+    pub(super) logs: Vec<Feed>,
     pub(super) options: SubscriptionOptions,
     pub(super) clock: Arc<dyn Clock>,
     pub(super) seeds: Seeds,

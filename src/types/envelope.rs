@@ -122,6 +122,8 @@ macro_rules! shown {
     };
 }
 
+pub(super) use shown;
+
 shown!(MessageType);
 shown!(OrderingKey);
 

@@ -17,6 +17,7 @@ mod enveloped;
 mod event;
 mod lease;
 mod limits;
+mod message;
 mod metadata;
 mod owned;
 mod parts;
@@ -36,6 +37,7 @@ pub use lease::{
     Advance, Claim, Epoch, Fenced, InvalidLeaseName, Lease, LeaseName, LeaseState, Owner, Standing,
 };
 pub use limits::Limits;
+pub use message::{Destination, InvalidMessage, Message, Sequence, Source};
 pub use metadata::{InvalidMetadata, Metadata};
 pub use owned::{Owned, Service};
 pub use parts::{
