@@ -17,6 +17,7 @@
 //! # }
 //! ```
 
+mod broker;
 mod event_store;
 mod inline;
 mod leases;
@@ -26,4 +27,5 @@ mod row_store;
 mod rows;
 mod store;
 
+pub use broker::{MemoryBroker, MemoryDeliveries};
 pub use store::{MemoryStore, MemoryStoreBuilder};
