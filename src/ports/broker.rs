@@ -66,6 +66,9 @@ pub enum PublishError {
     /// The broker does not take this message, now or later: it is too long, or has nowhere to go. Others may be taken.
     #[error("the broker does not take the message")]
     Refused(#[source] Arc<dyn Error + Send + Sync>),
+    /// It was not stored, since one before it of its call and key was not.
+    #[error("a message before it was not stored")]
+    Behind,
     /// The broker cannot be reached, or takes nothing now. The message is not to blame.
     #[error("the broker takes nothing now")]
     Unavailable(#[source] Arc<dyn Error + Send + Sync>),
@@ -119,7 +122,7 @@ impl Extent {
 ///   with the broker is never called a refusal.
 /// - **B4 ordered** – messages of one destination that were stored by calls one after the other are received in that
 ///   order; with [`Capabilities::is_ordered`], so are those of one call, and of two of one key the second is not stored
-///   if the first is not.
+///   if the first is not, and is answered as [`PublishError::Behind`].
 /// - **B5 known again** – within [`Capabilities::dedupe_window`], a message that is published again under the same id is
 ///   not stored again, and the answer says so.
 /// - **B6 cancel safe** – messages whose call was dropped were stored or not, each as a whole.

@@ -4,9 +4,11 @@ use std::pin::Pin;
 use std::sync::Arc;
 use std::time::Duration;
 
+use chrono::{DateTime, Utc};
+
 use super::{
-    BackendError, CommitError, EventStore, InlineFold, InlineStore, Inlined, Leases, RowStore,
-    Store,
+    BackendError, CommitError, EventStore, InlineFold, InlineStore, Inlined, Leases, Outbox,
+    RowStore, Store,
 };
 use crate::types::{
     Claim, Commit, Committed, DedupKey, FeedPage, Filter, Lease, LeaseName, LeaseState, Limits,
@@ -213,5 +215,63 @@ impl<S: InlineStore + ?Sized> InlineStore for Arc<S> {
         Self: 'f,
     {
         (**self).detach(fold)
+    }
+}
+
+#[deny(clippy::missing_trait_methods)]
+impl<S: Outbox + ?Sized> Outbox for Arc<S> {
+    fn outbox_page<'a, 'f>(
+        &'a self,
+        after: Position,
+        limit: usize,
+    ) -> Reply<'f, Result<FeedPage, BackendError>>
+    where
+        'a: 'f,
+        Self: 'f,
+    {
+        (**self).outbox_page(after, limit)
+    }
+
+    fn outbox_head<'a, 'f>(&'a self) -> Reply<'f, Result<Position, BackendError>>
+    where
+        'a: 'f,
+        Self: 'f,
+    {
+        (**self).outbox_head()
+    }
+
+    fn outbox_end<'a, 'f>(&'a self) -> Reply<'f, Result<Position, BackendError>>
+    where
+        'a: 'f,
+        Self: 'f,
+    {
+        (**self).outbox_end()
+    }
+
+    fn outbox_changed<'a, 'f>(&'a self, after: Position) -> Reply<'f, Result<(), BackendError>>
+    where
+        'a: 'f,
+        Self: 'f,
+    {
+        (**self).outbox_changed(after)
+    }
+
+    fn outbox_due<'a, 'f>(
+        &'a self,
+        limit: usize,
+    ) -> Reply<'f, Result<Option<DateTime<Utc>>, BackendError>>
+    where
+        'a: 'f,
+        Self: 'f,
+    {
+        (**self).outbox_due(limit)
+    }
+
+    fn outbox_trim<'a, 'f>(&'a self, upto: Position) -> Reply<'f, Result<u64, BackendError>>
+    where
+        'a: 'f,
+        Self: 'f,
+    {
+        (**self).outbox_trim(upto)
     }
 }

@@ -221,3 +221,34 @@ pub(crate) fn saga_settled(saga: &'static str, how: &'static str) {
     #[cfg(not(feature = "metrics"))]
     let _ = (saga, how);
 }
+
+/// What became of a message that a relay published: `stored`, `duplicate`, `refused` or `trouble`.
+pub(crate) fn published(relay: &str, outcome: &'static str) {
+    #[cfg(feature = "metrics")]
+    metrics::counter!("freehold_relay_published_total", "relay" => relay.to_owned(), "outcome" => outcome)
+        .increment(1);
+    #[cfg(not(feature = "metrics"))]
+    let _ = (relay, outcome);
+}
+
+/// How long a call of the broker took, and how many messages were in it.
+pub(crate) fn publish_call(relay: &str, took: Duration, messages: usize) {
+    #[cfg(feature = "metrics")]
+    {
+        metrics::histogram!("freehold_relay_publish_seconds", "relay" => relay.to_owned())
+            .record(took.as_secs_f64());
+        #[allow(clippy::cast_precision_loss, reason = "batches are far smaller than 2^53")]
+        metrics::histogram!("freehold_relay_publish_messages", "relay" => relay.to_owned())
+            .record(messages as f64);
+    }
+    #[cfg(not(feature = "metrics"))]
+    let _ = (relay, took, messages);
+}
+
+/// A broker has lost messages that it had stored, and is fed again.
+pub(crate) fn broker_lost(relay: &str) {
+    #[cfg(feature = "metrics")]
+    metrics::counter!("freehold_relay_broker_lost_total", "relay" => relay.to_owned()).increment(1);
+    #[cfg(not(feature = "metrics"))]
+    let _ = relay;
+}

@@ -17,8 +17,13 @@ pub(super) enum Order {
     Resume,
     /// Take in what is parked of a key.
     Replay { key: String, reply: oneshot::Sender<Result<usize, ReplayError>> },
-    /// Forget what is parked of a key.
-    Discard { key: String, reason: String, reply: oneshot::Sender<Result<usize, ReplayError>> },
+    /// Forget what is parked of a key: all, or the first.
+    Discard {
+        key: String,
+        reason: String,
+        first_only: bool,
+        reply: oneshot::Sender<Result<usize, ReplayError>>,
+    },
 }
 
 impl Order {

@@ -45,10 +45,15 @@ impl Tenure<'_> {
     }
 
     /// Forgets what is parked of a key.
-    pub(super) async fn discard(&mut self, key: &str, reason: &str) -> Result<usize, ReplayError> {
+    pub(super) async fn discard(
+        &mut self,
+        key: &str,
+        reason: &str,
+        events_max: usize,
+    ) -> Result<usize, ReplayError> {
         let parked = parked::of_key(&*self.job.store, self.lease.name(), key).await?;
         let mut discarded = 0;
-        for parked in parked {
+        for parked in parked.into_iter().take(events_max) {
             let n = self.place_of(&parked)?;
             let row = parked::delete(self.lease.name(), &parked).map_err(SinkError::fatal)?;
             self.job.store.commit(self.fence(n, vec![row])).await.map_err(SinkError::from)?;

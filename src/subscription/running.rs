@@ -163,8 +163,30 @@ impl Running {
     /// # Errors
     /// [`ReplayError`]; what was not discarded is still parked.
     pub async fn discard(&self, key: &str, reason: &str) -> Result<usize, ReplayError> {
-        let order =
-            |reply| Order::Discard { key: key.to_owned(), reason: reason.to_owned(), reply };
+        self.give_up(key, reason, false).await
+    }
+
+    /// The same for the first event that is parked of a key. Those behind it stay parked, to be replayed.
+    ///
+    /// # Errors
+    /// [`ReplayError`]; what was not discarded is still parked.
+    pub async fn skip(&self, key: &str, reason: &str) -> Result<usize, ReplayError> {
+        self.give_up(key, reason, true).await
+    }
+
+    async fn give_up(
+        &self,
+        key: &str,
+        reason: &str,
+        first_only: bool,
+    ) -> Result<usize, ReplayError> {
+        let (key_of, reason) = (key.to_owned(), reason.to_owned());
+        let order = |reply| Order::Discard {
+            key: key_of.clone(),
+            reason: reason.clone(),
+            first_only,
+            reply,
+        };
         self.tell(key, order).await
     }
 

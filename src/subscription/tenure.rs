@@ -205,8 +205,9 @@ impl<'s> Tenure<'s> {
                 let answer = self.replay(&key).await;
                 reply_with(reply, answer)
             }
-            Order::Discard { key, reason, reply } => {
-                let answer = self.discard(&key, &reason).await;
+            Order::Discard { key, reason, first_only, reply } => {
+                let events_max = if first_only { 1 } else { usize::MAX };
+                let answer = self.discard(&key, &reason, events_max).await;
                 reply_with(reply, answer)
             }
         }

@@ -1,0 +1,86 @@
+//! Feeding the broker again with what it has lost.
+
+use std::collections::HashSet;
+
+use super::origin::Due;
+use super::publisher::Publisher;
+use super::send::{LaneState, publish, trouble};
+use crate::ports::telemetry;
+use crate::subscription::{Parked, Partition, Sink, SinkError};
+use crate::types::{Commit, Position, RecordedEvent};
+
+/// How many parked messages are read at a time.
+const PAGE: usize = 500;
+
+impl Publisher {
+    /// Looks whether the broker still has all that it has stored, and publishes again what may be missing: from the newest
+    /// place on where it is known to have had all, up to the checkpoint. What was not missing comes twice.
+    pub(super) async fn heal(
+        &self,
+        state: &mut LaneState,
+        lane: Partition,
+    ) -> Result<(), SinkError> {
+        let Some(extent) = self.broker.extent().await.map_err(trouble)? else { return Ok(()) };
+        let Some(from) = state.marks.lost(&extent) else {
+            state.has_looked(&extent);
+            return Ok(());
+        };
+        let lease = self.lease(lane);
+        let upto = self.store.lease(&lease).await?.checkpoint(self.feed.identity());
+        tracing::error!(relay = %lease, %from, %upto, "the broker has lost messages, and is fed again");
+        telemetry::broker_lost(self.name.as_str());
+        self.feed_again(state, lane, (from, upto)).await?;
+        state.marks.forget(&extent);
+        let row = state.marks.row(&lease).map_err(SinkError::fatal)?;
+        self.store.commit(Commit::new().rows([row])).await?;
+        state.has_looked(&extent);
+        Ok(())
+    }
+
+    async fn feed_again(
+        &self,
+        state: &mut LaneState,
+        lane: Partition,
+        (mut at, upto): (Position, Position),
+    ) -> Result<(), SinkError> {
+        let parked = self.parked(lane).await?;
+        let is_fed = |event: &RecordedEvent| {
+            event.position() <= upto
+                && lane.owns(self.key(event))
+                && !parked.contains(&event.position())
+        };
+        while at < upto {
+            let limit = self.options.batch_messages_max.max(1);
+            let page = self.feed.read_all(at, &self.filter, limit).await?;
+            let events: Vec<_> = page.events.into_iter().filter(is_fed).collect();
+            let due: Vec<Due> = self.read(&events)?;
+            let refused = publish(&self.name, &*self.broker, state, due).await.map_err(trouble)?;
+            if let Some(refused) = refused {
+                // It was taken once: whatever is wrong now is for somebody to mend, and nothing is left out meanwhile.
+                return Err(SinkError::fatal(refused.why));
+            }
+            if page.upto <= at {
+                break;
+            }
+            at = page.upto;
+        }
+        state.stored.clear();
+        state.newest = None;
+        Ok(())
+    }
+
+    /// What was not published, and waits for somebody.
+    async fn parked(&self, lane: Partition) -> Result<HashSet<Position>, SinkError> {
+        let (mut all, mut last) = (HashSet::new(), None);
+        loop {
+            let (page, has_more) =
+                Parked::list(&*self.store, &self.lease(lane), last.as_ref(), PAGE).await?;
+            let here = page.iter().filter(|parked| parked.log == self.feed.identity());
+            all.extend(here.map(|parked| parked.position));
+            last = page.into_iter().last();
+            if !has_more {
+                return Ok(all);
+            }
+        }
+    }
+}

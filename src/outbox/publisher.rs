@@ -1,0 +1,137 @@
+//! The sink of a relay.
+
+use std::collections::HashMap;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use async_trait::async_trait;
+use tokio::time::Instant;
+
+use super::marks::{self, Marks};
+use super::options::RelayOptions;
+use super::origin::{self, Origin, Route};
+use super::send::{LaneState, SharedBroker, publish, trouble, unpublished};
+use super::trim;
+use crate::ports::{Clock, Extent, Feed, RowStore};
+use crate::subscription::{Applied, Batch, Partition, Sink, SinkError};
+use crate::types::{Commit, Filter, LeaseName, RecordedEvent, RowKey, RowsWanted, Source};
+
+/// Publishes what a log has.
+pub(super) struct Publisher {
+    pub(super) name: LeaseName,
+    pub(super) filter: Filter,
+    pub(super) source: Source,
+    pub(super) origin: Origin,
+    pub(super) route: Arc<Route>,
+    pub(super) broker: SharedBroker,
+    pub(super) store: Arc<dyn RowStore>,
+    pub(super) feed: Feed,
+    pub(super) clock: Arc<dyn Clock>,
+    pub(super) options: RelayOptions,
+    /// What this process knows of the lanes whose lease it has.
+    pub(super) lanes: Mutex<HashMap<u32, LaneState>>,
+}
+
+impl Publisher {
+    // What is behind the lock is whole between any two statements.
+    fn lanes(&self) -> MutexGuard<'_, HashMap<u32, LaneState>> {
+        self.lanes.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    pub(super) fn lease(&self, lane: Partition) -> LeaseName {
+        self.name.part(lane.index(), lane.of())
+    }
+
+    async fn state_of(&self, lane: Partition) -> Result<LaneState, SinkError> {
+        let set = marks::set().map_err(SinkError::fatal)?;
+        self.store.prepare(&set).await?;
+        let key = RowKey::new(self.lease(lane).as_str()).map_err(SinkError::fatal)?;
+        let page = self.store.rows(&set, &RowsWanted::Keys(vec![key]), None).await?;
+        let marks = page.rows.first().map(|row| row.value.read::<Marks>()).transpose();
+        let marks = marks.map_err(SinkError::fatal)?.unwrap_or_default();
+        Ok(LaneState::new(self.options.chained_keys_max, marks))
+    }
+
+    pub(super) fn read(&self, events: &[RecordedEvent]) -> Result<Vec<origin::Due>, SinkError> {
+        origin::read(&self.origin, &*self.route, &self.source, events, self.clock.now())
+    }
+
+    async fn take_in(
+        &self,
+        state: &mut LaneState,
+        batch: &Batch<'_>,
+    ) -> Result<Applied, SinkError> {
+        if state.has_lost || state.looked_at.elapsed() >= self.options.extent_interval {
+            self.heal(state, batch.partition()).await?;
+        }
+        let due = unpublished(state, self.read(batch.events())?);
+        let published = publish(&self.name, &*self.broker, state, due).await;
+        if state.newest.is_some_and(|newest| state.marks.is_before(newest)) {
+            state.has_lost = true;
+            state.newest = None;
+            return Err(SinkError::transient(Lost));
+        }
+        if let Some(refused) = published.map_err(trouble)? {
+            return Err(refused.into());
+        }
+        state.stored.clear();
+        let (Some(log), Some(last)) = (state.log.clone(), state.newest.take()) else {
+            return Ok(Applied::UpTo(batch.upto()));
+        };
+        state.marks.note(&Extent::new(log, last), batch.upto());
+        let row = state.marks.row(&self.lease(batch.partition())).map_err(SinkError::fatal)?;
+        self.store.commit(Commit::new().rows([row]).and(batch.checkpoint())).await?;
+        Ok(Applied::WithCheckpoint)
+    }
+}
+
+/// The broker has put a message where it had put another.
+#[derive(Debug, thiserror::Error)]
+#[error("the broker has lost messages that it had stored")]
+pub(super) struct Lost;
+
+#[async_trait]
+impl Sink for Publisher {
+    fn name(&self) -> &LeaseName {
+        &self.name
+    }
+
+    fn filter(&self) -> &Filter {
+        &self.filter
+    }
+
+    async fn prepare(&self, lane: Partition) -> Result<(), SinkError> {
+        if let Feed::Messages(_) = self.feed {
+            trim::register(&*self.store, &self.name, lane.of()).await?;
+        }
+        let mut state = self.state_of(lane).await?;
+        self.heal(&mut state, lane).await?;
+        self.lanes().insert(lane.index(), state);
+        Ok(())
+    }
+
+    async fn apply(&self, batch: Batch<'_>) -> Result<Applied, SinkError> {
+        let lane = batch.partition();
+        // Nobody else works at the lane; and if this future is dropped, the lease is lost with what is known under it.
+        let state = self.lanes().remove(&lane.index());
+        let mut state = match state {
+            Some(state) => state,
+            None => self.state_of(lane).await?,
+        };
+        let done = self.take_in(&mut state, &batch).await;
+        self.lanes().insert(lane.index(), state);
+        done
+    }
+
+    async fn leave(&self, lane: Partition) {
+        self.lanes().remove(&lane.index());
+    }
+}
+
+impl LaneState {
+    /// The broker's log was seen to be like this.
+    pub(super) fn has_looked(&mut self, extent: &Extent) {
+        self.log = Some(extent.log.clone());
+        self.looked_at = Instant::now();
+        self.has_lost = false;
+    }
+}

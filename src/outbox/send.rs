@@ -1,0 +1,155 @@
+//! Publishing what is due, in calls that keep the order of each key.
+
+use std::collections::{HashMap, HashSet};
+use std::sync::Arc;
+
+use tokio::time::Instant;
+
+use super::chain::Chain;
+use super::load::{Lane, Load, lane};
+use super::marks::Marks;
+use super::origin::Due;
+use crate::ports::{Broker, PublishError, telemetry};
+use crate::types::{Destination, LeaseName, Position, Sequence};
+
+/// What a lane of a relay knows while it has the lease.
+pub(super) struct LaneState {
+    pub(super) chain: Chain,
+    /// What was stored of a batch that was not stored as a whole: it need not be published again.
+    pub(super) stored: HashSet<(Destination, Position)>,
+    pub(super) marks: Marks,
+    /// The broker's log, if it has told, and when it did.
+    pub(super) log: Option<String>,
+    pub(super) looked_at: Instant,
+    /// The broker is seen to have lost something.
+    pub(super) has_lost: bool,
+    /// The greatest position that the broker has told of in this batch.
+    pub(super) newest: Option<u64>,
+}
+
+impl LaneState {
+    pub(super) fn new(chained_keys_max: usize, marks: Marks) -> Self {
+        Self {
+            chain: Chain::new(chained_keys_max),
+            stored: HashSet::new(),
+            marks,
+            log: None,
+            looked_at: Instant::now(),
+            has_lost: false,
+            newest: None,
+        }
+    }
+}
+
+/// A message that the broker does not take, and where it stands.
+#[derive(Debug)]
+pub(super) struct Refused {
+    pub(super) position: Position,
+    pub(super) why: PublishError,
+}
+
+/// The broker has answered for another number of messages than it was given.
+#[derive(Debug, thiserror::Error)]
+#[error("{given} messages were published, and {answers} answers came")]
+struct Miscounted {
+    given: usize,
+    answers: usize,
+}
+
+/// The place of a message in its key. Every message that is due has one.
+fn place(due: &Due) -> Position {
+    due.outbound.message.sequence.map_or(due.position, |sequence| sequence.at)
+}
+
+/// Publishes what is due. The first that the broker refuses is told; those behind it in its key were not published, all others
+/// were.
+pub(super) async fn publish(
+    name: &LeaseName,
+    broker: &dyn Broker,
+    state: &mut LaneState,
+    due: Vec<Due>,
+) -> Result<Option<Refused>, PublishError> {
+    let is_ordered = broker.capabilities().is_ordered;
+    let mut load = Load::new(due);
+    let mut refused = None::<Refused>;
+    loop {
+        let mut call = load.next(is_ordered);
+        if call.is_empty() {
+            return Ok(refused);
+        }
+        link(state, &mut call);
+        let outbound: Vec<_> = call.iter().map(|due| due.outbound.clone()).collect();
+        let begun = Instant::now();
+        let answers = broker.publish(&outbound).await;
+        telemetry::publish_call(name.as_str(), begun.elapsed(), call.len());
+        if answers.len() != call.len() {
+            let (given, answers) = (call.len(), answers.len());
+            return Err(PublishError::unknown(Miscounted { given, answers }));
+        }
+        let mut trouble = None;
+        for (due, answer) in call.into_iter().zip(answers) {
+            match answer {
+                Ok(stored) => {
+                    telemetry::published(name.as_str(), outcome(stored.is_duplicate));
+                    state.newest = state.newest.max(stored.position);
+                    let (lane, at) = (lane(&due), place(&due));
+                    state.stored.insert((lane.0.clone(), at));
+                    state.chain.stored(lane, at);
+                }
+                Err(PublishError::Behind) => load.block(lane(&due)),
+                Err(why @ PublishError::Refused(_)) => {
+                    telemetry::published(name.as_str(), "refused");
+                    load.block(lane(&due));
+                    if refused.as_ref().is_none_or(|first| due.position < first.position) {
+                        refused = Some(Refused { position: due.position, why });
+                    }
+                }
+                Err(why) => {
+                    telemetry::published(name.as_str(), "trouble");
+                    trouble.get_or_insert(why);
+                }
+            }
+        }
+        if let Some(why) = trouble {
+            return Err(why);
+        }
+    }
+}
+
+const fn outcome(is_duplicate: bool) -> &'static str {
+    if is_duplicate { "duplicate" } else { "stored" }
+}
+
+/// Says of each message which one is before it, if all of them are stored.
+fn link(state: &mut LaneState, call: &mut [Due]) {
+    let mut last: HashMap<Lane, Position> = HashMap::new();
+    for due in call {
+        let (lane, at) = (lane(due), place(due));
+        // What is published again must not be told to stand behind what followed it.
+        let known = last.get(&lane).copied().or_else(|| state.chain.last(&lane));
+        let previous = known.filter(|previous| *previous < at);
+        due.outbound.message.sequence = Some(Sequence::new(at, previous));
+        last.insert(lane, at);
+    }
+}
+
+/// What is still to be published of a batch.
+pub(super) fn unpublished(state: &LaneState, due: Vec<Due>) -> Vec<Due> {
+    let is_open =
+        |due: &Due| !state.stored.contains(&(due.outbound.destination.clone(), place(due)));
+    if state.stored.is_empty() { due } else { due.into_iter().filter(is_open).collect() }
+}
+
+impl From<Refused> for crate::subscription::SinkError {
+    fn from(refused: Refused) -> Self {
+        Self::event(refused.position, refused.why)
+    }
+}
+
+/// Trouble with the broker is waited out.
+pub(super) fn trouble(why: PublishError) -> crate::subscription::SinkError {
+    crate::subscription::SinkError::transient(why)
+}
+
+/// What relays share with their keepers.
+pub(super) type SharedBroker = Arc<dyn Broker>;
