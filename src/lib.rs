@@ -26,6 +26,7 @@
 //!   of one's own too; [`consistency`] says how fresh a read is, and waits until it is fresh enough.
 //! - [`saga`]: transactions over several services, whose steps are compensated if one is refused.
 //! - [`outbox`]: messages that are published if and only if their commit happened, by a relay, to a broker.
+//!   [`inbox`]: what others publish, handled exactly once.
 //! - [`Store`], [`EventStore`] and [`RowStore`] are what a backend implements, and where the guarantees are written down.
 //!
 //! # Features
@@ -45,6 +46,7 @@ pub mod aggregate;
 pub mod backend;
 pub mod consistency;
 pub mod event;
+pub mod inbox;
 pub mod outbox;
 mod ports;
 pub mod projection;

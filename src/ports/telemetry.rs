@@ -252,3 +252,12 @@ pub(crate) fn broker_lost(relay: &str) {
     #[cfg(not(feature = "metrics"))]
     let _ = relay;
 }
+
+/// What became of a message that a consumer received: `handled`, `duplicate`, `gap`, `parked` or `invalid`.
+pub(crate) fn handled(consumer: &str, outcome: &'static str) {
+    #[cfg(feature = "metrics")]
+    metrics::counter!("freehold_inbox_total", "consumer" => consumer.to_owned(), "outcome" => outcome)
+        .increment(1);
+    #[cfg(not(feature = "metrics"))]
+    let _ = (consumer, outcome);
+}

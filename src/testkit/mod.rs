@@ -35,7 +35,7 @@ pub mod strategies;
 mod world;
 
 pub use async_trait::async_trait;
-pub use faults::{Faults, FaultyStore, Injected, Loss};
+pub use faults::{BrokerFault, Faults, FaultyBroker, FaultyStore, Injected, Loss};
 pub use laws::{Broken, laws};
 pub use projecting::{Projected, project};
 pub use proptest;

@@ -10,6 +10,7 @@
 )]
 
 mod aggregate;
+mod messaging;
 mod mutants;
 mod processes;
 mod projection;

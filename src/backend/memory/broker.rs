@@ -48,6 +48,8 @@ pub struct MemoryBroker(Arc<Shared>);
 
 #[derive(Default)]
 struct Shared {
+    /// Whether a message that is published again is stored again.
+    stores_twice: bool,
     state: Mutex<State>,
     stored: Notify,
 }
@@ -77,6 +79,12 @@ impl MemoryBroker {
     #[must_use]
     pub fn new() -> Self {
         Self::default()
+    }
+
+    /// The same, but one that stores a message again that is published again, as most brokers do sooner or later.
+    #[must_use]
+    pub fn without_dedupe() -> Self {
+        Self(Arc::new(Shared { stores_twice: true, ..Shared::default() }))
     }
 
     /// What is delivered to the consumer called `name`: messages for these destinations, of none for all. A consumer begins at
@@ -142,9 +150,9 @@ fn id_of(message: &Outbound) -> (Source, MessageId, Destination) {
 }
 
 impl State {
-    fn store(&mut self, message: &Outbound) -> Stored {
+    fn store(&mut self, message: &Outbound, stores_twice: bool) -> Stored {
         let id = id_of(message);
-        if !self.known.insert(id.clone()) {
+        if !self.known.insert(id.clone()) && !stores_twice {
             return Stored::new(None, true);
         }
         self.known_in_order.push_back(id);
@@ -200,7 +208,7 @@ impl Broker for MemoryBroker {
     fn capabilities(&self) -> Capabilities {
         Capabilities {
             is_ordered: true,
-            dedupe_window: Some(Duration::MAX),
+            dedupe_window: (!self.0.stores_twice).then_some(Duration::MAX),
             bytes_max: None,
             tells_extent: true,
         }
@@ -209,7 +217,7 @@ impl Broker for MemoryBroker {
     async fn publish(&self, messages: &[Outbound]) -> Vec<Result<Stored, PublishError>> {
         let stored = {
             let mut state = self.state();
-            messages.iter().map(|message| Ok(state.store(message))).collect()
+            messages.iter().map(|message| Ok(state.store(message, self.0.stores_twice))).collect()
         };
         self.0.stored.notify_waiters();
         stored

@@ -1,0 +1,347 @@
+//! The work of a consumer: from its lease, if it has one, to its end.
+
+use std::collections::BTreeMap;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+use futures::StreamExt;
+use futures::stream::FuturesUnordered;
+use tokio::sync::{mpsc, watch};
+use tokio::time::{Instant, sleep};
+
+use super::handler::Handler;
+use super::options::{ConsumerOptions, Marks};
+use super::parked::{Lane, ParkedLanes, ParkedMessage, lane};
+use super::running::{Order, RetryError};
+use super::work::{Done, Work};
+use crate::ports::{
+    BackendError, Clock, Deliveries, Delivery, EventStore, Fault, RowStore, Settle, telemetry,
+};
+use crate::retry::Seeds;
+use crate::types::{Claim, Commit, Lease, LeaseName, Message, Owner};
+
+/// How many parked messages are read at a time.
+const PAGE: usize = 500;
+
+/// What a consumer is made of.
+pub(super) struct Job<S> {
+    pub(super) name: LeaseName,
+    pub(super) store: Arc<S>,
+    pub(super) deliveries: Arc<dyn Deliveries>,
+    pub(super) handler: Arc<dyn Handler>,
+    pub(super) options: ConsumerOptions,
+    pub(super) clock: Arc<dyn Clock>,
+    pub(super) owner: Owner,
+    pub(super) seeds: Seeds,
+}
+
+/// Why it does not go on.
+enum Left {
+    Asked,
+    Lost,
+    /// More is parked than may be, or what is parked cannot be read.
+    Error(BackendError),
+}
+
+/// What is known while the consumer works.
+struct Tenure<'t, S> {
+    job: &'t Job<S>,
+    lease: Option<Lease>,
+    parked: Mutex<ParkedLanes>,
+}
+
+impl<S: EventStore + RowStore> Job<S> {
+    /// Consumes until it is asked to stop.
+    pub(super) async fn run(
+        self,
+        mut stop: watch::Receiver<bool>,
+        mut orders: mpsc::Receiver<Order>,
+    ) {
+        let mut patience = self.options.patience().begin(self.seeds.draw());
+        loop {
+            let left = {
+                let work = self.consume(&mut orders);
+                tokio::select! {
+                    biased;
+                    // Also when the handle is gone. What is dropped in the middle comes again.
+                    _ = stop.wait_for(|stop| *stop) => Left::Asked,
+                    left = work => left,
+                }
+            };
+            match left {
+                Left::Asked => return self.release().await,
+                Left::Lost => tracing::info!(consumer = %self.name, "has lost the lease"),
+                Left::Error(error) => {
+                    tracing::error!(consumer = %self.name, %error, "cannot consume");
+                }
+            }
+            let is_stopped = tokio::select! {
+                biased;
+                _ = stop.wait_for(|stop| *stop) => true,
+                _ = patience.wait() => false,
+            };
+            if is_stopped {
+                return self.release().await;
+            }
+        }
+    }
+
+    async fn release(&self) {
+        if matches!(self.options.marks, Marks::ById) {
+            return;
+        }
+        // Only an owner can tell which epoch it has; asking anew and giving that back frees the lease at once.
+        if let Ok(Claim::Granted(lease)) =
+            self.store.claim(&self.name, self.owner, self.options.lease_time).await
+            && let Err(error) = self.store.release(&lease).await
+        {
+            tracing::debug!(consumer = %self.name, %error, "the lease was not released, and will expire");
+        }
+    }
+
+    async fn consume(&self, orders: &mut mpsc::Receiver<Order>) -> Left {
+        let lease = match self.options.marks {
+            Marks::ById => None,
+            Marks::BySequence(_) => Some(self.claim().await),
+        };
+        let parked = match ParkedLanes::read(&*self.store, &self.name).await {
+            Ok(parked) => Mutex::new(parked),
+            Err(error) => return Left::Error(error),
+        };
+        let tenure = Tenure { job: self, lease, parked };
+        match &tenure.lease {
+            None => tenure.work(orders).await,
+            Some(lease) => {
+                tokio::select! {
+                    left = tenure.work(orders) => left,
+                    () = self.keep(lease) => Left::Lost,
+                }
+            }
+        }
+    }
+
+    async fn claim(&self) -> Lease {
+        let time = self.options.lease_time;
+        loop {
+            let wait = match self.store.claim(&self.name, self.owner, time).await {
+                Ok(Claim::Granted(lease)) => return lease,
+                Ok(Claim::Held { expires_in, .. }) => expires_in.min(time / 10),
+                Err(error) => {
+                    tracing::warn!(consumer = %self.name, %error, "cannot ask for the lease");
+                    time / 10
+                }
+            };
+            sleep(wait.max(Duration::from_millis(1))).await;
+        }
+    }
+
+    /// Renews the lease; returns when it is lost, or may be.
+    async fn keep(&self, lease: &Lease) {
+        let time = self.options.lease_time;
+        let mut until = Instant::now() + time;
+        loop {
+            sleep(time / 3).await;
+            let asked = Instant::now();
+            match self.store.renew(lease, time).await {
+                Ok(true) => until = asked + time,
+                Err(_) if Instant::now() < until => {}
+                Ok(false) | Err(_) => return,
+            }
+        }
+    }
+}
+
+impl<S: EventStore + RowStore> Tenure<'_, S> {
+    // What is behind the lock is whole between any two statements.
+    fn parked(&self) -> MutexGuard<'_, ParkedLanes> {
+        self.parked.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    async fn work(&self, orders: &mut mpsc::Receiver<Order>) -> Left {
+        let Job { deliveries, options, .. } = self.job;
+        let mut patience = options.patience().begin(self.job.seeds.draw());
+        loop {
+            let received = tokio::select! {
+                biased;
+                Some(order) = orders.recv() => {
+                    self.obey(order).await;
+                    continue;
+                }
+                received = deliveries.receive(options.messages_max.max(1)) => received,
+            };
+            match received {
+                Ok(received) => {
+                    patience = options.patience().begin(self.job.seeds.draw());
+                    if let Err(left) = self.handle(received).await {
+                        return left;
+                    }
+                }
+                Err(error) => {
+                    tracing::warn!(consumer = %self.job.name, %error, "cannot receive");
+                    patience.wait().await;
+                }
+            }
+        }
+    }
+
+    /// Handles what was received: keys side by side, and the messages of one key in order.
+    async fn handle(&self, received: Vec<Delivery>) -> Result<(), Left> {
+        let mut lanes: BTreeMap<Lane, Vec<(Message, Delivery)>> = BTreeMap::new();
+        for delivery in received {
+            match &delivery.message {
+                Ok(message) => {
+                    let message = message.clone();
+                    lanes.entry(lane(&message)).or_default().push((message, delivery));
+                }
+                Err(why) => {
+                    telemetry::handled(self.job.name.as_str(), "invalid");
+                    tracing::error!(consumer = %self.job.name, error = %why, "this is no message, and stays with the broker");
+                    self.settle(delivery.tag, Settle::Again(self.job.options.invalid_interval))
+                        .await;
+                }
+            }
+        }
+        let mut waiting = lanes.into_values();
+        let mut busy = FuturesUnordered::new();
+        loop {
+            while busy.len() < self.job.options.keys_max.max(1) {
+                let Some(messages) = waiting.next() else { break };
+                busy.push(self.handle_lane(messages));
+            }
+            match busy.next().await {
+                Some(done) => done?,
+                None => return Ok(()),
+            }
+        }
+    }
+
+    async fn handle_lane(&self, messages: Vec<(Message, Delivery)>) -> Result<(), Left> {
+        let mut messages = messages.into_iter();
+        while let Some((message, delivery)) = messages.next() {
+            let how = match self.take_in(&message, delivery.redeliveries).await? {
+                Done::Waits => {
+                    // Those behind it wait, too: they would only be missing it as well.
+                    self.settle(delivery.tag, self.again(delivery.redeliveries)).await;
+                    for (_, behind) in messages {
+                        self.settle(behind.tag, self.again(behind.redeliveries)).await;
+                    }
+                    return Ok(());
+                }
+                Done::Lost => return Err(Left::Lost),
+                Done::Handled | Done::Failed(_) => Settle::Done,
+            };
+            self.settle(delivery.tag, how).await;
+        }
+        Ok(())
+    }
+
+    fn again(&self, redeliveries: u64) -> Settle {
+        let nth = u32::try_from(redeliveries).unwrap_or(u32::MAX).saturating_add(1);
+        Settle::Again(self.job.options.retry.delay(nth, self.job.seeds.draw()))
+    }
+
+    /// Handles a message, or parks it.
+    async fn take_in(&self, message: &Message, redeliveries: u64) -> Result<Done, Left> {
+        let is_parked = self.parked().holds(&lane(message));
+        if is_parked {
+            self.park(message, None).await?;
+            return Ok(Done::Handled);
+        }
+        let done = self.work_of().handle(message, redeliveries, &Commit::new()).await;
+        if let Done::Failed(error) = &done {
+            tracing::error!(consumer = %self.job.name, message = %message.envelope.id(), error, "a message is parked");
+            telemetry::handled(self.job.name.as_str(), "parked");
+            self.park(message, Some(error.clone())).await?;
+        }
+        Ok(done)
+    }
+
+    fn work_of(&self) -> Work<'_, S> {
+        let Job { name, store, handler, options, seeds, .. } = self.job;
+        Work {
+            name,
+            store: &**store,
+            handler: &**handler,
+            lease: self.lease.as_ref(),
+            options,
+            seeds,
+        }
+    }
+
+    /// Writes down a message that waits for somebody. It is settled with the broker only then.
+    async fn park(&self, message: &Message, error: Option<String>) -> Result<(), Left> {
+        let (nth, count) = {
+            let mut parked = self.parked();
+            parked.last += 1;
+            (parked.last, parked.count())
+        };
+        if count >= self.job.options.parked_messages_max {
+            return Err(Left::Error(BackendError::new(
+                "inbox",
+                "park a message",
+                Fault::Full,
+                "as many messages are parked as may be",
+            )));
+        }
+        let parked =
+            ParkedMessage { message: message.clone(), error, parked_at: self.job.clock.now(), nth };
+        let row = parked.put(&self.job.name).map_err(unwritable)?;
+        let mut patience = self.job.options.patience().begin(self.job.seeds.draw());
+        while let Err(error) = self.job.store.commit(Commit::new().rows([row.clone()])).await {
+            tracing::warn!(consumer = %self.job.name, %error, "cannot park a message");
+            patience.wait().await;
+        }
+        self.parked().add(lane(message), nth);
+        Ok(())
+    }
+
+    async fn settle(&self, tag: u64, how: Settle) {
+        // Whatever is not settled comes again, and is known again.
+        if let Err(error) = self.job.deliveries.settle(tag, how).await {
+            tracing::debug!(consumer = %self.job.name, %error, "a delivery was not settled");
+        }
+    }
+
+    async fn obey(&self, order: Order) {
+        let Order { source, key, discards, reply } = order;
+        let of = (source, key);
+        let answer = self.release(&of, discards.as_deref()).await;
+        // Whoever asked may have gone.
+        drop(reply.send(answer));
+    }
+
+    /// Handles what is parked of a key, in order; or gives it up.
+    async fn release(&self, of: &Lane, discards: Option<&str>) -> Result<usize, RetryError> {
+        let mut released = 0;
+        let mut last = None;
+        loop {
+            let (page, has_more) =
+                ParkedMessage::list(&*self.job.store, &self.job.name, last.as_ref(), PAGE).await?;
+            for parked in page.iter().filter(|parked| lane(&parked.message) == *of) {
+                let row = parked.delete(&self.job.name).map_err(RetryError::Unwritable)?;
+                let beside = Commit::new().rows([row]);
+                if let Some(reason) = discards {
+                    self.job.store.commit(beside).await?;
+                    tracing::warn!(consumer = %self.job.name, message = %parked.message.envelope.id(), reason, "a parked message is given up");
+                } else {
+                    match self.work_of().handle(&parked.message, u64::MAX, &beside).await {
+                        // One that was handled before leaves its row.
+                        Done::Handled => drop(self.job.store.commit(beside).await?),
+                        Done::Failed(why) => return Err(RetryError::StillFails { released, why }),
+                        Done::Waits | Done::Lost => return Err(RetryError::NotHere),
+                    }
+                }
+                self.parked().remove(of, parked.nth);
+                released += 1;
+            }
+            last = page.into_iter().last();
+            if !has_more {
+                return Ok(released);
+            }
+        }
+    }
+}
+
+fn unwritable(why: Box<dyn std::error::Error + Send + Sync>) -> Left {
+    Left::Error(BackendError::new("inbox", "park a message", Fault::Other, why))
+}
