@@ -66,9 +66,9 @@ impl Mark {
             return Refused::Duplicate;
         }
         match sequence.previous {
-            // What the sender says is before this one is not here. A key of which nothing was handled yet has no gap: the
-            // consumer may have begun later than the sender.
-            Some(previous) if previous > at && at > Position::START => Refused::Gap { after: at },
+            // What the sender says is before this one is not here. Were it passed over, it would be taken for a duplicate when
+            // it comes.
+            Some(previous) if previous > at => Refused::Gap { after: at },
             _ => Refused::From(at),
         }
     }
@@ -144,7 +144,7 @@ mod tests {
         assert_eq!(refused(&known, 3, 6), Refused::Gap { after: Position::new(6) });
         // A message between was given up by the sender after this one had been told its place.
         assert_eq!(refused(&known, 3, 8), Refused::From(Position::new(8)));
-        assert_eq!(refused(&known, 3, 0), Refused::From(Position::START));
+        assert_eq!(refused(&known, 3, 0), Refused::Gap { after: Position::START });
         let unknown = mark(10, None);
         assert_eq!(refused(&unknown, 3, 6), Refused::From(Position::new(6)));
         assert_eq!(refused(&unknown, 3, 10), Refused::Duplicate);

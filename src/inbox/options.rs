@@ -21,7 +21,8 @@ pub enum Marks {
 pub enum OnGap {
     /// It is handled; that one was missing is counted and written to the log of the program.
     Accept,
-    /// It waits for the missing one, for as many deliveries as [`ConsumerOptions::retry`] says; then its key is parked.
+    /// It waits for the missing one, for as long as [`ConsumerOptions::gap_wait`] says; then its key is parked. When somebody
+    /// retries the key, the gap is accepted.
     Park,
 }
 
@@ -48,6 +49,12 @@ pub struct ConsumerOptions {
     pub retry: RetryPolicy,
     /// The most messages that may be parked; then the consumer stops. 10,000 by default.
     pub parked_messages_max: usize,
+    /// How long a message waits for one before it that is missing, where it does. It must be longer than the broker takes to
+    /// deliver again what was not settled. 2 min by default.
+    pub gap_wait: Duration,
+    /// Whether the consumer is not given all messages from the first on. Then the first message of a key is handled whatever
+    /// was before it. `false` by default.
+    pub joins_late: bool,
     /// How long what is no message is left to the broker before it is looked at again. 1 min by default.
     pub invalid_interval: Duration,
     /// How long a lease lasts that is not renewed, where there is one. 10 s by default.
@@ -66,6 +73,8 @@ impl Default for ConsumerOptions {
                 delay_max: Duration::from_secs(5),
             },
             parked_messages_max: 10_000,
+            gap_wait: Duration::from_mins(2),
+            joins_late: false,
             invalid_interval: Duration::from_mins(1),
             lease_time: Duration::from_secs(10),
         }

@@ -13,7 +13,7 @@ use super::handler::Handler;
 use super::options::{ConsumerOptions, Marks};
 use super::parked::{Lane, ParkedLanes, ParkedMessage, lane};
 use super::running::{Order, RetryError};
-use super::work::{Done, Work};
+use super::work::{Done, GAP_INTERVAL, Tries, Work};
 use crate::ports::{
     BackendError, Clock, Deliveries, Delivery, EventStore, Fault, RowStore, Settle, telemetry,
 };
@@ -221,23 +221,22 @@ impl<S: EventStore + RowStore> Tenure<'_, S> {
             let how = match self.take_in(&message, delivery.redeliveries).await? {
                 Done::Waits => {
                     // Those behind it wait, too: they would only be missing it as well.
-                    self.settle(delivery.tag, self.again(delivery.redeliveries)).await;
+                    self.settle(delivery.tag, Settle::Again(GAP_INTERVAL)).await;
                     for (_, behind) in messages {
-                        self.settle(behind.tag, self.again(behind.redeliveries)).await;
+                        self.settle(behind.tag, Settle::Again(GAP_INTERVAL)).await;
                     }
                     return Ok(());
                 }
-                Done::Lost => return Err(Left::Lost),
+                Done::Lost => {
+                    // Whoever has the lease now need not wait for them.
+                    self.settle(delivery.tag, Settle::Again(Duration::ZERO)).await;
+                    return Err(Left::Lost);
+                }
                 Done::Handled | Done::Failed(_) => Settle::Done,
             };
             self.settle(delivery.tag, how).await;
         }
         Ok(())
-    }
-
-    fn again(&self, redeliveries: u64) -> Settle {
-        let nth = u32::try_from(redeliveries).unwrap_or(u32::MAX).saturating_add(1);
-        Settle::Again(self.job.options.retry.delay(nth, self.job.seeds.draw()))
     }
 
     /// Handles a message, or parks it.
@@ -247,7 +246,8 @@ impl<S: EventStore + RowStore> Tenure<'_, S> {
             self.park(message, None).await?;
             return Ok(Done::Handled);
         }
-        let done = self.work_of().handle(message, redeliveries, &Commit::new()).await;
+        let done =
+            self.work_of().handle(message, Tries::Redelivered(redeliveries), &Commit::new()).await;
         if let Done::Failed(error) = &done {
             tracing::error!(consumer = %self.job.name, message = %message.envelope.id(), error, "a message is parked");
             telemetry::handled(self.job.name.as_str(), "parked");
@@ -313,30 +313,39 @@ impl<S: EventStore + RowStore> Tenure<'_, S> {
     /// Handles what is parked of a key, in order; or gives it up.
     async fn release(&self, of: &Lane, discards: Option<&str>) -> Result<usize, RetryError> {
         let mut released = 0;
-        let mut last = None;
+        for parked in self.parked_of(of).await? {
+            let row = parked.delete(&self.job.name).map_err(RetryError::Unwritable)?;
+            let beside = Commit::new().rows([row]);
+            if let Some(reason) = discards {
+                self.job.store.commit(beside).await?;
+                tracing::warn!(consumer = %self.job.name, message = %parked.message.envelope.id(), reason, "a parked message is given up");
+            } else {
+                match self.work_of().handle(&parked.message, Tries::ByHand, &beside).await {
+                    // One that was handled before leaves its row.
+                    Done::Handled => drop(self.job.store.commit(beside).await?),
+                    Done::Failed(why) => return Err(RetryError::StillFails { released, why }),
+                    Done::Waits | Done::Lost => return Err(RetryError::NotHere),
+                }
+            }
+            self.parked().remove(of, parked.nth);
+            released += 1;
+        }
+        Ok(released)
+    }
+
+    /// What is parked of a key, in the order in which it was sent. One that was missing may have come behind those that waited
+    /// for it.
+    async fn parked_of(&self, of: &Lane) -> Result<Vec<ParkedMessage>, BackendError> {
+        let (mut all, mut last) = (Vec::new(), None);
         loop {
             let (page, has_more) =
                 ParkedMessage::list(&*self.job.store, &self.job.name, last.as_ref(), PAGE).await?;
-            for parked in page.iter().filter(|parked| lane(&parked.message) == *of) {
-                let row = parked.delete(&self.job.name).map_err(RetryError::Unwritable)?;
-                let beside = Commit::new().rows([row]);
-                if let Some(reason) = discards {
-                    self.job.store.commit(beside).await?;
-                    tracing::warn!(consumer = %self.job.name, message = %parked.message.envelope.id(), reason, "a parked message is given up");
-                } else {
-                    match self.work_of().handle(&parked.message, u64::MAX, &beside).await {
-                        // One that was handled before leaves its row.
-                        Done::Handled => drop(self.job.store.commit(beside).await?),
-                        Done::Failed(why) => return Err(RetryError::StillFails { released, why }),
-                        Done::Waits | Done::Lost => return Err(RetryError::NotHere),
-                    }
-                }
-                self.parked().remove(of, parked.nth);
-                released += 1;
-            }
+            all.extend(page.iter().filter(|parked| lane(&parked.message) == *of).cloned());
             last = page.into_iter().last();
             if !has_more {
-                return Ok(released);
+                let place = |it: &ParkedMessage| it.message.sequence.map(|sequence| sequence.at);
+                all.sort_by_key(|parked| (place(parked), parked.nth));
+                return Ok(all);
             }
         }
     }

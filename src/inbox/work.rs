@@ -2,6 +2,7 @@
 
 use std::error::Error;
 use std::panic::AssertUnwindSafe;
+use std::time::Duration;
 
 use futures::FutureExt;
 
@@ -24,6 +25,18 @@ pub(super) enum Done {
     Failed(String),
     /// Another process has the lease.
     Lost,
+}
+
+/// How long a message is left to the broker before which one is missing, until it is looked at again.
+pub(super) const GAP_INTERVAL: Duration = Duration::from_secs(1);
+
+/// Who wants a message handled.
+#[derive(Clone, Copy, Debug)]
+pub(super) enum Tries {
+    /// The broker, which has delivered it so often before.
+    Redelivered(u64),
+    /// Somebody who has looked at what is parked, and accepts what is missing.
+    ByHand,
 }
 
 /// A message before this one is missing.
@@ -57,13 +70,8 @@ enum Tried {
 }
 
 impl<S: EventStore + RowStore> Work<'_, S> {
-    /// Handles a message, and commits `beside` with its effect. `redeliveries` says how often it came before.
-    pub(super) async fn handle(
-        &self,
-        message: &Message,
-        redeliveries: u64,
-        beside: &Commit,
-    ) -> Done {
+    /// Handles a message, and commits `beside` with its effect.
+    pub(super) async fn handle(&self, message: &Message, tries: Tries, beside: &Commit) -> Done {
         let mut mark = match Mark::of(self.name.as_str(), self.lease, message) {
             Ok(mark) => mark,
             Err(why) => return Done::Failed(told(&why)),
@@ -71,7 +79,7 @@ impl<S: EventStore + RowStore> Work<'_, S> {
         let mut retry = self.options.retry.begin(self.seeds.draw());
         let mut patience = self.options.patience().begin(self.seeds.draw());
         loop {
-            match self.attempt(message, &mut mark, redeliveries, beside).await {
+            match self.attempt(message, &mut mark, tries, beside).await {
                 Tried::Done(done) => return done,
                 Tried::Trouble(error) => {
                     tracing::warn!(consumer = %self.name, %error, "waits for the store");
@@ -110,7 +118,7 @@ impl<S: EventStore + RowStore> Work<'_, S> {
         &self,
         message: &Message,
         mark: &mut Mark,
-        redeliveries: u64,
+        tries: Tries,
         beside: &Commit,
     ) -> Tried {
         let decided = AssertUnwindSafe(self.handler.handle(message)).catch_unwind().await;
@@ -132,7 +140,7 @@ impl<S: EventStore + RowStore> Work<'_, S> {
                     Refused::Lost => return Tried::Done(Done::Lost),
                     Refused::From(at) => *mark = mark.clone().moved_from(at),
                     Refused::Gap { after } => {
-                        if let Some(done) = self.meets(&Gap { after }, redeliveries) {
+                        if let Some(done) = self.meets(&Gap { after }, tries) {
                             return Tried::Done(done);
                         }
                         *mark = mark.clone().moved_from(after);
@@ -147,12 +155,18 @@ impl<S: EventStore + RowStore> Work<'_, S> {
     }
 
     /// One before it is missing: what becomes of it, unless it is accepted all the same.
-    fn meets(&self, gap: &Gap, redeliveries: u64) -> Option<Done> {
+    fn meets(&self, gap: &Gap, tries: Tries) -> Option<Done> {
+        if self.options.joins_late && gap.after == Position::START {
+            return None;
+        }
         telemetry::handled(self.name.as_str(), "gap");
         tracing::error!(consumer = %self.name, error = gap as &dyn Error, "a message is missing");
         match self.options.marks {
             Marks::BySequence(OnGap::Park) => {
-                let waits = redeliveries < u64::from(self.options.retry.retries_max);
+                let Tries::Redelivered(times) = tries else { return None };
+                // Each time takes an interval.
+                let waited = GAP_INTERVAL.saturating_mul(u32::try_from(times).unwrap_or(u32::MAX));
+                let waits = waited < self.options.gap_wait;
                 Some(if waits { Done::Waits } else { Done::Failed(told(gap)) })
             }
             Marks::BySequence(OnGap::Accept) | Marks::ById => None,

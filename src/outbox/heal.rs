@@ -2,10 +2,11 @@
 
 use std::collections::HashSet;
 
+use super::load;
 use super::origin::Due;
 use super::publisher::Publisher;
-use super::send::{LaneState, publish, trouble};
-use crate::ports::telemetry;
+use super::send::{LaneState, place, publish, trouble};
+use crate::ports::{Extent, telemetry};
 use crate::subscription::{Parked, Partition, Sink, SinkError};
 use crate::types::{Commit, Position, RecordedEvent};
 
@@ -21,7 +22,10 @@ impl Publisher {
         lane: Partition,
     ) -> Result<(), SinkError> {
         let Some(extent) = self.broker.extent().await.map_err(trouble)? else { return Ok(()) };
-        let Some(from) = state.marks.lost(&extent) else {
+        // What has been stored since the loss hides it.
+        let last = state.lost_beyond.map_or(extent.last, |beyond| beyond.min(extent.last));
+        let kept = Extent::new(extent.log.clone(), last);
+        let Some(from) = state.marks.lost(&kept) else {
             state.has_looked(&extent);
             return Ok(());
         };
@@ -30,7 +34,7 @@ impl Publisher {
         tracing::error!(relay = %lease, %from, %upto, "the broker has lost messages, and is fed again");
         telemetry::broker_lost(self.name.as_str());
         self.feed_again(state, lane, (from, upto)).await?;
-        state.marks.forget(&extent);
+        state.marks.forget(&kept);
         let row = state.marks.row(&lease).map_err(SinkError::fatal)?;
         self.store.commit(Commit::new().rows([row])).await?;
         state.has_looked(&extent);
@@ -66,6 +70,39 @@ impl Publisher {
         }
         state.stored.clear();
         state.newest = None;
+        Ok(())
+    }
+
+    /// Reads again what was published last, as far back as the log is kept: each message is to tell which one was before it
+    /// in its key, whoever published that.
+    pub(super) async fn recall(
+        &self,
+        state: &mut LaneState,
+        lane: Partition,
+    ) -> Result<(), SinkError> {
+        let upto = self.store.lease(&self.lease(lane)).await?.checkpoint(self.feed.identity());
+        let mut at = Position::new(upto.get().saturating_sub(self.options.kept_positions));
+        let parked = self.parked(lane).await?;
+        while at < upto {
+            let limit = self.options.batch_messages_max.max(1);
+            let page = self.feed.read_all(at, &self.filter, limit).await?;
+            let is_published = |event: &RecordedEvent| {
+                event.position() <= upto
+                    && lane.owns(self.key(event))
+                    && !parked.contains(&event.position())
+            };
+            let events: Vec<_> = page.events.into_iter().filter(is_published).collect();
+            // What cannot be read was given up.
+            for event in events {
+                for due in self.read(std::slice::from_ref(&event)).unwrap_or_default() {
+                    state.chain.stored(load::lane(&due), place(&due));
+                }
+            }
+            if page.upto <= at {
+                break;
+            }
+            at = page.upto;
+        }
         Ok(())
     }
 

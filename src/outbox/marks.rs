@@ -58,8 +58,8 @@ impl Marks {
         Some(kept.map_or(Position::START, |(_, ours)| *ours))
     }
 
-    /// Whether something new at `broker` stands where the broker had something else.
-    pub(super) fn is_before(&self, broker: u64) -> bool {
+    /// Whether the broker had something at `broker`.
+    pub(super) fn covers(&self, broker: u64) -> bool {
         self.marks.back().is_some_and(|(newest, _)| broker <= *newest)
     }
 

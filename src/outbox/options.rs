@@ -41,8 +41,8 @@ pub struct RelayOptions {
     pub extent_interval: Duration,
     /// How often what all relays have published is trimmed. 1 min by default.
     pub trim_interval: Duration,
-    /// So many positions are left behind the slowest relay: what a broker loses can be fed again as far back as that.
-    /// 100,000 by default.
+    /// So many positions are left behind the slowest relay: what a broker loses can be fed again as far back as that, and
+    /// whoever takes over reads again so much, to know what was published last of each key. 100,000 by default.
     pub kept_positions: u64,
     /// The relay is late if a message has waited for so long. 5 s by default.
     pub late_after: Duration,

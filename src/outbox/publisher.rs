@@ -60,13 +60,13 @@ impl Publisher {
         state: &mut LaneState,
         batch: &Batch<'_>,
     ) -> Result<Applied, SinkError> {
-        if state.has_lost || state.looked_at.elapsed() >= self.options.extent_interval {
+        if state.lost_beyond.is_some() || state.looked_at.elapsed() >= self.options.extent_interval
+        {
             self.heal(state, batch.partition()).await?;
         }
         let due = unpublished(state, self.read(batch.events())?);
         let published = publish(&self.name, &*self.broker, state, due).await;
-        if state.newest.is_some_and(|newest| state.marks.is_before(newest)) {
-            state.has_lost = true;
+        if state.lost_beyond.is_some() {
             state.newest = None;
             return Err(SinkError::transient(Lost));
         }
@@ -89,6 +89,11 @@ impl Publisher {
 #[error("the broker has lost messages that it had stored")]
 pub(super) struct Lost;
 
+/// The runner prepares every lane before its first batch.
+#[derive(Debug, thiserror::Error)]
+#[error("the lane was not prepared")]
+struct Unprepared;
+
 #[async_trait]
 impl Sink for Publisher {
     fn name(&self) -> &LeaseName {
@@ -104,6 +109,7 @@ impl Sink for Publisher {
             trim::register(&*self.store, &self.name, lane.of()).await?;
         }
         let mut state = self.state_of(lane).await?;
+        self.recall(&mut state, lane).await?;
         self.heal(&mut state, lane).await?;
         self.lanes().insert(lane.index(), state);
         Ok(())
@@ -113,9 +119,8 @@ impl Sink for Publisher {
         let lane = batch.partition();
         // Nobody else works at the lane; and if this future is dropped, the lease is lost with what is known under it.
         let state = self.lanes().remove(&lane.index());
-        let mut state = match state {
-            Some(state) => state,
-            None => self.state_of(lane).await?,
+        let Some(mut state) = state else {
+            return Err(SinkError::fatal(Unprepared));
         };
         let done = self.take_in(&mut state, &batch).await;
         self.lanes().insert(lane.index(), state);
@@ -132,6 +137,6 @@ impl LaneState {
     pub(super) fn has_looked(&mut self, extent: &Extent) {
         self.log = Some(extent.log.clone());
         self.looked_at = Instant::now();
-        self.has_lost = false;
+        self.lost_beyond = None;
     }
 }

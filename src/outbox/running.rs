@@ -1,14 +1,19 @@
 //! A relay that runs.
 
 use std::fmt;
+use std::time::Duration;
 
 use tokio::sync::watch;
 use tokio::task::JoinHandle;
+use tokio::time::sleep;
 
 use crate::consistency::{Behind, Lag};
 use crate::ports::{BackendError, CommitError, Feed};
 use crate::subscription::{Health, Parked, ReplayError, Running};
 use crate::types::Token;
+
+/// How often it is looked how far other processes have published.
+const LOOK_INTERVAL: Duration = Duration::from_millis(200);
 
 /// A relay that runs. When the handle is dropped, it stops behind the batch that is under way.
 #[must_use = "a relay stops when its handle is dropped"]
@@ -29,7 +34,22 @@ impl RunningRelay {
     /// Waiting changes nothing; the future may be dropped.
     pub async fn drained(&self) -> Result<(), Behind> {
         let end = self.feed.end().await.map_err(Behind::Unreadable)?;
-        self.running.progress().wait_for(Token::new(self.feed.identity(), end)).await.map(drop)
+        let token = Token::new(self.feed.identity(), end);
+        tokio::select! {
+            biased;
+            reached = self.running.progress().wait_for(token) => reached.map(drop),
+            elsewhere = self.published_elsewhere(token) => elsewhere.map_err(Behind::Unreadable),
+        }
+    }
+
+    /// Returns when the checkpoints have come so far, which another process may write.
+    async fn published_elsewhere(&self, token: Token) -> Result<(), BackendError> {
+        loop {
+            sleep(LOOK_INTERVAL).await;
+            if self.running.stored(token.log()).await? >= token.position() {
+                return Ok(());
+            }
+        }
     }
 
     /// How many messages wait, and for how long the oldest has. It is asked of the store, whoever publishes.

@@ -9,7 +9,7 @@ use super::chain::Chain;
 use super::load::{Lane, Load, lane};
 use super::marks::Marks;
 use super::origin::Due;
-use crate::ports::{Broker, PublishError, telemetry};
+use crate::ports::{Broker, PublishError, Stored, telemetry};
 use crate::types::{Destination, LeaseName, Position, Sequence};
 
 /// What a lane of a relay knows while it has the lease.
@@ -21,8 +21,8 @@ pub(super) struct LaneState {
     /// The broker's log, if it has told, and when it did.
     pub(super) log: Option<String>,
     pub(super) looked_at: Instant,
-    /// The broker is seen to have lost something.
-    pub(super) has_lost: bool,
+    /// The broker is seen to have lost all that it had beyond this position of its own.
+    pub(super) lost_beyond: Option<u64>,
     /// The greatest position that the broker has told of in this batch.
     pub(super) newest: Option<u64>,
 }
@@ -35,8 +35,22 @@ impl LaneState {
             marks,
             log: None,
             looked_at: Instant::now(),
-            has_lost: false,
+            lost_beyond: None,
             newest: None,
+        }
+    }
+}
+
+impl LaneState {
+    /// Takes note of where the broker has put something. What is new there lies behind all that it had; if not, it has lost
+    /// what was there.
+    fn note(&mut self, stored: &Stored) {
+        self.newest = self.newest.max(stored.position);
+        if let Some(at) =
+            stored.position.filter(|at| !stored.is_duplicate && self.marks.covers(*at))
+        {
+            let beyond = at.saturating_sub(1);
+            self.lost_beyond = Some(self.lost_beyond.map_or(beyond, |known| known.min(beyond)));
         }
     }
 }
@@ -57,7 +71,7 @@ struct Miscounted {
 }
 
 /// The place of a message in its key. Every message that is due has one.
-fn place(due: &Due) -> Position {
+pub(super) fn place(due: &Due) -> Position {
     due.outbound.message.sequence.map_or(due.position, |sequence| sequence.at)
 }
 
@@ -91,7 +105,7 @@ pub(super) async fn publish(
             match answer {
                 Ok(stored) => {
                     telemetry::published(name.as_str(), outcome(stored.is_duplicate));
-                    state.newest = state.newest.max(stored.position);
+                    state.note(&stored);
                     let (lane, at) = (lane(&due), place(&due));
                     state.stored.insert((lane.0.clone(), at));
                     state.chain.stored(lane, at);

@@ -17,7 +17,7 @@ use super::status::{Phase, Status};
 use super::worker::Job;
 use crate::consistency::{Lag, Progress};
 use crate::ports::{BackendError, CommitError};
-use crate::types::{LeaseName, Position};
+use crate::types::{LeaseName, LogId, Position};
 
 /// A subscription that runs. When the handle is dropped, the subscription stops behind the batch that is under way.
 #[must_use = "a subscription stops when its handle is dropped"]
@@ -76,6 +76,14 @@ impl Running {
     pub async fn lag(&self) -> Result<Lag, BackendError> {
         let places = self.job.places(self.names()).await?;
         self.job.lag(&places).await
+    }
+
+    /// How far the job has come in a log, by its checkpoints, whoever writes them.
+    pub(crate) async fn stored(&self, log: LogId) -> Result<Position, BackendError> {
+        let places = self.job.places(self.names()).await?;
+        let all = self.job.logs.iter().zip(places);
+        let of_log = all.filter(|(known, _)| known.identity() == log).map(|(_, at)| at);
+        Ok(of_log.min().unwrap_or_default())
     }
 
     /// Whether the work is done, be it here or elsewhere.

@@ -16,6 +16,8 @@ use crate::ports::{
 };
 use crate::types::{Destination, MessageId, Source};
 
+/// After how long a delivery comes again that was not settled.
+const REDELIVERY: Duration = Duration::from_secs(30);
 /// How many ids are known again.
 const KNOWN_IDS_MAX: usize = 100_000;
 
@@ -71,7 +73,7 @@ struct Consumer {
     /// Up to where messages were handed out for the first time.
     seen: u64,
     /// What was handed out and not settled: how often, and when it comes again.
-    open: BTreeMap<u64, (u64, Option<Instant>)>,
+    open: BTreeMap<u64, (u64, Instant)>,
 }
 
 impl MemoryBroker {
@@ -88,8 +90,8 @@ impl MemoryBroker {
     }
 
     /// What is delivered to the consumer called `name`: messages for these destinations, of none for all. A consumer begins at
-    /// the first message that is still there, and another handle of the same name goes on where it was; what was handed out and
-    /// not settled then comes again.
+    /// the first message that is still there, and another handle of the same name goes on where it was. What is handed out and
+    /// not settled comes again after 30 s, or when another handle is asked for.
     #[must_use]
     pub fn consumer(
         &self,
@@ -100,7 +102,7 @@ impl MemoryBroker {
         let mut state = self.state();
         let consumer = state.consumers.entry(Arc::clone(&name)).or_default();
         for (_, again_at) in consumer.open.values_mut() {
-            *again_at = Some(Instant::now());
+            *again_at = Instant::now();
         }
         drop(state);
         let destinations = destinations.into_iter().collect();
@@ -176,16 +178,14 @@ impl State {
         let consumer = self.consumers.entry(Arc::clone(name)).or_default();
         let (now, mut next, mut out) = (Instant::now(), None::<Instant>, Vec::new());
         for (at, (count, again_at)) in &mut consumer.open {
-            match again_at {
-                Some(time) if *time <= now && out.len() < limit => {
-                    if let Some(message) = self.messages.get(at) {
-                        *again_at = None;
-                        *count += 1;
-                        out.push(Delivery::new(Ok(message.message.clone()), *count, *at));
-                    }
+            if *again_at <= now && out.len() < limit {
+                if let Some(message) = self.messages.get(at) {
+                    *again_at = now + REDELIVERY;
+                    *count += 1;
+                    out.push(Delivery::new(Ok(message.message.clone()), *count, *at));
                 }
-                Some(time) => next = Some(next.map_or(*time, |next| next.min(*time))),
-                None => {}
+            } else {
+                next = Some(next.map_or(*again_at, |next| next.min(*again_at)));
             }
         }
         let rest = (Bound::Excluded(consumer.seen), Bound::Unbounded);
@@ -195,7 +195,7 @@ impl State {
             }
             consumer.seen = *at;
             if destinations.is_empty() || destinations.contains(&message.destination) {
-                consumer.open.insert(*at, (0, None));
+                consumer.open.insert(*at, (0, now + REDELIVERY));
                 out.push(Delivery::new(Ok(message.message.clone()), 0, *at));
             }
         }
@@ -270,7 +270,7 @@ impl Deliveries for MemoryDeliveries {
             Settle::Done | Settle::Dropped => drop(consumer.open.remove(&tag)),
             Settle::Again(after) => {
                 if let Some((_, again_at)) = consumer.open.get_mut(&tag) {
-                    *again_at = Some(Instant::now() + after);
+                    *again_at = Instant::now() + after;
                 }
             }
         }

@@ -73,15 +73,51 @@ async fn a_message_that_stays_missing_parks_its_key_or_is_accepted() {
             [outbound("a1", 3, None), outbound("a3", 9, Some(7)), outbound("a4", 11, Some(9))];
         publish(&broker, &gap).await;
         publish(&broker, &[outbound("b1", 12, None)]).await;
-        sleep(Duration::from_mins(1)).await;
+        sleep(Duration::from_mins(5)).await;
         assert_eq!(noted(&store, "a").await, wanted, "{on_gap:?}");
         assert_eq!(noted(&store, "b").await, ["b1"]);
         let parked = notes.parked(10).await.unwrap();
         assert_eq!(parked.len(), 3 - wanted.len());
         if on_gap == OnGap::Park {
             assert!(parked[0].error.as_ref().is_some_and(|why| why.contains("missing")));
+            // One that comes after all is put where it belongs.
+            publish(&broker, &[outbound("a2", 7, Some(3))]).await;
+            sleep(Duration::from_secs(1)).await;
+            let key = OrderingKey::new("a").unwrap();
+            assert_eq!(notes.retry(&source(), &key).await.unwrap(), 3);
+            assert_eq!(noted(&store, "a").await, ["a1", "a2", "a3", "a4"]);
         }
     }
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_somebody_retries_is_handled_though_one_before_it_is_missing() {
+    let (store, broker) = (memory(), MemoryBroker::new());
+    let notes =
+        consume(store.clone(), broker.consumer("notes", []), Marks::BySequence(OnGap::Park));
+    publish(&broker, &[outbound("a2", 9, Some(7)), outbound("a3", 11, Some(9))]).await;
+    sleep(Duration::from_mins(5)).await;
+    assert_eq!(noted(&store, "a").await, [""; 0], "also the first of a key waits");
+    let key = OrderingKey::new("a").unwrap();
+    assert_eq!(notes.retry(&source(), &key).await.unwrap(), 2);
+    assert_eq!(noted(&store, "a").await, ["a2", "a3"]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn who_joins_late_takes_the_first_message_of_a_key_as_it_comes() {
+    let (store, broker) = (memory(), MemoryBroker::new());
+    let options = freehold::inbox::ConsumerOptions {
+        joins_late: true,
+        ..consumer_options(Marks::BySequence(OnGap::Park))
+    };
+    let notes = Consumer::new(name("notes"), broker.consumer("notes", []), store.clone())
+        .options(options)
+        .seed(7)
+        .start(noting);
+    publish(&broker, &[outbound("a2", 9, Some(7)), outbound("a4", 13, Some(11))]).await;
+    sleep(Duration::from_mins(5)).await;
+    assert_eq!(noted(&store, "a").await, ["a2"], "the next must fit");
+    assert_eq!(notes.parked(10).await.unwrap().len(), 1);
 }
 
 /// Cannot handle `a2` until it is mended.

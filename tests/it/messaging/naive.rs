@@ -149,7 +149,7 @@ async fn who_does_not_commit_the_mark_with_the_effect_loses_it_or_has_it_twice()
                 }
                 for life in [Life::until(nth, end), Life::default()] {
                     let lives = consume(way, &life, &store, &broker);
-                    let _ = timeout(Duration::from_secs(60), async {
+                    let _ = timeout(Duration::from_mins(1), async {
                         tokio::select! {
                             biased;
                             () = life.over() => {}

@@ -122,11 +122,12 @@ async fn an_outbox_is_trimmed_behind_the_slowest_relay() {
         let page = store.outbox_page(Position::START, 1).await.unwrap();
         page.events.first().map(|event| event.position().get())
     };
+    send(&store, &["a1"]).await;
     let slow = start("slow", MemoryBroker::new());
     slow.drained().await.unwrap();
     slow.stop().await;
     let fast = start("fast", broker.clone());
-    send(&store, &["a1", "a2", "a3", "a4", "a5", "a6"]).await;
+    send(&store, &["a2", "a3", "a4", "a5", "a6"]).await;
     fast.drained().await.unwrap();
     sleep(Duration::from_mins(1)).await;
     assert_eq!(oldest().await, Some(1), "one has them all still before it");
