@@ -121,20 +121,20 @@ pub(super) fn told(error: &(dyn std::error::Error + 'static)) -> String {
 }
 
 /// Which messages have their place behind each other: those of one source and key.
-pub(super) type Lane = (Source, crate::types::OrderingKey);
+pub(super) type Line = (Source, crate::types::OrderingKey);
 
-pub(super) fn lane(message: &Message) -> Lane {
+pub(super) fn line(message: &Message) -> Line {
     (message.source.clone(), message.envelope.key().clone())
 }
 
 /// The keys that are parked, as a running consumer knows them.
 #[derive(Debug, Default)]
-pub(super) struct ParkedLanes {
-    lanes: BTreeMap<Lane, BTreeSet<u64>>,
+pub(super) struct ParkedLines {
+    lines: BTreeMap<Line, BTreeSet<u64>>,
     pub(super) last: u64,
 }
 
-impl ParkedLanes {
+impl ParkedLines {
     pub(super) async fn read(
         store: &dyn RowStore,
         consumer: &LeaseName,
@@ -144,7 +144,7 @@ impl ParkedLanes {
             let (page, has_more) =
                 ParkedMessage::list(store, consumer, last.as_ref(), PAGE).await?;
             for parked in &page {
-                all.add(lane(&parked.message), parked.nth);
+                all.add(line(&parked.message), parked.nth);
             }
             last = page.into_iter().last();
             if !has_more {
@@ -153,24 +153,24 @@ impl ParkedLanes {
         }
     }
 
-    pub(super) fn holds(&self, lane: &Lane) -> bool {
-        self.lanes.contains_key(lane)
+    pub(super) fn holds(&self, line: &Line) -> bool {
+        self.lines.contains_key(line)
     }
 
     pub(super) fn count(&self) -> usize {
-        self.lanes.values().map(BTreeSet::len).sum()
+        self.lines.values().map(BTreeSet::len).sum()
     }
 
-    pub(super) fn add(&mut self, lane: Lane, nth: u64) {
+    pub(super) fn add(&mut self, line: Line, nth: u64) {
         self.last = self.last.max(nth);
-        self.lanes.entry(lane).or_default().insert(nth);
+        self.lines.entry(line).or_default().insert(nth);
     }
 
-    pub(super) fn remove(&mut self, lane: &Lane, nth: u64) {
-        if let Some(parked) = self.lanes.get_mut(lane) {
+    pub(super) fn remove(&mut self, line: &Line, nth: u64) {
+        if let Some(parked) = self.lines.get_mut(line) {
             parked.remove(&nth);
             if parked.is_empty() {
-                self.lanes.remove(lane);
+                self.lines.remove(line);
             }
         }
     }

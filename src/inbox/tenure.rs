@@ -11,7 +11,7 @@ use tokio::time::{Instant, sleep};
 
 use super::handler::Handler;
 use super::options::{ConsumerOptions, Marks};
-use super::parked::{Lane, ParkedLanes, ParkedMessage, lane};
+use super::parked::{Line, ParkedLines, ParkedMessage, line};
 use super::running::{Order, RetryError};
 use super::work::{Done, GAP_INTERVAL, Tries, Work};
 use crate::ports::{
@@ -47,7 +47,7 @@ enum Left {
 struct Tenure<'t, S> {
     job: &'t Job<S>,
     lease: Option<Lease>,
-    parked: Mutex<ParkedLanes>,
+    parked: Mutex<ParkedLines>,
 }
 
 impl<S: EventStore + RowStore> Job<S> {
@@ -104,7 +104,7 @@ impl<S: EventStore + RowStore> Job<S> {
             Marks::ById => None,
             Marks::BySequence(_) => Some(self.claim().await),
         };
-        let parked = match ParkedLanes::read(&*self.store, &self.name).await {
+        let parked = match ParkedLines::read(&*self.store, &self.name).await {
             Ok(parked) => Mutex::new(parked),
             Err(error) => return Left::Error(error),
         };
@@ -153,7 +153,7 @@ impl<S: EventStore + RowStore> Job<S> {
 
 impl<S: EventStore + RowStore> Tenure<'_, S> {
     // What is behind the lock is whole between any two statements.
-    fn parked(&self) -> MutexGuard<'_, ParkedLanes> {
+    fn parked(&self) -> MutexGuard<'_, ParkedLines> {
         self.parked.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
@@ -186,12 +186,12 @@ impl<S: EventStore + RowStore> Tenure<'_, S> {
 
     /// Handles what was received: keys side by side, and the messages of one key in order.
     async fn handle(&self, received: Vec<Delivery>) -> Result<(), Left> {
-        let mut lanes: BTreeMap<Lane, Vec<(Message, Delivery)>> = BTreeMap::new();
+        let mut lines: BTreeMap<Line, Vec<(Message, Delivery)>> = BTreeMap::new();
         for delivery in received {
             match &delivery.message {
                 Ok(message) => {
                     let message = message.clone();
-                    lanes.entry(lane(&message)).or_default().push((message, delivery));
+                    lines.entry(line(&message)).or_default().push((message, delivery));
                 }
                 Err(why) => {
                     telemetry::handled(self.job.name.as_str(), "invalid");
@@ -201,12 +201,12 @@ impl<S: EventStore + RowStore> Tenure<'_, S> {
                 }
             }
         }
-        let mut waiting = lanes.into_values();
+        let mut waiting = lines.into_values();
         let mut busy = FuturesUnordered::new();
         loop {
             while busy.len() < self.job.options.keys_max.max(1) {
                 let Some(messages) = waiting.next() else { break };
-                busy.push(self.handle_lane(messages));
+                busy.push(self.handle_line(messages));
             }
             match busy.next().await {
                 Some(done) => done?,
@@ -215,7 +215,7 @@ impl<S: EventStore + RowStore> Tenure<'_, S> {
         }
     }
 
-    async fn handle_lane(&self, messages: Vec<(Message, Delivery)>) -> Result<(), Left> {
+    async fn handle_line(&self, messages: Vec<(Message, Delivery)>) -> Result<(), Left> {
         let mut messages = messages.into_iter();
         while let Some((message, delivery)) = messages.next() {
             let how = match self.take_in(&message, delivery.redeliveries).await? {
@@ -241,7 +241,7 @@ impl<S: EventStore + RowStore> Tenure<'_, S> {
 
     /// Handles a message, or parks it.
     async fn take_in(&self, message: &Message, redeliveries: u64) -> Result<Done, Left> {
-        let is_parked = self.parked().holds(&lane(message));
+        let is_parked = self.parked().holds(&line(message));
         if is_parked {
             self.park(message, None).await?;
             return Ok(Done::Handled);
@@ -291,7 +291,7 @@ impl<S: EventStore + RowStore> Tenure<'_, S> {
             tracing::warn!(consumer = %self.job.name, %error, "cannot park a message");
             patience.wait().await;
         }
-        self.parked().add(lane(message), nth);
+        self.parked().add(line(message), nth);
         Ok(())
     }
 
@@ -311,7 +311,7 @@ impl<S: EventStore + RowStore> Tenure<'_, S> {
     }
 
     /// Handles what is parked of a key, in order; or gives it up.
-    async fn release(&self, of: &Lane, discards: Option<&str>) -> Result<usize, RetryError> {
+    async fn release(&self, of: &Line, discards: Option<&str>) -> Result<usize, RetryError> {
         let mut released = 0;
         for parked in self.parked_of(of).await? {
             let row = parked.delete(&self.job.name).map_err(RetryError::Unwritable)?;
@@ -335,12 +335,12 @@ impl<S: EventStore + RowStore> Tenure<'_, S> {
 
     /// What is parked of a key, in the order in which it was sent. One that was missing may have come behind those that waited
     /// for it.
-    async fn parked_of(&self, of: &Lane) -> Result<Vec<ParkedMessage>, BackendError> {
+    async fn parked_of(&self, of: &Line) -> Result<Vec<ParkedMessage>, BackendError> {
         let (mut all, mut last) = (Vec::new(), None);
         loop {
             let (page, has_more) =
                 ParkedMessage::list(&*self.job.store, &self.job.name, last.as_ref(), PAGE).await?;
-            all.extend(page.iter().filter(|parked| lane(&parked.message) == *of).cloned());
+            all.extend(page.iter().filter(|parked| line(&parked.message) == *of).cloned());
             last = page.into_iter().last();
             if !has_more {
                 let place = |it: &ParkedMessage| it.message.sequence.map(|sequence| sequence.at);

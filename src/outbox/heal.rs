@@ -5,7 +5,7 @@ use std::collections::HashSet;
 use super::load;
 use super::origin::Due;
 use super::publisher::Publisher;
-use super::send::{LaneState, place, publish, trouble};
+use super::send::{PartState, place, publish, trouble};
 use crate::ports::{Extent, telemetry};
 use crate::subscription::{Parked, Partition, Sink, SinkError};
 use crate::types::{Commit, Position, RecordedEvent};
@@ -18,8 +18,8 @@ impl Publisher {
     /// place on where it is known to have had all, up to the checkpoint. What was not missing comes twice.
     pub(super) async fn heal(
         &self,
-        state: &mut LaneState,
-        lane: Partition,
+        state: &mut PartState,
+        part: Partition,
     ) -> Result<(), SinkError> {
         let Some(extent) = self.broker.extent().await.map_err(trouble)? else { return Ok(()) };
         // What has been stored since the loss hides it.
@@ -29,11 +29,11 @@ impl Publisher {
             state.has_looked(&extent);
             return Ok(());
         };
-        let lease = self.lease(lane);
+        let lease = self.lease(part);
         let upto = self.store.lease(&lease).await?.checkpoint(self.feed.identity());
         tracing::error!(relay = %lease, %from, %upto, "the broker has lost messages, and is fed again");
         telemetry::broker_lost(self.name.as_str());
-        self.feed_again(state, lane, (from, upto)).await?;
+        self.feed_again(state, part, (from, upto)).await?;
         state.marks.forget(&kept);
         let row = state.marks.row(&lease).map_err(SinkError::fatal)?;
         self.store.commit(Commit::new().rows([row])).await?;
@@ -43,14 +43,14 @@ impl Publisher {
 
     async fn feed_again(
         &self,
-        state: &mut LaneState,
-        lane: Partition,
+        state: &mut PartState,
+        part: Partition,
         (mut at, upto): (Position, Position),
     ) -> Result<(), SinkError> {
-        let parked = self.parked(lane).await?;
+        let parked = self.parked(part).await?;
         let is_fed = |event: &RecordedEvent| {
             event.position() <= upto
-                && lane.owns(self.key(event))
+                && part.owns(self.key(event))
                 && !parked.contains(&event.position())
         };
         while at < upto {
@@ -77,25 +77,25 @@ impl Publisher {
     /// in its key, whoever published that.
     pub(super) async fn recall(
         &self,
-        state: &mut LaneState,
-        lane: Partition,
+        state: &mut PartState,
+        part: Partition,
     ) -> Result<(), SinkError> {
-        let upto = self.store.lease(&self.lease(lane)).await?.checkpoint(self.feed.identity());
+        let upto = self.store.lease(&self.lease(part)).await?.checkpoint(self.feed.identity());
         let mut at = Position::new(upto.get().saturating_sub(self.options.kept_positions));
-        let parked = self.parked(lane).await?;
+        let parked = self.parked(part).await?;
         while at < upto {
             let limit = self.options.batch_messages_max.max(1);
             let page = self.feed.read_all(at, &self.filter, limit).await?;
             let is_published = |event: &RecordedEvent| {
                 event.position() <= upto
-                    && lane.owns(self.key(event))
+                    && part.owns(self.key(event))
                     && !parked.contains(&event.position())
             };
             let events: Vec<_> = page.events.into_iter().filter(is_published).collect();
             // What cannot be read was given up.
             for event in events {
                 for due in self.read(std::slice::from_ref(&event)).unwrap_or_default() {
-                    state.chain.stored(load::lane(&due), place(&due));
+                    state.chain.stored(load::line(&due), place(&due));
                 }
             }
             if page.upto <= at {
@@ -107,11 +107,11 @@ impl Publisher {
     }
 
     /// What was not published, and waits for somebody.
-    async fn parked(&self, lane: Partition) -> Result<HashSet<Position>, SinkError> {
+    async fn parked(&self, part: Partition) -> Result<HashSet<Position>, SinkError> {
         let (mut all, mut last) = (HashSet::new(), None);
         loop {
             let (page, has_more) =
-                Parked::list(&*self.store, &self.lease(lane), last.as_ref(), PAGE).await?;
+                Parked::list(&*self.store, &self.lease(part), last.as_ref(), PAGE).await?;
             let here = page.iter().filter(|parked| parked.log == self.feed.identity());
             all.extend(here.map(|parked| parked.position));
             last = page.into_iter().last();

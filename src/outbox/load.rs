@@ -6,9 +6,9 @@ use super::origin::Due;
 use crate::types::{Destination, OrderingKey};
 
 /// Which messages have their place behind each other.
-pub(super) type Lane = (Destination, OrderingKey);
+pub(super) type Line = (Destination, OrderingKey);
 
-pub(super) fn lane(due: &Due) -> Lane {
+pub(super) fn line(due: &Due) -> Line {
     let Due { outbound, .. } = due;
     (outbound.destination.clone(), outbound.message.envelope.key().clone())
 }
@@ -18,7 +18,7 @@ pub(super) fn lane(due: &Due) -> Lane {
 pub(super) struct Load {
     left: Vec<Due>,
     /// Nothing of these is published any more in this batch: a message before it could not be.
-    blocked: HashSet<Lane>,
+    blocked: HashSet<Line>,
 }
 
 impl Load {
@@ -30,11 +30,11 @@ impl Load {
     pub(super) fn next(&mut self, is_ordered: bool) -> Vec<Due> {
         let (mut taken, mut now, mut later) = (HashSet::new(), Vec::new(), Vec::new());
         for due in std::mem::take(&mut self.left) {
-            let lane = lane(&due);
-            if self.blocked.contains(&lane) {
+            let line = line(&due);
+            if self.blocked.contains(&line) {
                 continue;
             }
-            if is_ordered || taken.insert(lane) {
+            if is_ordered || taken.insert(line) {
                 now.push(due);
             } else {
                 later.push(due);
@@ -44,9 +44,9 @@ impl Load {
         now
     }
 
-    /// Nothing of this lane is published any more in this batch.
-    pub(super) fn block(&mut self, lane: Lane) {
-        self.blocked.insert(lane);
+    /// Nothing of this line is published any more in this batch.
+    pub(super) fn block(&mut self, line: Line) {
+        self.blocked.insert(line);
     }
 }
 
@@ -95,7 +95,7 @@ mod tests {
     fn behind_a_message_that_could_not_be_published_its_key_waits() {
         let mut load = load("aabab");
         assert_eq!(load.next(false).len(), 2);
-        load.block(lane(&due(1, "a")));
+        load.block(line(&due(1, "a")));
         assert_eq!(calls(&mut load, false), [vec![5]]);
     }
 }

@@ -21,16 +21,16 @@ pub struct RelayOptions {
     pub batch_messages_max: usize,
     /// A batch ends with the message that makes it so long, in bytes. 4 MiB by default.
     pub batch_bytes_max: usize,
-    /// Over how many lanes the keys are shared out, each with a lease and a checkpoint of its own; 0 counts as 1. 1 by default.
+    /// Over how many parts the keys are shared out, each with a lease and a checkpoint of its own; 0 counts as 1. 1 by default.
     /// It cannot be changed later.
-    pub lanes: u32,
+    pub partitions: u32,
     /// How long a lease lasts that is not renewed, and so how long nothing is published after a relay was killed. 10 s by
     /// default.
     pub lease_time: Duration,
     /// How often a message that the broker does not take is tried again before its key is parked, and how long between.
     /// 4 times, from 50 ms to 2 s, by default.
     pub retry: RetryPolicy,
-    /// The most messages that may be parked in one lane; then the lane stops. 10,000 by default.
+    /// The most messages that may be parked in one part; then the part stops. 10,000 by default.
     pub parked_messages_max: usize,
     /// Of so many keys it is remembered which message was the last, so that consumers can see whether one is missing. 100,000
     /// by default.
@@ -53,7 +53,7 @@ impl Default for RelayOptions {
         Self {
             batch_messages_max: 1_000,
             batch_bytes_max: 4 << 20,
-            lanes: 1,
+            partitions: 1,
             lease_time: Duration::from_secs(10),
             retry: RetryPolicy {
                 retries_max: 4,
@@ -76,7 +76,7 @@ impl RelayOptions {
         SubscriptionOptions {
             batch_events_max: self.batch_messages_max,
             batch_bytes_max: self.batch_bytes_max,
-            partitions: self.lanes,
+            partitions: self.partitions,
             lease_time: self.lease_time,
             retry: self.retry,
             after_retries: AfterRetries::Park,

@@ -9,7 +9,7 @@ use tokio::time::Instant;
 use super::marks::{self, Marks};
 use super::options::RelayOptions;
 use super::origin::{self, Origin, Route};
-use super::send::{LaneState, SharedBroker, publish, trouble, unpublished};
+use super::send::{PartState, SharedBroker, publish, trouble, unpublished};
 use super::trim;
 use crate::ports::{Clock, Extent, Feed, RowStore};
 use crate::subscription::{Applied, Batch, Partition, Sink, SinkError};
@@ -27,28 +27,28 @@ pub(super) struct Publisher {
     pub(super) feed: Feed,
     pub(super) clock: Arc<dyn Clock>,
     pub(super) options: RelayOptions,
-    /// What this process knows of the lanes whose lease it has.
-    pub(super) lanes: Mutex<HashMap<u32, LaneState>>,
+    /// What this process knows of the parts whose lease it has.
+    pub(super) parts: Mutex<HashMap<u32, PartState>>,
 }
 
 impl Publisher {
     // What is behind the lock is whole between any two statements.
-    fn lanes(&self) -> MutexGuard<'_, HashMap<u32, LaneState>> {
-        self.lanes.lock().unwrap_or_else(PoisonError::into_inner)
+    fn parts(&self) -> MutexGuard<'_, HashMap<u32, PartState>> {
+        self.parts.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    pub(super) fn lease(&self, lane: Partition) -> LeaseName {
-        self.name.part(lane.index(), lane.of())
+    pub(super) fn lease(&self, part: Partition) -> LeaseName {
+        self.name.part(part.index(), part.of())
     }
 
-    async fn state_of(&self, lane: Partition) -> Result<LaneState, SinkError> {
+    async fn state_of(&self, part: Partition) -> Result<PartState, SinkError> {
         let set = marks::set().map_err(SinkError::fatal)?;
         self.store.prepare(&set).await?;
-        let key = RowKey::new(self.lease(lane).as_str()).map_err(SinkError::fatal)?;
+        let key = RowKey::new(self.lease(part).as_str()).map_err(SinkError::fatal)?;
         let page = self.store.rows(&set, &RowsWanted::Keys(vec![key]), None).await?;
         let marks = page.rows.first().map(|row| row.value.read::<Marks>()).transpose();
         let marks = marks.map_err(SinkError::fatal)?.unwrap_or_default();
-        Ok(LaneState::new(self.options.chained_keys_max, marks))
+        Ok(PartState::new(self.options.chained_keys_max, marks))
     }
 
     pub(super) fn read(&self, events: &[RecordedEvent]) -> Result<Vec<origin::Due>, SinkError> {
@@ -57,7 +57,7 @@ impl Publisher {
 
     async fn take_in(
         &self,
-        state: &mut LaneState,
+        state: &mut PartState,
         batch: &Batch<'_>,
     ) -> Result<Applied, SinkError> {
         if state.lost_beyond.is_some() || state.looked_at.elapsed() >= self.options.extent_interval
@@ -89,9 +89,9 @@ impl Publisher {
 #[error("the broker has lost messages that it had stored")]
 pub(super) struct Lost;
 
-/// The runner prepares every lane before its first batch.
+/// The runner prepares every part before its first batch.
 #[derive(Debug, thiserror::Error)]
-#[error("the lane was not prepared")]
+#[error("the part was not prepared")]
 struct Unprepared;
 
 #[async_trait]
@@ -104,35 +104,35 @@ impl Sink for Publisher {
         &self.filter
     }
 
-    async fn prepare(&self, lane: Partition) -> Result<(), SinkError> {
+    async fn prepare(&self, part: Partition) -> Result<(), SinkError> {
         if let Feed::Messages(_) = self.feed {
-            trim::register(&*self.store, &self.name, lane.of()).await?;
+            trim::register(&*self.store, &self.name, part.of()).await?;
         }
-        let mut state = self.state_of(lane).await?;
-        self.recall(&mut state, lane).await?;
-        self.heal(&mut state, lane).await?;
-        self.lanes().insert(lane.index(), state);
+        let mut state = self.state_of(part).await?;
+        self.recall(&mut state, part).await?;
+        self.heal(&mut state, part).await?;
+        self.parts().insert(part.index(), state);
         Ok(())
     }
 
     async fn apply(&self, batch: Batch<'_>) -> Result<Applied, SinkError> {
-        let lane = batch.partition();
-        // Nobody else works at the lane; and if this future is dropped, the lease is lost with what is known under it.
-        let state = self.lanes().remove(&lane.index());
+        let part = batch.partition();
+        // Nobody else works at the part; and if this future is dropped, the lease is lost with what is known under it.
+        let state = self.parts().remove(&part.index());
         let Some(mut state) = state else {
             return Err(SinkError::fatal(Unprepared));
         };
         let done = self.take_in(&mut state, &batch).await;
-        self.lanes().insert(lane.index(), state);
+        self.parts().insert(part.index(), state);
         done
     }
 
-    async fn leave(&self, lane: Partition) {
-        self.lanes().remove(&lane.index());
+    async fn leave(&self, part: Partition) {
+        self.parts().remove(&part.index());
     }
 }
 
-impl LaneState {
+impl PartState {
     /// The broker's log was seen to be like this.
     pub(super) fn has_looked(&mut self, extent: &Extent) {
         self.log = Some(extent.log.clone());

@@ -23,7 +23,7 @@ type BoxError = Box<dyn std::error::Error + Send + Sync>;
 ///
 /// It guarantees for each destination: a message is published if and only if its commit happened, at least once, and first
 /// occurrences of one ordering key come in the order of the commits. Every process that may do the work starts the same
-/// relay: one of them does it, or each some [lanes](RelayOptions::lanes), and the others stand by.
+/// relay: one of them does it, or each some [parts](RelayOptions::partitions), and the others stand by.
 ///
 /// Several brokers are served by several relays with names of their own, each with its own place in the log: no message is
 /// copied.
@@ -149,7 +149,7 @@ impl<S: Outbox + RowStore> ReadyRelay<S> {
             feed: feed.clone(),
             clock: Arc::clone(&clock),
             options,
-            lanes: Mutex::new(HashMap::new()),
+            parts: Mutex::new(HashMap::new()),
         };
         let mut subscription = Subscription::new(publisher, rows)
             .follow_feed(feed.clone())

@@ -6,14 +6,14 @@ use std::sync::Arc;
 use tokio::time::Instant;
 
 use super::chain::Chain;
-use super::load::{Lane, Load, lane};
+use super::load::{Line, Load, line};
 use super::marks::Marks;
 use super::origin::Due;
 use crate::ports::{Broker, PublishError, Stored, telemetry};
 use crate::types::{Destination, LeaseName, Position, Sequence};
 
-/// What a lane of a relay knows while it has the lease.
-pub(super) struct LaneState {
+/// What a line of a relay knows while it has the lease.
+pub(super) struct PartState {
     pub(super) chain: Chain,
     /// What was stored of a batch that was not stored as a whole: it need not be published again.
     pub(super) stored: HashSet<(Destination, Position)>,
@@ -27,7 +27,7 @@ pub(super) struct LaneState {
     pub(super) newest: Option<u64>,
 }
 
-impl LaneState {
+impl PartState {
     pub(super) fn new(chained_keys_max: usize, marks: Marks) -> Self {
         Self {
             chain: Chain::new(chained_keys_max),
@@ -41,7 +41,7 @@ impl LaneState {
     }
 }
 
-impl LaneState {
+impl PartState {
     /// Takes note of where the broker has put something. What is new there lies behind all that it had; if not, it has lost
     /// what was there.
     fn note(&mut self, stored: &Stored) {
@@ -80,7 +80,7 @@ pub(super) fn place(due: &Due) -> Position {
 pub(super) async fn publish(
     name: &LeaseName,
     broker: &dyn Broker,
-    state: &mut LaneState,
+    state: &mut PartState,
     due: Vec<Due>,
 ) -> Result<Option<Refused>, PublishError> {
     let is_ordered = broker.capabilities().is_ordered;
@@ -106,14 +106,14 @@ pub(super) async fn publish(
                 Ok(stored) => {
                     telemetry::published(name.as_str(), outcome(stored.is_duplicate));
                     state.note(&stored);
-                    let (lane, at) = (lane(&due), place(&due));
-                    state.stored.insert((lane.0.clone(), at));
-                    state.chain.stored(lane, at);
+                    let (line, at) = (line(&due), place(&due));
+                    state.stored.insert((line.0.clone(), at));
+                    state.chain.stored(line, at);
                 }
-                Err(PublishError::Behind) => load.block(lane(&due)),
+                Err(PublishError::Behind) => load.block(line(&due)),
                 Err(why @ PublishError::Refused(_)) => {
                     telemetry::published(name.as_str(), "refused");
-                    load.block(lane(&due));
+                    load.block(line(&due));
                     if refused.as_ref().is_none_or(|first| due.position < first.position) {
                         refused = Some(Refused { position: due.position, why });
                     }
@@ -135,20 +135,20 @@ const fn outcome(is_duplicate: bool) -> &'static str {
 }
 
 /// Says of each message which one is before it, if all of them are stored.
-fn link(state: &mut LaneState, call: &mut [Due]) {
-    let mut last: HashMap<Lane, Position> = HashMap::new();
+fn link(state: &mut PartState, call: &mut [Due]) {
+    let mut last: HashMap<Line, Position> = HashMap::new();
     for due in call {
-        let (lane, at) = (lane(due), place(due));
+        let (line, at) = (line(due), place(due));
         // What is published again must not be told to stand behind what followed it.
-        let known = last.get(&lane).copied().or_else(|| state.chain.last(&lane));
+        let known = last.get(&line).copied().or_else(|| state.chain.last(&line));
         let previous = known.filter(|previous| *previous < at);
         due.outbound.message.sequence = Some(Sequence::new(at, previous));
-        last.insert(lane, at);
+        last.insert(line, at);
     }
 }
 
 /// What is still to be published of a batch.
-pub(super) fn unpublished(state: &LaneState, due: Vec<Due>) -> Vec<Due> {
+pub(super) fn unpublished(state: &PartState, due: Vec<Due>) -> Vec<Due> {
     let is_open =
         |due: &Due| !state.stored.contains(&(due.outbound.destination.clone(), place(due)));
     if state.stored.is_empty() { due } else { due.into_iter().filter(is_open).collect() }

@@ -18,19 +18,19 @@ fn set() -> Result<RowSet, InvalidRowSet> {
 /// A relay that empties an outbox: nothing is trimmed that it has not published.
 #[derive(Serialize, Deserialize)]
 struct Registered {
-    lanes: u32,
+    partitions: u32,
 }
 
 /// Makes it known that a relay wants all messages.
 pub(super) async fn register(
     store: &dyn RowStore,
     name: &LeaseName,
-    lanes: u32,
+    partitions: u32,
 ) -> Result<(), SinkError> {
     let set = set().map_err(SinkError::fatal)?;
     store.prepare(&set).await?;
     let key = RowKey::new(name.as_str()).map_err(SinkError::fatal)?;
-    let value = RowValue::of(&Registered { lanes }).map_err(SinkError::fatal)?;
+    let value = RowValue::of(&Registered { partitions }).map_err(SinkError::fatal)?;
     store.commit(Commit::new().rows([RowWrite::put(&set, &key, value)])).await?;
     Ok(())
 }
@@ -53,8 +53,8 @@ pub async fn trimmed_upto<S: Outbox + RowStore>(store: &S) -> Result<Position, B
         let page = store.rows(&set, &wanted, None).await?;
         for row in &page.rows {
             let name = LeaseName::new(row.key.as_str()).map_err(unreadable)?;
-            let Registered { lanes } = row.value.read().map_err(unreadable)?;
-            let at = published_upto(store, &name, lanes).await?;
+            let Registered { partitions } = row.value.read().map_err(unreadable)?;
+            let at = published_upto(store, &name, partitions).await?;
             least = Some(least.map_or(at, |least| least.min(at)));
         }
         after = page.rows.last().map(|row| row.key.clone());
@@ -67,12 +67,12 @@ pub async fn trimmed_upto<S: Outbox + RowStore>(store: &S) -> Result<Position, B
 async fn published_upto<S: Outbox + RowStore>(
     store: &S,
     name: &LeaseName,
-    lanes: u32,
+    partitions: u32,
 ) -> Result<Position, BackendError> {
     let log = store.identity().outbox();
     let mut least = None::<Position>;
-    for lane in 0..lanes.max(1) {
-        let part = name.part(lane, lanes);
+    for index in 0..partitions.max(1) {
+        let part = name.part(index, partitions);
         // First: what is parked later stands behind this checkpoint.
         let mut at = store.lease(&part).await?.checkpoint(log);
         let (parked, _) = Parked::list(store, &part, None, 1).await?;

@@ -155,8 +155,8 @@ impl<B: Broker> Broker for FaultyBroker<B> {
         let mut answers = Vec::with_capacity(messages.len());
         let mut missing: HashSet<(Destination, OrderingKey)> = HashSet::new();
         for message in messages {
-            let lane = (message.destination.clone(), message.message.envelope.key().clone());
-            if is_ordered && missing.contains(&lane) {
+            let line = (message.destination.clone(), message.message.envelope.key().clone());
+            if is_ordered && missing.contains(&line) {
                 answers.push(Err(PublishError::Behind));
                 continue;
             }
@@ -172,7 +172,7 @@ impl<B: Broker> Broker for FaultyBroker<B> {
                 }
             };
             if answer.is_err() {
-                missing.insert(lane);
+                missing.insert(line);
             }
             answers.push(answer);
         }

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use freehold::backend::memory::{MemoryBroker, MemoryStore};
-use freehold::outbox::{Relay, RunningRelay};
+use freehold::outbox::{Relay, RelayOptions, RunningRelay};
 use freehold::subscription::ReplayError;
 use freehold::testkit::{FaultyBroker, PausedClock};
 use tokio::time::sleep;
@@ -26,9 +26,13 @@ impl World {
     }
 
     fn relay(&self) -> RunningRelay {
+        self.relay_of(options())
+    }
+
+    fn relay_of(&self, options: RelayOptions) -> RunningRelay {
         Relay::new(name("relay"), source(), self.store.clone())
             .publish_to(self.broker.clone())
-            .options(options())
+            .options(options)
             .clock(PausedClock::new())
             .seed(7)
             .start()
@@ -37,10 +41,11 @@ impl World {
 
 #[tokio::test(start_paused = true)]
 async fn behind_a_refused_message_its_key_waits_and_others_go_on() {
-    for is_ordered in [true, false] {
+    for (is_ordered, batch_messages_max) in [(true, 3), (false, 3), (true, 100), (false, 100)] {
+        let options = RelayOptions { batch_messages_max, ..options() };
         let world = World::refusing(&["a2"], is_ordered);
         send(&world.store, &["a1", "b1", "a2", "b2", "a3", "c1", "a4", "b3"]).await;
-        let relay = world.relay();
+        let relay = world.relay_of(options);
         relay.drained().await.unwrap();
         assert_eq!(firsts(&stored(&world.inner)), wanted(&["a1", "b1", "b2", "b3", "c1"]));
         let parked = relay.parked(10).await.unwrap();
@@ -126,11 +131,8 @@ async fn a_message_that_cannot_be_read_is_parked_and_not_skipped() {
 async fn nothing_is_trimmed_that_is_parked() {
     let world = World::refusing(&["a1"], true);
     send(&world.store, &["b1", "a1", "b2"]).await;
-    let options = freehold::outbox::RelayOptions {
-        kept_positions: 0,
-        trim_interval: Duration::from_secs(5),
-        ..options()
-    };
+    let options =
+        RelayOptions { kept_positions: 0, trim_interval: Duration::from_secs(5), ..options() };
     let relay = Relay::new(name("relay"), source(), world.store.clone())
         .publish_to(world.broker.clone())
         .options(options)

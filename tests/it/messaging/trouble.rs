@@ -132,16 +132,16 @@ async fn a_graceful_stop_hands_over_at_once() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn lanes_share_the_keys_out_and_keep_their_order() {
+async fn parts_share_the_keys_out_and_keep_their_order() {
     let (store, broker) = (memory(), MemoryBroker::new());
-    let lanes = || {
+    let shared = || {
         Relay::new(name("relay"), source(), store.clone())
             .publish_to(broker.clone())
-            .options(RelayOptions { lanes: 4, ..options() })
+            .options(RelayOptions { partitions: 4, ..options() })
             .seed(7)
             .start()
     };
-    let (first, second) = (lanes(), lanes());
+    let (first, second) = (shared(), shared());
     let texts: Vec<String> =
         (0..40).flat_map(|n| ["a", "b", "c", "d", "e"].map(|key| format!("{key}{n:02}"))).collect();
     let texts: Vec<&str> = texts.iter().map(String::as_str).collect();
