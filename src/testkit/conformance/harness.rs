@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use async_trait::async_trait;
 
-use crate::ports::{EventStore, InlineStore, RowStore};
+use crate::ports::{EventStore, InlineStore, Outbox, RowStore};
 
 /// Opens the logs that the suite writes to.
 ///
@@ -84,4 +84,16 @@ pub trait InlineHarness: Send + Sync + 'static {
     /// # Panics
     /// If the log cannot be opened: the test fails with the message.
     async fn open(&self, log: &str) -> Arc<dyn InlineStore>;
+}
+
+/// Opens the logs that the suite of [`Outbox`] writes to, under the rules of [`Harness`]. The clock of the store goes on
+/// as time does.
+#[async_trait]
+pub trait OutboxHarness: Send + Sync + 'static {
+    /// A handle to the log called `log`, which is made if it is not there. While another handle is in
+    /// use, the new one shares its log; when no other is left, opening is what a restart would be.
+    ///
+    /// # Panics
+    /// If the log cannot be opened: the test fails with the message.
+    async fn open(&self, log: &str) -> Arc<dyn Outbox>;
 }

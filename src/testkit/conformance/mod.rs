@@ -17,6 +17,10 @@
 //! [`inline_store_conformance!`](crate::inline_store_conformance) for the clauses of [`InlineStore`](crate::InlineStore)
 //! (`f01_…` to `f08_…`).
 //!
+//! A store that keeps messages until they are published implements [`OutboxHarness`] and calls
+//! [`outbox_conformance!`](crate::outbox_conformance) for the clauses of [`Outbox`](crate::Outbox) (`o01_…` to `o09_…`).
+//! It need keep nothing else.
+//!
 //! Set `FREEHOLD_HEAVY=1` for many more rounds and writers where tasks race.
 //!
 //! [`Clock`](crate::Clock), [`Ids`](crate::Ids) and [`InlineFold`](crate::InlineFold) have one clause each; their functions
@@ -38,6 +42,13 @@ mod leases_fence;
 mod leases_grants;
 mod leases_time;
 mod others;
+mod outbox_crowd;
+mod outbox_due;
+mod outbox_kit;
+mod outbox_pages;
+mod outbox_sent;
+mod outbox_trimmed;
+mod outbox_wakes;
 mod row_kit;
 mod rows_faithful;
 mod rows_found;
@@ -59,7 +70,7 @@ pub use event_store_follow::*;
 pub use event_store_outcomes::*;
 pub use event_store_pages::*;
 pub use event_store_streams::*;
-pub use harness::{Harness, InlineHarness, RowHarness};
+pub use harness::{Harness, InlineHarness, OutboxHarness, RowHarness};
 pub use inline_guarded::*;
 pub use inline_whole::*;
 pub(super) use kit::within;
@@ -68,6 +79,12 @@ pub use leases_fence::*;
 pub use leases_grants::*;
 pub use leases_time::*;
 pub use others::*;
+pub use outbox_crowd::*;
+pub use outbox_due::*;
+pub use outbox_pages::*;
+pub use outbox_sent::*;
+pub use outbox_trimmed::*;
+pub use outbox_wakes::*;
 pub use rows_faithful::*;
 pub use rows_found::*;
 pub use rows_sets::*;

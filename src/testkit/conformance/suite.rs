@@ -117,6 +117,38 @@ macro_rules! inline_store_conformance {
     };
 }
 
+/// Makes a module of tests of the conformance suite for [`Outbox`](crate::Outbox): one for each function of
+/// [`testkit::conformance`](crate::testkit::conformance) that is named after a clause of it.
+///
+/// The arguments are as with [`event_store_conformance!`](crate::event_store_conformance), but the harness is an
+/// [`OutboxHarness`](crate::testkit::conformance::OutboxHarness).
+///
+/// ```
+/// # use std::{collections::HashMap, sync::{Arc, Mutex}};
+/// use freehold::Outbox;
+/// use freehold::backend::memory::MemoryStore;
+/// use freehold::testkit::{async_trait, conformance::OutboxHarness};
+///
+/// #[derive(Default)]
+/// struct InMemory(Mutex<HashMap<String, MemoryStore>>);
+///
+/// #[async_trait]
+/// impl OutboxHarness for InMemory {
+///     async fn open(&self, log: &str) -> Arc<dyn Outbox> {
+///         Arc::new(self.0.lock().unwrap().entry(log.to_owned()).or_default().clone())
+///     }
+/// }
+///
+/// freehold::outbox_conformance!(outbox_in_memory, InMemory::default());
+/// # fn main() {}
+/// ```
+#[macro_export]
+macro_rules! outbox_conformance {
+    ($name:ident, $harness:expr $(,)?) => {
+        $crate::__outbox_clauses! { [$crate::__conformance_suite] { $name, $harness; } }
+    };
+}
+
 /// Hands the names of all clause functions to another macro, so that whoever needs them has the same.
 #[doc(hidden)]
 #[macro_export]
@@ -265,6 +297,39 @@ macro_rules! __inline_store_clauses {
             f07_a_fold_that_is_far_behind_is_not_begun
             f08_what_was_detached_is_folded_no_more
             f08_other_folds_go_on
+        }
+    };
+}
+
+/// The same for the clauses of outboxes.
+#[doc(hidden)]
+#[macro_export]
+macro_rules! __outbox_clauses {
+    ([$($then:tt)*] $with:tt) => {
+        $($then)* ! {
+            $with
+            o01_a_message_stands_in_the_log_as_it_was_sent
+            o01_what_is_refused_sends_nothing
+            o01_a_repetition_sends_nothing
+            o01_a_message_that_is_sent_by_two_commits_is_there_twice
+            o02_messages_stand_in_the_order_of_their_commits
+            o03_a_reader_that_follows_the_outbox_misses_nothing
+            o04_the_pages_joined_are_the_log
+            o04_a_page_of_the_outbox_is_bounded_by_the_limits
+            o05_the_head_is_the_newest_message
+            o05_trimming_does_not_move_the_head
+            o06_a_wait_behind_the_head_ends_at_once
+            o06_a_wait_at_the_head_ends_with_the_next_message
+            o06_no_wake_up_is_lost_in_a_race
+            o06_a_message_by_another_handle_wakes
+            o06_dropping_a_wait_loses_nothing
+            o06_what_has_come_due_wakes
+            o07_trimming_removes_what_is_up_to_a_position
+            o07_positions_are_never_given_out_again
+            o08_a_message_appears_when_it_is_due_and_asked_for
+            o08_what_is_due_comes_in_the_order_of_its_time
+            o08_of_racing_askers_a_message_comes_once
+            o09_what_was_acknowledged_is_there_after_reopening
         }
     };
 }

@@ -3,10 +3,11 @@
 use std::pin::Pin;
 use std::thread;
 
-use freehold::testkit::conformance::{self, Harness, InlineHarness, RowHarness};
+use freehold::testkit::conformance::{self, Harness, InlineHarness, OutboxHarness, RowHarness};
 use freehold::testkit::model;
 
 use super::fold_roll::fold_mutants;
+use super::outbox_roll::outbox_mutants;
 use super::roll::{Mutant, mutants};
 use super::row_roll::row_mutants;
 use crate::testkit::harness::InMemory;
@@ -58,6 +59,10 @@ fn kills_folds(name: &str, clause: Clause<dyn InlineHarness>) {
     sees(name, clause, || Box::new(InMemory::default()), fold_mutants());
 }
 
+fn kills_outboxes(name: &str, clause: Clause<dyn OutboxHarness>) {
+    sees(name, clause, || Box::new(InMemory::default()), outbox_mutants());
+}
+
 macro_rules! each_clause {
     ({ $list:ident $kills:ident } $($clause:ident)*) => {
         const $list: &[&str] = &[$(stringify!($clause)),*];
@@ -72,12 +77,17 @@ macro_rules! each_clause {
 freehold::__event_store_clauses! { [each_clause] { CLAUSES kills } }
 freehold::__row_store_clauses! { [each_clause] { ROW_CLAUSES kills_rows } }
 freehold::__inline_store_clauses! { [each_clause] { FOLD_CLAUSES kills_folds } }
+freehold::__outbox_clauses! { [each_clause] { OUTBOX_CLAUSES kills_outboxes } }
+
+/// The clauses of all suites.
+const SUITES: [&[&str]; 4] = [CLAUSES, ROW_CLAUSES, FOLD_CLAUSES, OUTBOX_CLAUSES];
 
 #[test]
 fn every_mutant_belongs_to_a_clause_and_every_clause_has_one() {
     matches(CLAUSES, &mutants());
     matches(ROW_CLAUSES, &row_mutants());
     matches(FOLD_CLAUSES, &fold_mutants());
+    matches(OUTBOX_CLAUSES, &outbox_mutants());
 }
 
 fn matches<H: ?Sized>(clauses: &[&str], mutants: &[Mutant<H>]) {
@@ -140,11 +150,11 @@ fn every_clause_function_is_in_the_suite() {
         for rest in text.split("\npub async fn ").skip(1) {
             let name = rest.split('(').next().unwrap();
             let stands_alone = name.starts_with("k01");
-            let is_listed = [CLAUSES, ROW_CLAUSES, FOLD_CLAUSES].iter().any(|l| l.contains(&name));
+            let is_listed = SUITES.iter().any(|list| list.contains(&name));
             assert!(stands_alone || is_listed, "{name} is in no suite");
             written += usize::from(!stands_alone);
         }
     }
-    let listed = CLAUSES.len() + ROW_CLAUSES.len() + FOLD_CLAUSES.len();
+    let listed: usize = SUITES.iter().map(|list| list.len()).sum();
     assert_eq!(written, listed, "functions written, and functions in the list");
 }

@@ -4,7 +4,7 @@
 //! [`flaw`] wraps a store in memory; [`store`], [`repeats`], [`reading`] and [`feed`] hold the mutants by what they
 //! break; [`roll`] says which clause kills which; [`killed`] sees that it does. [`row_flaw`], [`row_roll`] and
 //! [`leases`], [`fence`], [`rows`] and [`found`] are the same for leases and rows, and [`fold_flaw`], [`fold_roll`] and
-//! [`folds`] for folds within the append.
+//! [`folds`] for folds within the append; [`outbox_flaw`], [`outbox_roll`] and [`outboxes`] for messages.
 
 mod feed;
 mod fence;
@@ -15,6 +15,9 @@ mod folds;
 mod found;
 mod killed;
 mod leases;
+mod outbox_flaw;
+mod outbox_roll;
+mod outboxes;
 mod reading;
 mod repeats;
 mod roll;

@@ -15,6 +15,7 @@ use super::harness::InMemory;
 freehold::event_store_conformance!(memory, InMemory::default());
 freehold::row_store_conformance!(memory_rows, InMemory::default());
 freehold::inline_store_conformance!(memory_folds, InMemory::default());
+freehold::outbox_conformance!(memory_outbox, InMemory::default());
 
 #[tokio::test]
 async fn a_memory_store_records_the_times_it_was_told() {

@@ -4,9 +4,9 @@ use std::collections::HashMap;
 use std::sync::{Arc, Mutex};
 
 use freehold::backend::memory::MemoryStore;
-use freehold::testkit::async_trait;
-use freehold::testkit::conformance::{Harness, InlineHarness, RowHarness};
-use freehold::{EventStore, InlineStore, RowStore};
+use freehold::testkit::conformance::{Harness, InlineHarness, OutboxHarness, RowHarness};
+use freehold::testkit::{PausedClock, async_trait};
+use freehold::{EventStore, InlineStore, Outbox, RowStore};
 
 /// Logs by name; each lives as long as the harness.
 #[derive(Default)]
@@ -15,6 +15,12 @@ pub(crate) struct InMemory(Mutex<HashMap<String, MemoryStore>>);
 impl InMemory {
     pub(crate) fn log(&self, name: &str) -> MemoryStore {
         self.0.lock().unwrap().entry(name.to_owned()).or_default().clone()
+    }
+
+    /// A log whose clock goes with tokio's, so that a test which has paused that one waits for no message.
+    pub(crate) fn outbox(&self, name: &str) -> MemoryStore {
+        let new = || MemoryStore::builder().clock(PausedClock::new()).build();
+        self.0.lock().unwrap().entry(name.to_owned()).or_insert_with(new).clone()
     }
 }
 
@@ -36,5 +42,12 @@ impl RowHarness for InMemory {
 impl InlineHarness for InMemory {
     async fn open(&self, log: &str) -> Arc<dyn InlineStore> {
         Arc::new(self.log(log))
+    }
+}
+
+#[async_trait]
+impl OutboxHarness for InMemory {
+    async fn open(&self, log: &str) -> Arc<dyn Outbox> {
+        Arc::new(self.outbox(log))
     }
 }
