@@ -17,11 +17,19 @@
 //! [`inline_store_conformance!`](crate::inline_store_conformance) for the clauses of [`InlineStore`](crate::InlineStore)
 //! (`f01_…` to `f08_…`).
 //!
+//! A message broker implements [`BrokerHarness`] and calls [`broker_conformance!`](crate::broker_conformance) for the clauses
+//! of [`Broker`](crate::Broker) (`b01_…` to `b07_…`) and [`Deliveries`](crate::Deliveries) (`d01_…` to `d03_…`). What it does
+//! not say that it can do is not asked of it.
+//!
 //! Set `FREEHOLD_HEAVY=1` for many more rounds and writers where tasks race.
 //!
 //! [`Clock`](crate::Clock), [`Ids`](crate::Ids) and [`InlineFold`](crate::InlineFold) have one clause each; their functions
 //! ([`k01_a_store_records_the_times_it_was_told`], [`i01_no_id_is_drawn_twice`], [`g01_a_fold_is_pure`]) take what they test.
 
+mod broker_deliveries;
+mod broker_kit;
+mod broker_known;
+mod broker_stored;
 mod event_store_changes;
 mod event_store_feed;
 mod event_store_follow;
@@ -53,13 +61,16 @@ mod store_order;
 mod store_repeats;
 mod suite;
 
+pub use broker_deliveries::*;
+pub use broker_known::*;
+pub use broker_stored::*;
 pub use event_store_changes::*;
 pub use event_store_feed::*;
 pub use event_store_follow::*;
 pub use event_store_outcomes::*;
 pub use event_store_pages::*;
 pub use event_store_streams::*;
-pub use harness::{Harness, InlineHarness, RowHarness};
+pub use harness::{BrokerHarness, Harness, InlineHarness, RowHarness};
 pub use inline_guarded::*;
 pub use inline_whole::*;
 pub(super) use kit::within;

@@ -3,9 +3,10 @@
 use std::pin::Pin;
 use std::thread;
 
-use freehold::testkit::conformance::{self, Harness, InlineHarness, RowHarness};
+use freehold::testkit::conformance::{self, BrokerHarness, Harness, InlineHarness, RowHarness};
 use freehold::testkit::model;
 
+use super::broker_roll::{Whole, broker_mutants};
 use super::fold_roll::fold_mutants;
 use super::roll::{Mutant, mutants};
 use super::row_roll::row_mutants;
@@ -58,6 +59,10 @@ fn kills_folds(name: &str, clause: Clause<dyn InlineHarness>) {
     sees(name, clause, || Box::new(InMemory::default()), fold_mutants());
 }
 
+fn kills_brokers(name: &str, clause: Clause<dyn BrokerHarness>) {
+    sees(name, clause, || Box::new(Whole::default()), broker_mutants());
+}
+
 macro_rules! each_clause {
     ({ $list:ident $kills:ident } $($clause:ident)*) => {
         const $list: &[&str] = &[$(stringify!($clause)),*];
@@ -72,12 +77,16 @@ macro_rules! each_clause {
 freehold::__event_store_clauses! { [each_clause] { CLAUSES kills } }
 freehold::__row_store_clauses! { [each_clause] { ROW_CLAUSES kills_rows } }
 freehold::__inline_store_clauses! { [each_clause] { FOLD_CLAUSES kills_folds } }
+freehold::__broker_clauses! { [each_clause] { BROKER_CLAUSES kills_brokers } }
+
+const LISTS: [&[&str]; 4] = [CLAUSES, ROW_CLAUSES, FOLD_CLAUSES, BROKER_CLAUSES];
 
 #[test]
 fn every_mutant_belongs_to_a_clause_and_every_clause_has_one() {
     matches(CLAUSES, &mutants());
     matches(ROW_CLAUSES, &row_mutants());
     matches(FOLD_CLAUSES, &fold_mutants());
+    matches(BROKER_CLAUSES, &broker_mutants());
 }
 
 fn matches<H: ?Sized>(clauses: &[&str], mutants: &[Mutant<H>]) {
@@ -140,11 +149,11 @@ fn every_clause_function_is_in_the_suite() {
         for rest in text.split("\npub async fn ").skip(1) {
             let name = rest.split('(').next().unwrap();
             let stands_alone = name.starts_with("k01");
-            let is_listed = [CLAUSES, ROW_CLAUSES, FOLD_CLAUSES].iter().any(|l| l.contains(&name));
+            let is_listed = LISTS.iter().any(|list| list.contains(&name));
             assert!(stands_alone || is_listed, "{name} is in no suite");
             written += usize::from(!stands_alone);
         }
     }
-    let listed = CLAUSES.len() + ROW_CLAUSES.len() + FOLD_CLAUSES.len();
+    let listed: usize = LISTS.iter().map(|list| list.len()).sum();
     assert_eq!(written, listed, "functions written, and functions in the list");
 }

@@ -3,10 +3,10 @@
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex};
 
-use freehold::backend::memory::MemoryStore;
+use freehold::backend::memory::{MemoryBroker, MemoryStore};
 use freehold::testkit::async_trait;
-use freehold::testkit::conformance::{Harness, InlineHarness, RowHarness};
-use freehold::{EventStore, InlineStore, RowStore};
+use freehold::testkit::conformance::{BrokerHarness, Harness, InlineHarness, RowHarness};
+use freehold::{Broker, Deliveries, Destination, EventStore, InlineStore, RowStore};
 
 /// Logs by name; each lives as long as the harness.
 #[derive(Default)]
@@ -36,5 +36,26 @@ impl RowHarness for InMemory {
 impl InlineHarness for InMemory {
     async fn open(&self, log: &str) -> Arc<dyn InlineStore> {
         Arc::new(self.log(log))
+    }
+}
+
+/// Brokers by name; each lives as long as the harness.
+#[derive(Default)]
+pub(crate) struct BrokersInMemory(Mutex<HashMap<String, MemoryBroker>>);
+
+impl BrokersInMemory {
+    pub(crate) fn log(&self, name: &str) -> MemoryBroker {
+        self.0.lock().unwrap().entry(name.to_owned()).or_default().clone()
+    }
+}
+
+#[async_trait]
+impl BrokerHarness for BrokersInMemory {
+    async fn open(&self, log: &str) -> Arc<dyn Broker> {
+        Arc::new(self.log(log))
+    }
+
+    async fn consumer(&self, log: &str, name: &str, to: &[Destination]) -> Arc<dyn Deliveries> {
+        Arc::new(self.log(log).consumer(name, to.iter().cloned()))
     }
 }
