@@ -136,7 +136,7 @@ impl MemoryBroker {
     pub fn recreate(&self) {
         let mut state = self.state();
         let consumers = std::mem::take(&mut state.consumers);
-        *state = State { log: Uuid::new_v4(), ..State::default() };
+        *state = State { log: Uuid::now_v7(), ..State::default() };
         state.consumers = consumers.into_keys().map(|name| (name, Consumer::default())).collect();
     }
 

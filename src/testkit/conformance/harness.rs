@@ -4,7 +4,8 @@ use std::sync::Arc;
 
 use async_trait::async_trait;
 
-use crate::ports::{EventStore, InlineStore, Outbox, RowStore};
+use crate::ports::{Broker, Deliveries, EventStore, InlineStore, Outbox, RowStore};
+use crate::types::Destination;
 
 /// Opens the logs that the suite writes to.
 ///
@@ -96,4 +97,61 @@ pub trait OutboxHarness: Send + Sync + 'static {
     /// # Panics
     /// If the log cannot be opened: the test fails with the message.
     async fn open(&self, log: &str) -> Arc<dyn Outbox>;
+}
+
+/// Opens the brokers that the suite of [`Broker`] and [`Deliveries`] publishes to.
+///
+/// The suite opens each log in one test only, by a name of up to 40 of `a`–`z`, `0`–`9` and `_`, and counts on a log having no
+/// messages when a new harness opens it first. Its destinations are `suite.` and a word.
+///
+/// ```
+/// use std::collections::HashMap;
+/// use std::sync::{Arc, Mutex};
+///
+/// use freehold::backend::memory::MemoryBroker;
+/// use freehold::testkit::async_trait;
+/// use freehold::testkit::conformance::BrokerHarness;
+/// use freehold::{Broker, Deliveries, Destination};
+///
+/// /// Brokers that live as long as the harness.
+/// #[derive(Default)]
+/// struct InMemory(Mutex<HashMap<String, MemoryBroker>>);
+///
+/// impl InMemory {
+///     fn log(&self, name: &str) -> MemoryBroker {
+///         self.0.lock().unwrap().entry(name.to_owned()).or_default().clone()
+///     }
+/// }
+///
+/// #[async_trait]
+/// impl BrokerHarness for InMemory {
+///     async fn open(&self, log: &str) -> Arc<dyn Broker> {
+///         Arc::new(self.log(log))
+///     }
+///
+///     async fn consumer(&self, log: &str, name: &str, to: &[Destination]) -> Arc<dyn Deliveries> {
+///         Arc::new(self.log(log).consumer(name, to.iter().cloned()))
+///     }
+/// }
+/// ```
+#[async_trait]
+pub trait BrokerHarness: Send + Sync + 'static {
+    /// A handle to the broker, with a log of its own for messages, which is called `log` and is made if it is not there.
+    ///
+    /// # Panics
+    /// If it cannot be opened: the test fails with the message.
+    async fn open(&self, log: &str) -> Arc<dyn Broker>;
+
+    /// A handle to the consumer called `name`, for messages to these destinations, from the first in the log on. While no other
+    /// handle to it is in use, opening is what a restart would be; what was not settled then comes again within some seconds.
+    ///
+    /// # Panics
+    /// If it cannot be opened: the test fails with the message.
+    async fn consumer(&self, log: &str, name: &str, to: &[Destination]) -> Arc<dyn Deliveries>;
+
+    /// Stores what is no message, past the broker's handle. Whether that can be done; by default it cannot.
+    async fn inject_garbage(&self, log: &str, to: &Destination) -> bool {
+        let _ = (log, to);
+        false
+    }
 }

@@ -20,12 +20,19 @@
 //! A store that keeps messages until they are published implements [`OutboxHarness`] and calls
 //! [`outbox_conformance!`](crate::outbox_conformance) for the clauses of [`Outbox`](crate::Outbox) (`o01_…` to `o09_…`).
 //! It need keep nothing else.
+//! A message broker implements [`BrokerHarness`] and calls [`broker_conformance!`](crate::broker_conformance) for the clauses
+//! of [`Broker`](crate::Broker) (`b01_…` to `b07_…`) and [`Deliveries`](crate::Deliveries) (`d01_…` to `d03_…`). What it does
+//! not say that it can do is not asked of it.
 //!
 //! Set `FREEHOLD_HEAVY=1` for many more rounds and writers where tasks race.
 //!
 //! [`Clock`](crate::Clock), [`Ids`](crate::Ids) and [`InlineFold`](crate::InlineFold) have one clause each; their functions
 //! ([`k01_a_store_records_the_times_it_was_told`], [`i01_no_id_is_drawn_twice`], [`g01_a_fold_is_pure`]) take what they test.
 
+mod broker_deliveries;
+mod broker_kit;
+mod broker_known;
+mod broker_stored;
 mod event_store_changes;
 mod event_store_feed;
 mod event_store_follow;
@@ -64,13 +71,16 @@ mod store_order;
 mod store_repeats;
 mod suite;
 
+pub use broker_deliveries::*;
+pub use broker_known::*;
+pub use broker_stored::*;
 pub use event_store_changes::*;
 pub use event_store_feed::*;
 pub use event_store_follow::*;
 pub use event_store_outcomes::*;
 pub use event_store_pages::*;
 pub use event_store_streams::*;
-pub use harness::{Harness, InlineHarness, OutboxHarness, RowHarness};
+pub use harness::{BrokerHarness, Harness, InlineHarness, OutboxHarness, RowHarness};
 pub use inline_guarded::*;
 pub use inline_whole::*;
 pub(super) use kit::within;

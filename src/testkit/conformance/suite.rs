@@ -149,6 +149,18 @@ macro_rules! outbox_conformance {
     };
 }
 
+/// Makes a module of tests of the conformance suite for [`Broker`](crate::Broker) and [`Deliveries`](crate::Deliveries): one
+/// for each function of [`testkit::conformance`](crate::testkit::conformance) that is named after a clause of them.
+///
+/// The arguments are as with [`event_store_conformance!`](crate::event_store_conformance), but the harness is a
+/// [`BrokerHarness`](crate::testkit::conformance::BrokerHarness), whose documentation has an example.
+#[macro_export]
+macro_rules! broker_conformance {
+    ($name:ident, $harness:expr $(,)?) => {
+        $crate::__broker_clauses! { [$crate::__conformance_suite] { $name, $harness; } }
+    };
+}
+
 /// Hands the names of all clause functions to another macro, so that whoever needs them has the same.
 #[doc(hidden)]
 #[macro_export]
@@ -330,6 +342,36 @@ macro_rules! __outbox_clauses {
             o08_what_is_due_comes_in_the_order_of_its_time
             o08_of_racing_askers_a_message_comes_once
             o09_what_was_acknowledged_is_there_after_reopening
+        }
+    };
+}
+
+/// The same for the clauses of brokers and deliveries.
+#[doc(hidden)]
+#[macro_export]
+macro_rules! __broker_clauses {
+    ([$($then:tt)*] $with:tt) => {
+        $($then)* ! {
+            $with
+            b01_each_message_has_its_answer
+            b02_a_message_is_received_as_it_was_published
+            b02_every_consumer_receives_what_is_for_its_destinations
+            b03_a_refused_message_does_not_keep_others_from_being_stored
+            b04_calls_one_after_the_other_are_received_in_order
+            b04_messages_of_one_call_are_received_in_order
+            b04_nothing_is_stored_behind_one_of_its_key_that_was_not
+            b05_a_message_published_again_is_stored_once
+            b05_racing_copies_are_stored_once
+            b05_other_sources_and_destinations_are_no_copies
+            b06_a_dropped_call_leaves_whole_messages
+            b07_the_extent_names_the_newest_message
+            b07_every_handle_tells_the_same_extent
+            d01_what_was_not_settled_comes_again
+            d01_what_was_settled_does_not_come_again
+            d01_what_is_to_come_again_does_after_its_time
+            d02_messages_come_in_the_order_in_which_they_were_stored
+            d02_a_wait_ends_with_the_next_message_and_loses_none
+            d03_what_is_no_message_is_delivered_and_can_be_settled
         }
     };
 }

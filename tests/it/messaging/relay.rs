@@ -110,6 +110,24 @@ async fn what_events_lead_to_is_published_with_ids_that_follow_from_them() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn who_takes_over_knows_what_came_before() {
+    let (store, broker) = (memory(), MemoryBroker::new());
+    for text in ["a1", "b1", "a2", "b2"] {
+        send(&store, &[text]).await;
+        let relay = Relay::new(name("relay"), source(), store.clone());
+        let relay = relay.publish_to(broker.clone()).options(options()).start();
+        relay.drained().await.unwrap();
+        relay.stop().await;
+    }
+    let before: Vec<_> = broker
+        .messages()
+        .iter()
+        .map(|it| it.message.sequence.unwrap().previous.map(Position::get))
+        .collect();
+    assert_eq!(before, [None, None, Some(1), Some(2)]);
+}
+
+#[tokio::test(start_paused = true)]
 async fn an_outbox_is_trimmed_behind_the_slowest_relay() {
     let (store, broker) = (memory(), MemoryBroker::new());
     let options =

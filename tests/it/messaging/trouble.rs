@@ -5,7 +5,7 @@ use std::time::Duration;
 use freehold::backend::memory::{MemoryBroker, MemoryStore};
 use freehold::outbox::{Relay, RelayOptions, RunningRelay};
 use freehold::subscription::Health;
-use freehold::testkit::{FaultyBroker, PausedClock};
+use freehold::testkit::{BrokerFault, FaultyBroker, PausedClock};
 use freehold::{Broker, LeaseName};
 use tokio::time::sleep;
 
@@ -63,6 +63,20 @@ async fn whatever_trouble_there_is_the_order_of_a_key_holds() {
         assert!(broker.injected() > 0, "seed {seed}");
         assert_eq!(firsts(&stored(&inner)), wanted(&texts), "seed {seed}: {:?}", stored(&inner));
         assert!(relay.parked(1).await.unwrap().is_empty(), "seed {seed}");
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn of_a_batch_only_what_was_not_stored_is_published_again() {
+    for is_ordered in [true, false] {
+        let (store, inner) = (memory(), MemoryBroker::without_dedupe());
+        let broker = FaultyBroker::new(inner.clone());
+        let broker = if is_ordered { broker } else { broker.unordered() };
+        broker.script([None, Some(BrokerFault::LostBefore), None]);
+        send(&store, &["a1", "b1", "c1"]).await;
+        let relay = relay(name("relay"), &store, broker.clone());
+        relay.drained().await.unwrap();
+        assert_eq!(stored(&inner), ["a1", "c1", "b1"]);
     }
 }
 

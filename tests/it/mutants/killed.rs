@@ -3,9 +3,12 @@
 use std::pin::Pin;
 use std::thread;
 
-use freehold::testkit::conformance::{self, Harness, InlineHarness, OutboxHarness, RowHarness};
+use freehold::testkit::conformance::{
+    self, BrokerHarness, Harness, InlineHarness, OutboxHarness, RowHarness,
+};
 use freehold::testkit::model;
 
+use super::broker_roll::{Whole, broker_mutants};
 use super::fold_roll::fold_mutants;
 use super::outbox_roll::outbox_mutants;
 use super::roll::{Mutant, mutants};
@@ -63,6 +66,10 @@ fn kills_outboxes(name: &str, clause: Clause<dyn OutboxHarness>) {
     sees(name, clause, || Box::new(InMemory::default()), outbox_mutants());
 }
 
+fn kills_brokers(name: &str, clause: Clause<dyn BrokerHarness>) {
+    sees(name, clause, || Box::new(Whole::default()), broker_mutants());
+}
+
 macro_rules! each_clause {
     ({ $list:ident $kills:ident } $($clause:ident)*) => {
         const $list: &[&str] = &[$(stringify!($clause)),*];
@@ -78,9 +85,10 @@ freehold::__event_store_clauses! { [each_clause] { CLAUSES kills } }
 freehold::__row_store_clauses! { [each_clause] { ROW_CLAUSES kills_rows } }
 freehold::__inline_store_clauses! { [each_clause] { FOLD_CLAUSES kills_folds } }
 freehold::__outbox_clauses! { [each_clause] { OUTBOX_CLAUSES kills_outboxes } }
+freehold::__broker_clauses! { [each_clause] { BROKER_CLAUSES kills_brokers } }
 
 /// The clauses of all suites.
-const SUITES: [&[&str]; 4] = [CLAUSES, ROW_CLAUSES, FOLD_CLAUSES, OUTBOX_CLAUSES];
+const SUITES: [&[&str]; 5] = [CLAUSES, ROW_CLAUSES, FOLD_CLAUSES, OUTBOX_CLAUSES, BROKER_CLAUSES];
 
 #[test]
 fn every_mutant_belongs_to_a_clause_and_every_clause_has_one() {
@@ -88,6 +96,7 @@ fn every_mutant_belongs_to_a_clause_and_every_clause_has_one() {
     matches(ROW_CLAUSES, &row_mutants());
     matches(FOLD_CLAUSES, &fold_mutants());
     matches(OUTBOX_CLAUSES, &outbox_mutants());
+    matches(BROKER_CLAUSES, &broker_mutants());
 }
 
 fn matches<H: ?Sized>(clauses: &[&str], mutants: &[Mutant<H>]) {

@@ -4,8 +4,11 @@
 //! [`flaw`] wraps a store in memory; [`store`], [`repeats`], [`reading`] and [`feed`] hold the mutants by what they
 //! break; [`roll`] says which clause kills which; [`killed`] sees that it does. [`row_flaw`], [`row_roll`] and
 //! [`leases`], [`fence`], [`rows`] and [`found`] are the same for leases and rows, and [`fold_flaw`], [`fold_roll`] and
-//! [`folds`] for folds within the append; [`outbox_flaw`], [`outbox_roll`] and [`outboxes`] for messages.
+//! [`folds`] for folds within the append; [`outbox_flaw`], [`outbox_roll`] and [`outboxes`] for messages. [`broker_flaw`], [`broker_roll`] and [`brokers`] are the same for brokers.
 
+mod broker_flaw;
+mod broker_roll;
+mod brokers;
 mod feed;
 mod fence;
 mod flaw;

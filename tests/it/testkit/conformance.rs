@@ -10,12 +10,13 @@ use freehold::{
     RowSet, RowValue, RowWrite, RowsWanted, SystemIds,
 };
 
-use super::harness::InMemory;
+use super::harness::{BrokersInMemory, InMemory};
 
 freehold::event_store_conformance!(memory, InMemory::default());
 freehold::row_store_conformance!(memory_rows, InMemory::default());
 freehold::inline_store_conformance!(memory_folds, InMemory::default());
 freehold::outbox_conformance!(memory_outbox, InMemory::default());
+freehold::broker_conformance!(memory_broker, BrokersInMemory::default());
 
 #[tokio::test]
 async fn a_memory_store_records_the_times_it_was_told() {

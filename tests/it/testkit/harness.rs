@@ -3,10 +3,12 @@
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex};
 
-use freehold::backend::memory::MemoryStore;
-use freehold::testkit::conformance::{Harness, InlineHarness, OutboxHarness, RowHarness};
+use freehold::backend::memory::{MemoryBroker, MemoryStore};
+use freehold::testkit::conformance::{
+    BrokerHarness, Harness, InlineHarness, OutboxHarness, RowHarness,
+};
 use freehold::testkit::{PausedClock, async_trait};
-use freehold::{EventStore, InlineStore, Outbox, RowStore};
+use freehold::{Broker, Deliveries, Destination, EventStore, InlineStore, Outbox, RowStore};
 
 /// Logs by name; each lives as long as the harness.
 #[derive(Default)]
@@ -49,5 +51,26 @@ impl InlineHarness for InMemory {
 impl OutboxHarness for InMemory {
     async fn open(&self, log: &str) -> Arc<dyn Outbox> {
         Arc::new(self.outbox(log))
+    }
+}
+
+/// Brokers by name; each lives as long as the harness.
+#[derive(Default)]
+pub(crate) struct BrokersInMemory(Mutex<HashMap<String, MemoryBroker>>);
+
+impl BrokersInMemory {
+    pub(crate) fn log(&self, name: &str) -> MemoryBroker {
+        self.0.lock().unwrap().entry(name.to_owned()).or_default().clone()
+    }
+}
+
+#[async_trait]
+impl BrokerHarness for BrokersInMemory {
+    async fn open(&self, log: &str) -> Arc<dyn Broker> {
+        Arc::new(self.log(log))
+    }
+
+    async fn consumer(&self, log: &str, name: &str, to: &[Destination]) -> Arc<dyn Deliveries> {
+        Arc::new(self.log(log).consumer(name, to.iter().cloned()))
     }
 }
