@@ -2,8 +2,9 @@
 
 use std::ops::RangeInclusive;
 use std::sync::Arc;
+use std::sync::atomic::AtomicBool;
 
-use chrono::{DateTime, SubsecRound, Utc};
+use chrono::{DateTime, Utc};
 use rusqlite::{Connection, params};
 
 use super::insert::Insert;
@@ -17,8 +18,14 @@ use crate::types::{
 };
 
 /// Everything that a commit can hold is kept.
-const KEPT: &[PartKind] =
-    &[PartKind::Appends, PartKind::Checks, PartKind::Inbox, PartKind::Rows, PartKind::Advance];
+const KEPT: &[PartKind] = &[
+    PartKind::Appends,
+    PartKind::Checks,
+    PartKind::Inbox,
+    PartKind::Messages,
+    PartKind::Rows,
+    PartKind::Advance,
+];
 
 /// What a commit must know of the log that it goes to.
 #[derive(Clone, Debug)]
@@ -27,6 +34,8 @@ pub(super) struct Log {
     pub(super) limits: Limits,
     pub(super) clock: Arc<dyn Clock>,
     pub(super) folds: InlineFolds,
+    /// Whether messages were written since the writer last told of any. True too often does no harm.
+    pub(super) sent: Arc<AtomicBool>,
 }
 
 /// Why the events of a commit were not written.
@@ -84,7 +93,7 @@ impl Log {
             Ok(folds) => folds,
             Err(error) => return repeated()?.ok_or(error),
         };
-        let now = self.clock.now().trunc_subsecs(6);
+        let now = self.now();
         match self.insert(conn, parts, &before, now) {
             Ok(committed) => {
                 self.fold(conn, &folds, (parts, &committed), now)?;
@@ -153,6 +162,7 @@ impl Log {
             insert_inbox(conn, key, positions.as_ref(), head)?;
         }
         rows::write(conn, parts)?;
+        self.send(conn, &parts.messages, now)?;
         let versions = after.into_iter().map(|(stream, newest)| (stream, newest.version)).collect();
         Ok(Committed::new(versions, positions, Token::new(self.id, head)))
     }

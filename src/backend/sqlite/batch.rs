@@ -1,5 +1,6 @@
 //! Group commit: all commits that wait share one transaction, and so one sync of the disk.
 
+use std::sync::atomic::Ordering;
 use std::thread;
 
 use rusqlite::{Connection, Transaction, TransactionBehavior};
@@ -96,7 +97,7 @@ impl Writer {
         }
     }
 
-    /// The transaction is durable: wakes the readers of the feed, and answers.
+    /// The transaction is durable: wakes the readers of the feed and of the outbox, and answers.
     fn settle(&self, batch: Batch) {
         let (mut commits, mut events, mut head) = (0_usize, 0_u64, Position::START);
         for written in batch.iter().filter_map(|job| job.written()) {
@@ -108,6 +109,10 @@ impl Writer {
         }
         batch.into_iter().for_each(Job::answer);
         publish(&self.heads, head);
+        if self.log.sent.swap(false, Ordering::Relaxed) {
+            // They look for themselves how far the outbox has come.
+            self.outbox.send_modify(|_| ());
+        }
         if commits > 0 {
             telemetry::batch(BACKEND, commits, usize::try_from(events).unwrap_or(usize::MAX));
             tracing::debug!(commits, events, "committed a batch");

@@ -1,6 +1,6 @@
 //! The port for reading. A page is one trip to a blocking thread.
 
-use std::sync::{Arc, PoisonError};
+use std::sync::{Arc, Mutex, PoisonError};
 
 use async_trait::async_trait;
 use rusqlite::{Connection, Params};
@@ -71,7 +71,9 @@ impl EventStore for SqliteStore {
             loop {
                 tokio::select! {
                     _ = heads.changed() => break,
-                    () = sleep(self.shared.poll_interval) => if self.shared.is_due() { break },
+                    () = sleep(self.shared.poll_interval) => {
+                        if self.shared.is_due(&self.shared.polled) { break }
+                    },
                 }
             }
         }
@@ -85,11 +87,10 @@ impl EventStore for SqliteStore {
 }
 
 impl Shared {
-    /// Whether nobody has looked for the commits of other processes for an interval. If so, the caller is
-    /// to look.
-    fn is_due(&self) -> bool {
+    /// Whether nobody has looked for what other processes have written for an interval. If so, the caller is to look.
+    pub(super) fn is_due(&self, polled: &Mutex<Instant>) -> bool {
         let now = Instant::now();
-        let mut polled = self.polled.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut polled = polled.lock().unwrap_or_else(PoisonError::into_inner);
         let due = now.duration_since(*polled) >= self.poll_interval;
         if due {
             *polled = now;

@@ -63,9 +63,13 @@ pub(super) struct Shared {
     pub(super) readers: Arc<Readers>,
     /// The newest position that this store has made or seen; touched to make waiters look again.
     pub(super) heads: Arc<watch::Sender<Position>>,
+    /// The same of the outbox.
+    pub(super) outbox: Arc<watch::Sender<Position>>,
     pub(super) poll_interval: Duration,
     /// When somebody last looked for the commits of other processes.
     pub(super) polled: Mutex<tokio::time::Instant>,
+    /// When somebody last looked for their messages.
+    pub(super) outbox_polled: Mutex<tokio::time::Instant>,
     queue: mpsc::Sender<Box<dyn Job>>,
     /// Lets callers into the queue one by one, in the order of asking, also when it is full.
     entrance: Semaphore,
@@ -115,17 +119,28 @@ impl SqliteStore {
         }
         let id = schema::migrate(&mut conn, &options)?;
         let (limits, clock) = (options.limits, Arc::clone(&options.clock));
-        let log = Log { id, limits, clock, folds: InlineFolds::default() };
-        let heads = Arc::new(watch::Sender::new(Position::START));
-        let queue =
-            writer::start(conn, log.clone(), Arc::clone(&heads), &options).map_err(|why| {
-                BackendError::new(BACKEND, "start its writer", Fault::Unavailable, why)
-            })?;
+        let log = Log { id, limits, clock, folds: InlineFolds::default(), sent: Arc::default() };
+        let [heads, outbox] = [(); 2].map(|()| Arc::new(watch::Sender::new(Position::START)));
+        let told = (Arc::clone(&heads), Arc::clone(&outbox));
+        let queue = writer::start(conn, log.clone(), told, &options).map_err(|why| {
+            BackendError::new(BACKEND, "start its writer", Fault::Unavailable, why)
+        })?;
         let poll_interval = options.poll_interval.max(Duration::from_millis(1));
         let readers = Arc::new(Readers::new(path.clone(), options));
-        let polled = Mutex::new(tokio::time::Instant::now());
+        let [polled, outbox_polled] = [tokio::time::Instant::now(); 2].map(Mutex::new);
         let entrance = Semaphore::new(1);
-        let shared = Shared { path, log, readers, heads, poll_interval, polled, queue, entrance };
+        let shared = Shared {
+            path,
+            log,
+            readers,
+            heads,
+            outbox,
+            poll_interval,
+            polled,
+            outbox_polled,
+            queue,
+            entrance,
+        };
         Ok(Self { shared: Arc::new(shared) })
     }
 
@@ -225,7 +240,11 @@ impl SqliteStore {
         match log.append(tx, &parts) {
             Ok(committed) => {
                 Savepoint::Commit.keep(tx).map_err(failed)?;
-                Ok(Staged::new(committed, Arc::clone(&self.shared.heads)))
+                let Shared { heads, outbox, .. } = &*self.shared;
+                let told =
+                    [(heads, !parts.appends.is_empty()), (outbox, !parts.messages.is_empty())];
+                let told = told.into_iter().filter(|(_, is_told)| *is_told);
+                Ok(Staged::new(committed, told.map(|(told, _)| Arc::clone(told)).collect()))
             }
             Err(error) => {
                 if let CommitError::Conflict(_) = error {

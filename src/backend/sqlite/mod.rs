@@ -7,6 +7,7 @@
 //! its checkpoint in `rows`, and how a stream is found again in `streams`. A repetition is recognised in
 //! `duplicate`, and only when something has failed, so that fresh commits pay nothing for it. What is no commit
 //! and is written nevertheless, as a lease is (`leases`), takes its turn in the same queue (`ask`).
+//! What waits to be published is in `outbox`.
 //! Readers have connections of their own (`readers`) and never wait for the writer.
 //!
 //! A service with tables of its own writes them in the same transaction: with [`SqliteStore::transact`],
@@ -27,6 +28,7 @@ mod insert;
 mod job;
 mod leases;
 mod options;
+mod outbox;
 mod readers;
 mod row;
 mod row_store;

@@ -14,6 +14,7 @@ const MIGRATIONS: &[&str] = &[
     include_str!("schema/001_events.sql"),
     include_str!("schema/002_rows.sql"),
     include_str!("schema/003_inline.sql"),
+    include_str!("schema/004_outbox.sql"),
 ];
 
 /// Brings the file to today's schema, and says which log it holds.

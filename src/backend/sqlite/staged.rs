@@ -14,12 +14,13 @@ use crate::types::{Committed, Position, StreamId, StreamVersion};
 #[must_use = "after the transaction's own commit, `committed` gives the token and wakes readers"]
 pub struct Staged {
     committed: Committed,
-    heads: Arc<watch::Sender<Position>>,
+    /// Those who are to look for what it has written.
+    told: Vec<Arc<watch::Sender<Position>>>,
 }
 
 impl Staged {
-    pub(super) const fn new(committed: Committed, heads: Arc<watch::Sender<Position>>) -> Self {
-        Self { committed, heads }
+    pub(super) const fn new(committed: Committed, told: Vec<Arc<watch::Sender<Position>>>) -> Self {
+        Self { committed, told }
     }
 
     /// The version of each stream that was written, if the transaction commits, in the order of the
@@ -36,7 +37,7 @@ impl Staged {
     }
 
     /// Where the commit landed. Call it after the transaction's own commit, and only then: it wakes the
-    /// readers of the feed in this process.
+    /// readers of the feed and of the outbox in this process.
     #[must_use = "the token is what a reader waits for"]
     pub fn committed(self) -> Committed {
         if !self.committed.is_duplicate() {
@@ -45,7 +46,9 @@ impl Staged {
             telemetry::batch(BACKEND, 1, usize::try_from(events).unwrap_or(usize::MAX));
         }
         // They look for themselves: a caller who is wrong about the transaction misleads nobody.
-        self.heads.send_modify(|_| ());
+        for told in &self.told {
+            told.send_modify(|_| ());
+        }
         self.committed
     }
 }

@@ -18,6 +18,7 @@ pub(super) struct Writer {
     pub(super) log: Log,
     pub(super) jobs: mpsc::Receiver<Box<dyn Job>>,
     pub(super) heads: Arc<watch::Sender<Position>>,
+    pub(super) outbox: Arc<watch::Sender<Position>>,
     pub(super) batch_commits_max: usize,
 }
 
@@ -26,12 +27,12 @@ pub(super) struct Writer {
 pub(super) fn start(
     conn: Connection,
     log: Log,
-    heads: Arc<watch::Sender<Position>>,
+    (heads, outbox): (Arc<watch::Sender<Position>>, Arc<watch::Sender<Position>>),
     options: &SqliteOptions,
 ) -> io::Result<mpsc::Sender<Box<dyn Job>>> {
     let (queue, jobs) = mpsc::channel(options.queue_commits_max.max(1));
     let batch_commits_max = options.batch_commits_max.max(1);
-    let mut writer = Writer { conn, log, jobs, heads, batch_commits_max };
+    let mut writer = Writer { conn, log, jobs, heads, outbox, batch_commits_max };
     thread::Builder::new().name("freehold-sqlite".to_owned()).spawn(move || {
         while let Some(first) = writer.jobs.blocking_recv() {
             writer.batch(first, writer.batch_commits_max);

@@ -5,10 +5,10 @@ use std::sync::Arc;
 
 use freehold::backend::sqlite::{SqliteOptions, SqliteStore};
 use freehold::testkit::async_trait;
-use freehold::testkit::conformance::{Harness, InlineHarness, RowHarness};
+use freehold::testkit::conformance::{Harness, InlineHarness, OutboxHarness, RowHarness};
 use freehold::{
-    EventStore, InlineStore, RowStore, event_store_conformance, inline_store_conformance,
-    row_store_conformance,
+    EventStore, InlineStore, Outbox, RowStore, event_store_conformance, inline_store_conformance,
+    outbox_conformance, row_store_conformance,
 };
 use tempfile::TempDir;
 
@@ -49,6 +49,13 @@ impl InlineHarness for Files {
     }
 }
 
+#[async_trait]
+impl OutboxHarness for Files {
+    async fn open(&self, log: &str) -> Arc<dyn Outbox> {
+        Arc::new(self.store(log).await)
+    }
+}
+
 fn without_batches() -> Files {
     Files::new(SqliteOptions {
         batch_commits_max: 1,
@@ -64,3 +71,5 @@ row_store_conformance!(rows_in_files, Files::new(SqliteOptions::default()));
 row_store_conformance!(rows_in_files_without_batches, without_batches());
 inline_store_conformance!(folds_in_files, Files::new(SqliteOptions::default()));
 inline_store_conformance!(folds_in_files_without_batches, without_batches());
+outbox_conformance!(outboxes_in_files, Files::new(SqliteOptions::default()));
+outbox_conformance!(outboxes_in_files_without_batches, without_batches());

@@ -8,6 +8,7 @@ mod conformance;
 mod errors;
 mod group;
 mod leases;
+mod outbox;
 mod own_tables;
 mod parity;
 mod processes;

@@ -38,7 +38,7 @@ fn a_new_file_opened_by_many_at_once_is_migrated_once() {
         let counts = |row: &freehold::backend::sqlite::rusqlite::Row<'_>| {
             Ok((row.get::<_, i64>(0)?, row.get::<_, i64>(1)?))
         };
-        assert_eq!(file.connection().query_row(count, [], counts).unwrap(), (1, 3));
+        assert_eq!(file.connection().query_row(count, [], counts).unwrap(), (1, 4));
     }
 }
 
@@ -51,9 +51,9 @@ async fn a_file_of_a_newer_version_is_refused_and_left_alone() {
     let error = SqliteStore::open(file.path()).await.unwrap_err();
     assert_eq!(error.fault(), Fault::NewerSchema);
     let why = error.source().unwrap().downcast_ref::<NewerSchema>().unwrap();
-    assert_eq!((why.found, why.known), (99, 3));
+    assert_eq!((why.found, why.known), (99, 4));
     let count = "SELECT count(*) FROM freehold_schema";
-    assert_eq!(file.connection().query_row(count, [], |row| row.get::<_, i64>(0)).unwrap(), 4);
+    assert_eq!(file.connection().query_row(count, [], |row| row.get::<_, i64>(0)).unwrap(), 5);
 }
 
 /// The file of the first version, made by its own statements.
@@ -90,7 +90,7 @@ async fn a_file_without_tables_for_rows_gets_them_and_keeps_its_log() {
     assert_eq!(committed.version_of(&stream("a")), Some(version(2)));
     let versions = "SELECT group_concat(version, ' ') FROM freehold_schema";
     let versions: String = file.connection().query_row(versions, [], |row| row.get(0)).unwrap();
-    assert_eq!(versions, "1 2 3");
+    assert_eq!(versions, "1 2 3 4");
 }
 
 #[tokio::test]
@@ -117,7 +117,7 @@ async fn the_log_moves_into_a_file_that_has_tables_already() {
     assert_eq!(
         names,
         "freehold_checkpoints freehold_events freehold_inbox freehold_inline freehold_leases \
-         freehold_log freehold_marks freehold_schema freehold_streams orders"
+         freehold_log freehold_marks freehold_outbox freehold_outbox_later freehold_schema freehold_streams orders"
     );
 }
 
