@@ -9,6 +9,7 @@ mod operate;
 mod outcomes;
 mod pictures;
 mod places;
+mod restarts;
 mod runners;
 mod shapes;
 mod starts;
