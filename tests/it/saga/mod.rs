@@ -16,6 +16,7 @@ mod starts;
 mod telemetry;
 mod trouble;
 mod unknown;
+mod unreadable;
 mod unwritable;
 mod versions;
 mod waits;
