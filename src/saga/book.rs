@@ -9,7 +9,7 @@ use super::contract::Saga;
 use super::define::Before;
 use super::handle::Value;
 use super::json::Json;
-use super::node::{Fault, Plan};
+use super::node::{Fault, Node, Plan, Work};
 use super::record::{Action, Cause, Record, Started};
 use super::shape::{Kind, Resolve, Shape};
 use crate::types::category_is_valid;
@@ -152,5 +152,13 @@ impl Book {
 
     pub(crate) fn get(&self, name: &str) -> Option<&Arc<Registered>> {
         self.0.get(name)
+    }
+
+    /// The step whose calls may take the longest, of which saga, and how long that is.
+    pub(super) fn longest_call(&self) -> Option<(&'static str, &Node, Duration)> {
+        let nodes = self.0.values().flat_map(|of| of.plan.nodes.iter().map(|node| (of.name, node)));
+        let calls = nodes.filter(|(_, node)| matches!(node.work, Work::Call(_)));
+        let timed = calls.map(|(saga, node)| (saga, node, node.policy.time_max));
+        timed.max_by_key(|(_, _, time)| *time)
     }
 }

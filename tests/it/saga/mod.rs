@@ -5,6 +5,7 @@ mod compile;
 mod exact;
 mod explored;
 mod fixture;
+mod impatience;
 mod operate;
 mod outcomes;
 mod pictures;
