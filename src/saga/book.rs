@@ -9,7 +9,7 @@ use super::contract::Saga;
 use super::define::Before;
 use super::handle::Value;
 use super::json::Json;
-use super::node::{Fault, Plan};
+use super::node::{Fault, Node, Plan, Work};
 use super::record::{Action, Cause, Record, Started};
 use super::shape::{Kind, Resolve, Shape};
 use crate::types::category_is_valid;
@@ -43,6 +43,9 @@ impl Registered {
             return Err(Fault::Empty);
         }
         let shape = Arc::new(plan.shape(saga.undoes_in_parallel()));
+        for (version, names) in S::CONTINUES {
+            renames_can_be(&shape, *version, names)?;
+        }
         let read_input = |json: &Json| json.read::<S::Input>().map(|i| Arc::new(i) as Arc<Value>);
         let mut registered = Self {
             name: S::NAME,
@@ -108,6 +111,24 @@ impl Registered {
     }
 }
 
+/// Whether every name in the log of a saga that was begun by that version means one step. The log also holds what was written
+/// under the names of now, since the saga was carried on, so a name that is both an old one and one of now means two.
+fn renames_can_be(shape: &Shape, version: u32, names: Renamed) -> Result<(), Fault> {
+    let fault = |name: &str, why| Err(Fault::Renamed { version, name: name.to_owned(), why });
+    for (n, (old, new)) in names.iter().enumerate() {
+        if shape.place(old).is_some() {
+            return fault(old, "a step is called so now; give that one a name that none has had");
+        }
+        if shape.place(new).is_none() {
+            return fault(old, "no step has its new name; name the one that it has now");
+        }
+        if names.iter().skip(n + 1).any(|(other, _)| other == old) {
+            return fault(old, "it is given two new names");
+        }
+    }
+    Ok(())
+}
+
 /// A record with the names that its steps have now.
 pub(crate) fn renamed(record: Record, names: Renamed) -> Record {
     if names.is_empty() {
@@ -152,5 +173,13 @@ impl Book {
 
     pub(crate) fn get(&self, name: &str) -> Option<&Arc<Registered>> {
         self.0.get(name)
+    }
+
+    /// The step whose calls may take the longest, of which saga, and how long that is.
+    pub(super) fn longest_call(&self) -> Option<(&'static str, &Node, Duration)> {
+        let nodes = self.0.values().flat_map(|of| of.plan.nodes.iter().map(|node| (of.name, node)));
+        let calls = nodes.filter(|(_, node)| matches!(node.work, Work::Call(_)));
+        let timed = calls.map(|(saga, node)| (saga, node, node.policy.time_max));
+        timed.max_by_key(|(_, _, time)| *time)
     }
 }

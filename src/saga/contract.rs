@@ -19,6 +19,10 @@ pub trait Saga: Send + Sync + 'static {
     const VERSION: u32 = 1;
     /// Earlier versions whose sagas this definition carries on, each with the names of steps that have changed since, old and
     /// new. What is recorded of such a saga must fit, or it waits.
+    ///
+    /// The new name is the one that the step has now, and an old one is no step's any more: names cannot be swapped, or handed
+    /// on from step to step, since a log that was carried on holds both. A step that was renamed twice is listed under each
+    /// of its old names, the first of them first: that one is in its keys.
     const CONTINUES: &'static [(u32, &'static [(&'static str, &'static str)])] = &[];
     /// With what a saga begins.
     type Input: Payload;

@@ -96,6 +96,15 @@ struct Books {
 }
 
 impl Books {
+    /// Rings for all that is under way.
+    fn ring_all(&self) {
+        for entry in self.entries.values() {
+            if let Entry::Running(notice) = entry {
+                notice.ring(Wake::IfOurs);
+            }
+        }
+    }
+
     fn remember_as_over(&mut self, id: &SagaId) {
         if self.over_in_order.len() >= OVER_MAX
             && let Some(oldest) = self.over_in_order.pop_front()
@@ -150,7 +159,10 @@ impl Desk {
     /// From now on sagas are driven, so many at once.
     pub(super) fn open(&self, running_max: usize) {
         self.running_max.store(running_max.max(1), Ordering::SeqCst);
-        self.books().is_closed = false;
+        let mut books = self.books();
+        books.is_closed = false;
+        // What was under way when the desk was closed may be still, and goes on.
+        books.ring_all();
     }
 
     // What is in the books is whole whoever panicked.
@@ -382,11 +394,7 @@ impl Desk {
     pub(super) fn close(&self) {
         let mut books = self.books();
         books.is_closed = true;
-        for entry in books.entries.values() {
-            if let Entry::Running(notice) = entry {
-                notice.ring(Wake::IfOurs);
-            }
-        }
+        books.ring_all();
         books.waiters.clear();
     }
 

@@ -117,8 +117,10 @@ impl Drive {
             return left;
         }
         loop {
-            self.go_on();
-            if let Some(left) = self.leaves() {
+            // Asked once: what was not called now must not be taken for what nobody has to call.
+            let is_closing = self.shared.desk.is_closed();
+            self.go_on(is_closing);
+            if let Some(left) = self.leaves(is_closing) {
                 return left;
             }
             let next = self.next_alarm();
@@ -182,14 +184,14 @@ impl Drive {
     }
 
     /// Does what is to be done.
-    fn go_on(&mut self) {
-        let is_closing = self.shared.desk.is_closed();
+    fn go_on(&mut self, is_closing: bool) {
         for command in self.hand.next(self.shared.clock.now()) {
             match command {
                 Command::Append(records) => self.write(&records),
                 Command::Rest { step, tries } => self.rest(step, tries),
-                // Whoever stops begins nothing new; what was to be called is called by the next owner.
-                Command::Call { .. } if is_closing => {}
+                // Whoever stops begins nothing new; what was to be called is called by the next owner, or here, if the
+                // runner is started again while other calls are still under way.
+                Command::Call { step, .. } if is_closing => self.hand.saga.run.not_called(step),
                 Command::Call { step, way, effect } => self.call(step, way, effect),
             }
         }
@@ -348,7 +350,7 @@ impl Drive {
     }
 
     /// Whether there is nothing to do here, and why.
-    fn leaves(&self) -> Option<Left> {
+    fn leaves(&self, is_closing: bool) -> Option<Left> {
         let state = self.hand.state();
         if let Some(ended) = Ended::of_phase(state.phase) {
             return Some(Left::Over(ended));
@@ -356,7 +358,7 @@ impl Drive {
         if self.append.is_some() || !self.calls.is_empty() {
             return None;
         }
-        if self.shared.desk.is_closed() {
+        if is_closing {
             return Some(Left::Stopped);
         }
         if state.is_suspended {

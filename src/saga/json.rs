@@ -2,9 +2,10 @@
 
 use std::fmt;
 use std::hash::{Hash, Hasher};
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 
-use serde::de::DeserializeOwned;
+use serde::de::{DeserializeOwned, Error};
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use serde_json::value::{RawValue, to_raw_value};
 
@@ -23,9 +24,11 @@ impl Json {
         serde_json::from_str::<Box<RawValue>>(text).map(|raw| Self(raw.into()))
     }
 
-    /// The value that it says.
+    /// The value that it says. How a value is read is its user's code, and may panic: that is one more reason why it cannot be
+    /// read, and neither ends whoever looks at a saga nor lets the saga be forgotten.
     pub(crate) fn read<T: DeserializeOwned>(&self) -> Result<T, serde_json::Error> {
-        serde_json::from_str(self.text())
+        let read = catch_unwind(AssertUnwindSafe(|| serde_json::from_str(self.text())));
+        read.unwrap_or_else(|_| Err(Error::custom("reading it panics")))
     }
 
     /// Its text.

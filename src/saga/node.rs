@@ -31,6 +31,16 @@ pub enum Fault {
     /// Two sagas have one name.
     #[error("two sagas are called `{0}`")]
     Twice(&'static str),
+    /// A step of a version that is carried on cannot be [renamed](super::Saga::CONTINUES) so: its log could be misread.
+    #[error("`{name}`, of version {version}, cannot be renamed so: {why}")]
+    Renamed {
+        /// Of which version.
+        version: u32,
+        /// The old name.
+        name: String,
+        /// Why not.
+        why: &'static str,
+    },
     /// There are no steps.
     #[error("there are no steps")]
     Empty,

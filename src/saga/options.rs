@@ -25,7 +25,10 @@ pub struct SagaOptions {
     /// taken over. 10 s by default.
     pub lease_time: Duration,
     /// After how long without a record a saga is taken over by whoever holds the lease of its part, if another process runs
-    /// it; longer than a call may take. 30 s by default.
+    /// it. 1 min by default, which is twice the default [`time_max`](super::Policy::time_max): a step must have answered, and
+    /// that must have been heard of, long before. If it is not longer than the `time_max` of every step, a slow call may be
+    /// taken for a dead one just when it answers, and is made again under the same key; [`Sagas::run`](super::Sagas::run)
+    /// warns of that.
     pub adopt_after: Duration,
     /// How often, at most, the list of the sagas that are not over is written. 100 ms by default.
     pub index_interval: Duration,
@@ -40,7 +43,7 @@ impl Default for SagaOptions {
             running_sagas_max: 10_000,
             park_after: Duration::from_secs(1),
             lease_time: Duration::from_secs(10),
-            adopt_after: Duration::from_secs(30),
+            adopt_after: Duration::from_mins(1),
             index_interval: Duration::from_millis(100),
             stop_time_max: Duration::from_secs(5),
         }

@@ -309,6 +309,11 @@ impl Run {
         self.resting.remove(&step);
     }
 
+    /// A step was to be called, and was not: it is to be called as soon as it can be.
+    pub(crate) fn not_called(&mut self, step: usize) {
+        self.calls.remove(&step);
+    }
+
     /// A call has ended.
     pub(crate) fn answered(&mut self, step: usize, way: Way, outcome: Outcome) -> Vec<Command> {
         self.calls.remove(&step);

@@ -43,6 +43,7 @@ impl Sagas {
             retry: RetryPolicy { retries_max: u32::MAX, ..RetryPolicy::default() },
             ..SubscriptionOptions::default()
         };
+        warn_of_impatience(&shared);
         shared.desk.open(shared.options.running_sagas_max);
         let ledger = Arc::new(Ledger::new(Arc::clone(&shared))?);
         let watch = Arc::clone(&ledger);
@@ -111,6 +112,21 @@ impl Drop for RunningSagas {
         for task in &self.tasks {
             task.abort();
         }
+    }
+}
+
+/// A call that is made again under its key is no error, so this is none: but whoever has not chosen that is to know.
+fn warn_of_impatience(shared: &Shared) {
+    let adopt_after = shared.options.adopt_after;
+    let Some((saga, step, time_max)) = shared.book.longest_call() else { return };
+    if adopt_after <= time_max {
+        tracing::warn!(
+            saga,
+            step = &*step.name,
+            ?time_max,
+            ?adopt_after,
+            "`adopt_after` is no longer than a call may take: a slow call may be taken for a dead one"
+        );
     }
 }
 

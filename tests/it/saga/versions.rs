@@ -4,7 +4,8 @@ use std::time::Duration;
 
 use freehold::backend::memory::MemoryStore;
 use freehold::saga::{
-    Before, By, Definition, Ended, Found, NoPivot, OperateError, Saga, SagaId, Sagas, StartError,
+    Before, By, Definition, Ended, Fault, Found, NoPivot, OperateError, Saga, SagaId, Sagas,
+    StartError,
 };
 use freehold::{Commit, EventId, EventName, ExpectedVersion, NewEvent, Store, StreamId};
 use uuid::Uuid;
@@ -15,13 +16,19 @@ use super::fixture::{Charge, Fulfilment, Goes, Order, Reserve, World, in_memory,
 /// The same name in several versions, by what `define` says.
 struct Versioned<const V: u32>(World, Steps);
 
+type Continues = &'static [(u32, &'static [(&'static str, &'static str)])];
+
 type Steps = fn(&mut Before<Order>, &World);
 
 impl<const V: u32> Saga for Versioned<V> {
     const NAME: &'static str = "versioned";
     const VERSION: u32 = V;
-    const CONTINUES: &'static [(u32, &'static [(&'static str, &'static str)])] =
-        if V == 3 { &[(1, &[("reserve", "hold")]), (2, &[])] } else { &[] };
+    const CONTINUES: Continues = match V {
+        3 => &[(1, &[("reserve", "hold")]), (2, &[])],
+        4 => &[(1, &[("reserve", "held")])],
+        5 => &[(1, &[("reserve", "hold"), ("held", "hold")]), (4, &[("held", "hold")])],
+        _ => &[],
+    };
     type Input = Order;
     type Ending = NoPivot;
 
@@ -43,6 +50,14 @@ fn v1(steps: &mut Before<Order>, world: &World) {
     first("reserve")(steps, world);
 }
 
+fn v4(steps: &mut Before<Order>, world: &World) {
+    first("held")(steps, world);
+}
+
+fn v5(steps: &mut Before<Order>, world: &World) {
+    first("hold")(steps, world);
+}
+
 fn v3(steps: &mut Before<Order>, world: &World) {
     first("hold")(steps, world);
     steps.named("last").step(Charge(world.clone()), (), |order: &Order, ()| order.cents);
@@ -57,14 +72,18 @@ fn with<const V: u32>(store: &MemoryStore, world: &World, steps: Steps) -> Sagas
 async fn halfway(store: &MemoryStore, world: &World) -> SagaId {
     world.script("charge", [Goes::Broken]);
     let sagas = with::<1>(store, world, v1);
-    let running = sagas.run().unwrap();
     let id = sagas.start::<Versioned<1>>("1", order()).await.unwrap();
-    while !sagas.history(&id).await.unwrap().last().unwrap().what.starts_with("waits") {
-        tokio::time::sleep(Duration::from_millis(5)).await;
-    }
-    running.stop().await;
-    sagas.retry(&id, By::new("ann", "for the next version")).await.unwrap();
+    runs_until_it_waits(&sagas, &id).await;
     id
+}
+
+/// Runs a saga until it waits for an operator, who has the next version go on with it.
+async fn runs_until_it_waits(sagas: &Sagas, id: &SagaId) {
+    let running = sagas.run().unwrap();
+    let waits = async || sagas.history(id).await.unwrap().last().unwrap().what.starts_with("waits");
+    until("it waits for an operator", waits).await;
+    running.stop().await;
+    sagas.retry(id, By::new("ann", "for the next version")).await.unwrap();
 }
 
 #[tokio::test]
@@ -90,6 +109,67 @@ async fn a_step_that_is_called_otherwise_now_is_compensated_under_the_key_that_i
     assert_eq!(sagas.ended(&id).await.unwrap(), Ended::Compensated);
     let effects = world.effects();
     assert!(effects.is_empty(), "{effects:?}");
+}
+
+#[tokio::test]
+async fn a_step_that_was_renamed_twice_is_known_by_each_of_its_names() {
+    let (store, world) = (MemoryStore::new(), World::default());
+    world.script("reserve", [Goes::Broken]);
+    let sagas = with::<1>(&store, &world, v1);
+    let id = sagas.start::<Versioned<1>>("1", order()).await.unwrap();
+    runs_until_it_waits(&sagas, &id).await;
+    // The version between the two has it happen, and so writes it down under the name between.
+    world.script("charge", [Goes::Broken, Goes::Refused]);
+    runs_until_it_waits(&with::<4>(&store, &world, v4), &id).await;
+    let sagas = with::<5>(&store, &world, v5);
+    let said = sagas.history(&id).await.unwrap();
+    assert!(said.iter().any(|entry| entry.what == "`held` has happened"), "{said:?}");
+    let _running = sagas.run().unwrap();
+    assert_eq!(sagas.ended(&id).await.unwrap(), Ended::Compensated);
+    assert!(world.calls().contains(&"versioned/1:reserve:0:undo".to_owned()));
+    assert!(world.effects().is_empty());
+}
+
+/// Reserves and charges, and says that these steps had other names.
+struct Renames<const CASE: usize>;
+
+impl<const CASE: usize> Saga for Renames<CASE> {
+    const NAME: &'static str = "renames";
+    const VERSION: u32 = 2;
+    const CONTINUES: Continues = match CASE {
+        0 => &[(1, &[("reserve", "charge"), ("charge", "reserve")])],
+        1 => &[(1, &[("hold", "reserve"), ("reserve", "charge")])],
+        2 => &[(1, &[("hold", "keep")])],
+        3 => &[(1, &[("hold", "reserve"), ("hold", "charge")])],
+        _ => &[(1, &[("hold", "reserve"), ("held", "reserve"), ("bill", "charge")])],
+    };
+    type Input = Order;
+    type Ending = NoPivot;
+
+    fn define(&self, mut steps: Before<Order>) -> Definition<Order, NoPivot> {
+        v1(&mut steps, &World::default());
+        steps.build()
+    }
+}
+
+#[test]
+fn names_that_could_be_taken_for_one_another_are_refused_when_the_saga_is_added() {
+    fn added<const CASE: usize>() -> Result<(), Fault> {
+        Sagas::builder(MemoryStore::new()).saga(&Renames::<CASE>).map(drop)
+    }
+    for (case, added, of, why) in [
+        ("swapped", added::<0>(), "reserve", "a step is called so now"),
+        ("handed on", added::<1>(), "reserve", "a step is called so now"),
+        ("unknown", added::<2>(), "hold", "no step has its new name"),
+        ("ambiguous", added::<3>(), "hold", "it is given two new names"),
+    ] {
+        let fault = added.expect_err(case);
+        assert!(matches!(&fault, Fault::Renamed { version: 1, name, .. } if name == of), "{case}");
+        let said = fault.to_string();
+        let begins = format!("`{of}`, of version 1, cannot be renamed so: {why}");
+        assert!(said.starts_with(&begins), "{case}: {said}");
+    }
+    assert_eq!(added::<4>(), Ok(()));
 }
 
 /// Why nobody can run the saga, as an operator sees it.
