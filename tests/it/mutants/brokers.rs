@@ -82,7 +82,7 @@ impl BrokerFlaw for LosesHeaders {
             for name in [old.tenant()].into_iter().flatten() {
                 metadata = metadata.with_tenant(name).unwrap();
             }
-            for trace in old.trace() {
+            if let Some(trace) = old.trace() {
                 metadata = metadata.with_trace(trace.clone());
             }
             message.envelope = message.envelope.clone().with_metadata(metadata);
@@ -282,9 +282,10 @@ impl BrokerFlaw for TakesIdsForAll {
         let mut answers = Vec::new();
         for message in messages {
             let is_known = broker.0.messages().iter().any(|known| id(known) == id(message));
-            answers.push(match is_known {
-                true => Ok(Stored::new(None, true)),
-                false => broker.publish(std::slice::from_ref(message)).await.remove(0),
+            answers.push(if is_known {
+                Ok(Stored::new(None, true))
+            } else {
+                broker.publish(std::slice::from_ref(message)).await.remove(0)
             });
         }
         answers

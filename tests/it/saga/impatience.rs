@@ -1,6 +1,6 @@
 //! After how long a saga is taken for one that nobody runs, and how long a call may take.
 
-use std::fmt::Debug;
+use std::fmt::{Debug, Write};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
@@ -26,7 +26,7 @@ struct Said(String);
 
 impl Visit for Said {
     fn record_debug(&mut self, field: &Field, value: &dyn Debug) {
-        self.0 += &format!("{field}={value:?} ");
+        write!(self.0, "{field}={value:?} ").unwrap();
     }
 }
 
@@ -48,8 +48,7 @@ async fn warned(adopt_after: Duration) -> Vec<String> {
     let builder = Sagas::builder(MemoryStore::new()).options(options);
     let sagas = builder.saga(&Fulfilment(World::default())).unwrap().build();
     sagas.run().unwrap().stop().await;
-    let warned = warnings.0.lock().unwrap().clone();
-    warned
+    warnings.0.lock().unwrap().clone()
 }
 
 #[tokio::test]
