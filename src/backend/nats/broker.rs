@@ -200,9 +200,7 @@ impl NatsBroker {
             Response::Ok(PublishAck { stream, .. }) if stream != self.stream() => {
                 Err(PublishError::unavailable(OtherStream))
             }
-            // The position of a copy is that of the first, which is no news.
-            Response::Ok(ack) if ack.duplicate => Ok(Stored::new(None, true)),
-            Response::Ok(ack) => Ok(Stored::new(Some(ack.sequence), false)),
+            Response::Ok(ack) => Ok(Stored::new(Some(ack.sequence), ack.duplicate)),
         }
     }
 }

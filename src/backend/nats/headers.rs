@@ -101,7 +101,8 @@ fn encoded(text: &str) -> String {
         if (0x21..=0x7e).contains(&byte) && byte != b'"' && byte != b'%' {
             out.push(char::from(byte));
         } else {
-            out.push_str(&format!("%{byte:02X}"));
+            let hex = |digit: u8| char::from_digit(u32::from(digit), 16).unwrap_or('0');
+            out.extend(['%', hex(byte >> 4), hex(byte & 15)].map(|c| c.to_ascii_uppercase()));
         }
     }
     out
@@ -112,15 +113,12 @@ fn decoded(text: &str) -> String {
     let hex = |byte: Option<&u8>| byte.and_then(|byte| char::from(*byte).to_digit(16));
     let (mut out, mut rest) = (Vec::with_capacity(text.len()), text.as_bytes());
     while let Some((first, behind)) = rest.split_first() {
-        match (first, hex(behind.first()), hex(behind.get(1))) {
-            (b'%', Some(high), Some(low)) => {
-                out.push(u8::try_from(high * 16 + low).unwrap_or(b'?'));
-                rest = behind.get(2..).unwrap_or_default();
-            }
-            _ => {
-                out.push(*first);
-                rest = behind;
-            }
+        if let (b'%', Some(high), Some(low)) = (first, hex(behind.first()), hex(behind.get(1))) {
+            out.push(u8::try_from(high * 16 + low).unwrap_or(b'?'));
+            rest = behind.get(2..).unwrap_or_default();
+        } else {
+            out.push(*first);
+            rest = behind;
         }
     }
     String::from_utf8(out).unwrap_or_else(|_| text.to_owned())

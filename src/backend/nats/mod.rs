@@ -1,7 +1,7 @@
 //! NATS JetStream as a broker, over the user's own client.
 //!
 //! [`NatsBroker::open`] makes a stream, or checks the one that is there (`options`, `error`). A destination is a subject below
-//! the stream's prefix (`subject`), and a message is a CloudEvent in binary mode (`headers`). The messages of one call are on
+//! the stream's prefix (`subject`), and a message goes as CloudEvents has it, in binary mode (`headers`). The messages of one call are on
 //! their way together, and each is answered when the server has acknowledged it (`broker`). A consumer is a durable one with
 //! explicit acknowledgements, from which a handle pulls (`deliveries`).
 //!

@@ -165,6 +165,8 @@ static SHORT: Limits = Limits {
     streams_per_commit_max: 10_000,
     events_per_commit_max: 10_000,
     bytes_per_event_max: 1 << 20,
+    messages_per_commit_max: 10_000,
+    bytes_per_message_max: 1 << 20,
     bytes_per_commit_max: 16 << 20,
     events_per_page_max: 10,
     rows_per_commit_max: 10_000,

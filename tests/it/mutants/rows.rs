@@ -322,6 +322,8 @@ static TIGHT: Limits = Limits {
     streams_per_commit_max: 10_000,
     events_per_commit_max: 10_000,
     bytes_per_event_max: 1 << 20,
+    messages_per_commit_max: 10_000,
+    bytes_per_message_max: 1 << 20,
     bytes_per_commit_max: 128,
     events_per_page_max: 1_000,
     rows_per_commit_max: 7,

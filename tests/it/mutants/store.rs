@@ -206,6 +206,8 @@ static TIGHT: Limits = Limits {
     streams_per_commit_max: 5,
     events_per_commit_max: 7,
     bytes_per_event_max: 64,
+    messages_per_commit_max: 10_000,
+    bytes_per_message_max: 1 << 20,
     bytes_per_commit_max: 128,
     events_per_page_max: 1_000,
     rows_per_commit_max: 10_000,
