@@ -36,6 +36,7 @@
 //! | *(none)* | the core and the store in memory |
 //! | `sqlite` | `backend::sqlite`: a durable store in one file, bundled, no server |
 //! | `postgres` | `backend::postgres`: a durable store in a schema of your PostgreSQL, over your `sqlx` pool |
+//! | `nats` | `backend::nats`: NATS JetStream as a broker, over your `async-nats` client |
 //! | `testkit` | `testkit`: scenarios, the conformance suite, strategies, faults; for dev-dependencies |
 //! | `tantivy` | `projection::search`: a full-text index of a projection's views, in a folder |
 //! | `metrics` | counters and histograms through the `metrics` facade |
@@ -76,6 +77,9 @@ mod guides {
     #[cfg(feature = "postgres")]
     #[doc = include_str!("../docs/postgres.md")]
     struct Postgres;
+    #[cfg(feature = "nats")]
+    #[doc = include_str!("../docs/nats.md")]
+    struct Nats;
     #[cfg(feature = "tantivy")]
     #[doc = include_str!("../docs/read-side.md")]
     struct ReadSide;

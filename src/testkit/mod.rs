@@ -9,7 +9,7 @@
 //! - [`FaultyStore`] makes any store fail before a commit, after it, or late, by a seed; or at its n-th call.
 //! - [`conformance`] with [`event_store_conformance!`](crate::event_store_conformance) and
 //!   [`row_store_conformance!`](crate::row_store_conformance) shows what a store of one's own still lacks; [`model`]
-//!   compares it with a simple model, over random calls.
+//!   compares it with a simple model, over random calls. [`broker_conformance!`](crate::broker_conformance) is for brokers.
 //! - [`saga`] runs a saga with the user's own steps in every way in which it can go wrong, and draws the shortest way to a broken
 //!   promise.
 //! - [`ManualClock`], [`PausedClock`] and [`SeededIds`] decide what time it is and which ids are drawn.

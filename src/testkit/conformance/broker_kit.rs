@@ -37,6 +37,29 @@ pub(super) fn messages(outbound: &[Outbound]) -> Vec<Message> {
     outbound.iter().map(|outbound| outbound.message.clone()).collect()
 }
 
+/// All that a consumer can see of a message. A protocol may say aloud what goes without saying, as that the payload is JSON.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) struct Seen {
+    attributes: Vec<(&'static str, String)>,
+    media: String,
+    headers: Vec<(String, String)>,
+    data: Vec<u8>,
+}
+
+pub(super) fn seen(message: &Message) -> Seen {
+    let own = message.headers().map(|(name, value)| (name.to_owned(), value.to_owned()));
+    Seen {
+        attributes: message.attributes(),
+        media: message.envelope.content_type().to_owned(),
+        headers: own.collect(),
+        data: message.envelope.data().to_vec(),
+    }
+}
+
+pub(super) fn all_seen(messages: &[Message]) -> Vec<Seen> {
+    messages.iter().map(seen).collect()
+}
+
 /// What messages say: shorter to read than they are, where nothing else is compared.
 pub(super) fn said(messages: &[Message]) -> Vec<String> {
     messages.iter().map(|it| String::from_utf8_lossy(it.envelope.data()).into_owned()).collect()

@@ -80,7 +80,7 @@ impl Whole {
             answers.push(if Self::is_too_long(message) {
                 Err(PublishError::refused("too long"))
             } else if is_behind {
-                Err(PublishError::unavailable("the one before it was not stored"))
+                Err(PublishError::Behind)
             } else {
                 self.stored(message).await
             });

@@ -1,0 +1,278 @@
+//! The broker: one stream.
+
+use std::fmt;
+use std::sync::Arc;
+use std::time::Duration;
+
+use async_nats::connection::State;
+use async_nats::header::{HeaderMap, NATS_EXPECTED_STREAM};
+use async_nats::jetstream::publish::PublishAck;
+use async_nats::jetstream::response::Response;
+use async_nats::jetstream::{self, Context, stream};
+use async_nats::{Client, Request};
+use async_trait::async_trait;
+use bytes::Bytes;
+use futures::{StreamExt, stream as streams};
+use serde::Deserialize;
+use tokio::time::timeout;
+
+use super::deliveries::NatsDeliveries;
+use super::error::{NoAnswer, NotConnected, OpenError, OtherStream, not_stored, unanswered};
+use super::headers;
+use super::options::{ConsumerOptions, NatsOptions};
+use super::subject::{checked, covers, subject};
+use crate::ports::{Broker, Capabilities, Extent, Outbound, PublishError, Stored};
+use crate::types::Destination;
+
+/// A stream of NATS JetStream, to which messages are published as CloudEvents in binary mode. Clones share it.
+///
+/// ```no_run
+/// use freehold::backend::nats::{NatsBroker, NatsOptions, async_nats};
+/// use freehold::{Broker, Deliveries, Destination, Outbound, Settle};
+/// # use freehold::{Envelope, Message, MessageId, MessageType, OrderingKey, Source};
+/// # #[tokio::main(flavor = "current_thread")]
+/// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+/// # let kind = MessageType::new("shop.order.confirmed.v1")?;
+/// # let envelope = Envelope::new(MessageId::new(uuid::Uuid::now_v7()), kind, OrderingKey::new("1")?, "{}");
+/// # let message = Message::new(envelope, Source::new("/shop/orders")?, None);
+///
+/// let client = async_nats::connect("nats://localhost").await?;
+/// let broker = NatsBroker::open(client, NatsOptions::new("shop")).await?;
+///
+/// // Its subject is `shop.orders`.
+/// let orders = Destination::new("orders")?;
+/// for answer in broker.publish(&[Outbound::new(message, orders.clone())]).await {
+///     answer?;
+/// }
+///
+/// let mails = broker.consumer("mails", [orders]).await?;
+/// for delivery in mails.receive(10).await? {
+///     mails.settle(delivery.tag, Settle::Done).await?;
+/// }
+/// # Ok(())
+/// # }
+/// ```
+#[derive(Clone)]
+pub struct NatsBroker(Arc<Shared>);
+
+struct Shared {
+    client: Client,
+    context: Context,
+    options: NatsOptions,
+    dedupe_window: Option<Duration>,
+    /// The longest message that the stream takes, if it says so.
+    message_bytes_max: Option<usize>,
+}
+
+/// What of a stream's description is of interest. Its time of creation stays the text that the server wrote: it is compared, and
+/// never read.
+#[derive(Deserialize)]
+struct Described {
+    created: String,
+    state: Ends,
+}
+
+#[derive(Deserialize)]
+struct Ends {
+    last_seq: u64,
+}
+
+/// A message, ready to be sent.
+struct Ready {
+    subject: String,
+    headers: HeaderMap,
+    data: Bytes,
+}
+
+impl NatsBroker {
+    /// Opens the stream, and makes it if it is not there.
+    ///
+    /// # Errors
+    /// [`OpenError`] if the prefix is no subject, the stream is there and does not fit, or the server does not do it.
+    ///
+    /// # Cancel safety
+    /// Dropping the future leaves open whether a stream was made. Opening again is safe.
+    pub async fn open(client: Client, options: NatsOptions) -> Result<Self, OpenError> {
+        checked(&options.prefix)?;
+        let mut context = jetstream::new(client.clone());
+        context.set_timeout(options.answer_timeout);
+        let wanted = config(&client, &options);
+        let opened = context.get_or_create_stream(wanted).await.map_err(OpenError::nats)?;
+        let found = &opened.cached_info().config;
+        fits(found, &options)?;
+        let dedupe_window = Some(found.duplicate_window).filter(|window| !window.is_zero());
+        let message_bytes_max = usize::try_from(found.max_message_size).ok().filter(|max| *max > 0);
+        let shared = Shared { client, context, options, dedupe_window, message_bytes_max };
+        Ok(Self(Arc::new(shared)))
+    }
+
+    /// What is delivered to the durable consumer called `name`: messages for these destinations, of none for all. A consumer begins
+    /// at the first message that is still there, and another handle of the same name goes on where it was.
+    ///
+    /// # Errors
+    /// [`OpenError`] if a destination is no subject, or the server does not do it.
+    ///
+    /// # Cancel safety
+    /// Dropping the future leaves open whether a consumer was made. Opening again is safe.
+    pub async fn consumer(
+        &self,
+        name: &str,
+        destinations: impl IntoIterator<Item = Destination>,
+    ) -> Result<NatsDeliveries, OpenError> {
+        self.consumer_with(name, destinations, ConsumerOptions::default()).await
+    }
+
+    /// The same with options. A consumer that is there is given them.
+    ///
+    /// # Errors
+    /// As [`NatsBroker::consumer`].
+    ///
+    /// # Cancel safety
+    /// As [`NatsBroker::consumer`].
+    pub async fn consumer_with(
+        &self,
+        name: &str,
+        destinations: impl IntoIterator<Item = Destination>,
+        options: ConsumerOptions,
+    ) -> Result<NatsDeliveries, OpenError> {
+        let prefix = &self.0.options.prefix;
+        let mut subjects = Vec::new();
+        for destination in destinations {
+            subjects.push(subject(prefix, &destination)?);
+        }
+        subjects.sort();
+        subjects.dedup();
+        if subjects.is_empty() {
+            subjects.push(format!("{prefix}.>"));
+        }
+        NatsDeliveries::open(self.clone(), name, subjects, &options).await
+    }
+
+    pub(super) fn context(&self) -> &Context {
+        &self.0.context
+    }
+
+    pub(super) fn stream(&self) -> &str {
+        &self.0.options.stream
+    }
+
+    /// Sees that there is a connection: without one, the client would keep what it is given, and send it some time.
+    pub(super) fn connected(&self) -> Result<(), PublishError> {
+        match self.0.client.connection_state() {
+            State::Connected => Ok(()),
+            State::Pending | State::Disconnected => Err(PublishError::unavailable(NotConnected)),
+        }
+    }
+
+    /// The answer to a request, which is waited for as long as the options say.
+    pub(super) async fn ask(
+        &self,
+        subject: String,
+        request: Request,
+    ) -> Result<async_nats::Message, PublishError> {
+        self.connected()?;
+        let time = self.0.options.answer_timeout;
+        // The client counts from when the request is on its way, and that may take its time as well.
+        let asking = self.0.client.send_request(subject, request.timeout(None));
+        match timeout(time, asking).await {
+            Ok(answer) => answer.map_err(unanswered),
+            Err(_) => Err(PublishError::unknown(NoAnswer)),
+        }
+    }
+
+    fn ready(&self, outbound: &Outbound) -> Result<Ready, PublishError> {
+        let to = subject(&self.0.options.prefix, &outbound.destination);
+        let subject = to.map_err(PublishError::refused)?;
+        let mut headers = headers::written(outbound).map_err(PublishError::refused)?;
+        // Whoever gave the subject to another stream is told so, instead of having messages strewn over two.
+        headers.insert(NATS_EXPECTED_STREAM, self.stream());
+        Ok(Ready { subject, headers, data: outbound.message.envelope.data().clone() })
+    }
+
+    async fn publish_one(
+        &self,
+        ready: Result<Ready, PublishError>,
+    ) -> Result<Stored, PublishError> {
+        let Ready { subject, headers, data } = ready?;
+        let answer = self.ask(subject, Request::new().headers(headers).payload(data)).await?;
+        match serde_json::from_slice(&answer.payload).map_err(PublishError::unknown)? {
+            Response::Err { error } => Err(not_stored(error)),
+            Response::Ok(PublishAck { stream, .. }) if stream != self.stream() => {
+                Err(PublishError::unavailable(OtherStream))
+            }
+            Response::Ok(ack) => Ok(Stored::new(Some(ack.sequence), ack.duplicate)),
+        }
+    }
+}
+
+/// A stream as it is made.
+fn config(client: &Client, options: &NatsOptions) -> stream::Config {
+    stream::Config {
+        name: options.stream.clone(),
+        subjects: vec![format!("{}.>", options.prefix)],
+        storage: stream::StorageType::File,
+        num_replicas: options.replicas,
+        duplicate_window: options.duplicate_window,
+        allow_direct: true,
+        allow_atomic_publish: client.is_server_compatible(2, 12, 0),
+        ..stream::Config::default()
+    }
+}
+
+/// Sees that a stream takes and keeps what is published, and says so.
+fn fits(found: &stream::Config, options: &NatsOptions) -> Result<(), OpenError> {
+    let wanted = format!("{}.>", options.prefix);
+    let unfit = if !found.subjects.iter().any(|pattern| covers(pattern, &wanted)) {
+        "it does not have all subjects below the prefix"
+    } else if found.no_ack {
+        "it acknowledges nothing"
+    } else if found.sealed {
+        "it is sealed"
+    } else if found.mirror.is_some() {
+        "it is the mirror of another"
+    } else if found.subject_transform.is_some() {
+        "it gives messages other subjects"
+    } else {
+        return Ok(());
+    };
+    Err(OpenError::Unfit(unfit))
+}
+
+#[async_trait]
+impl Broker for NatsBroker {
+    fn capabilities(&self) -> Capabilities {
+        let of_server = self.0.client.max_payload();
+        Capabilities {
+            is_ordered: false,
+            dedupe_window: self.0.dedupe_window,
+            // Headers count as well, so that what is a little shorter may be too long.
+            bytes_max: Some(self.0.message_bytes_max.unwrap_or(of_server).min(of_server)),
+            tells_extent: true,
+        }
+    }
+
+    async fn publish(&self, messages: &[Outbound]) -> Vec<Result<Stored, PublishError>> {
+        let ready: Vec<_> = messages.iter().map(|message| self.ready(message)).collect();
+        let publishing = ready.into_iter().map(|ready| self.publish_one(ready));
+        let at_a_time = self.0.options.in_flight_messages_max.max(1);
+        streams::iter(publishing).buffered(at_a_time).collect().await
+    }
+
+    async fn extent(&self) -> Result<Option<Extent>, PublishError> {
+        self.connected()?;
+        let of = format!("STREAM.INFO.{}", self.stream());
+        let answer = self.0.context.request(of, &()).await.map_err(PublishError::unavailable)?;
+        match answer {
+            Response::Err { error } => Err(PublishError::unavailable(error)),
+            Response::Ok(Described { created, state }) => {
+                Ok(Some(Extent::new(format!("{} {created}", self.stream()), state.last_seq)))
+            }
+        }
+    }
+}
+
+impl fmt::Debug for NatsBroker {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("NatsBroker").field("stream", &self.stream()).finish_non_exhaustive()
+    }
+}

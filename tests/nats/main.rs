@@ -1,0 +1,20 @@
+//! The broker in NATS JetStream, against a real server: `scripts/test` installs one, or set `FREEHOLD_NATS_SERVER` to the
+//! program.
+//!
+//! Every test has a server of its own, which goes away at its end.
+
+#![allow(
+    clippy::expect_used,
+    clippy::indexing_slicing,
+    clippy::print_stdout,
+    clippy::unwrap_used,
+    reason = "a test may panic: that is how it says no"
+)]
+
+mod conformance;
+mod killed;
+mod lost;
+mod opened;
+mod refused;
+mod server;
+mod silent;
