@@ -9,6 +9,7 @@ use sqlx::Row;
 use sqlx::postgres::{PgConnection, PgRow};
 
 use super::arrays::Arrays;
+use super::messages;
 use super::row;
 use super::rows::{self, goes_apart};
 use super::schema::Sql;
@@ -20,8 +21,14 @@ use crate::types::{
 };
 
 /// Everything that a commit can hold is kept.
-const KEPT: &[PartKind] =
-    &[PartKind::Appends, PartKind::Checks, PartKind::Inbox, PartKind::Rows, PartKind::Advance];
+const KEPT: &[PartKind] = &[
+    PartKind::Appends,
+    PartKind::Checks,
+    PartKind::Inbox,
+    PartKind::Messages,
+    PartKind::Rows,
+    PartKind::Advance,
+];
 
 /// What a commit must know of the log that it goes to.
 #[derive(Clone, Debug)]
@@ -70,7 +77,13 @@ impl Log {
     ) -> sqlx::Result<(Vec<Verdict>, Vec<i64>)> {
         let Arrays { guards: g, events: e, keys: i, places } = Arrays::of(group)?;
         let apart = group.first().filter(|parts| goes_apart(parts));
-        let sql = if apart.is_some() { &self.sql.commit_rows } else { &self.sql.commit };
+        let sends = group.iter().any(|parts| !parts.messages.is_empty());
+        let sql = match (sends, apart) {
+            (true, _) => &self.sql.commit_and_send,
+            (false, Some(_)) => &self.sql.commit_rows,
+            (false, None) => &self.sql.commit,
+        };
+        let no_rows = Parts::default();
         let mut statement = sqlx::query(sql.clone())
             .bind(List(g.commit))
             .bind(List(g.category))
@@ -91,8 +104,11 @@ impl Log {
             .bind(how.lock_timeout.map(milliseconds))
             .bind(how.is_careful)
             .bind(group.iter().any(|parts| parts.appends.is_empty()));
-        if let Some(parts) = apart {
-            statement = rows::bind(statement, parts)?;
+        if sends || apart.is_some() {
+            statement = rows::bind(statement, apart.map_or(&no_rows, |parts| *parts))?;
+        }
+        if sends {
+            statement = messages::bind(statement, group, how.at)?;
         }
         let row = statement.fetch_one(conn).await?;
         let written = Written::of(&row)?;

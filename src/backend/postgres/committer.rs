@@ -6,13 +6,13 @@ use std::time::Duration;
 use sqlx::pool::PoolConnection;
 use sqlx::postgres::PgPool;
 use sqlx::{Connection, Postgres};
-use tokio::sync::watch;
 use tokio::time::sleep;
 
 use super::append::{How, Log, Verdict};
 use super::connection::outside;
 use super::error::{BACKEND, Fate, backend, fate_of, is_of_one, is_taken, refused};
 use super::group::{Answer, Job};
+use super::wake::Bells;
 use crate::ports::{BackendError, CommitError, telemetry};
 use crate::types::{Parts, Position};
 
@@ -24,7 +24,7 @@ const RETRY_WAIT_MAX: Duration = Duration::from_millis(500);
 pub(super) struct Committer {
     pub(super) pool: PgPool,
     pub(super) log: Log,
-    pub(super) heads: Arc<watch::Sender<Position>>,
+    pub(super) bells: Arc<Bells>,
     pub(super) retries_max: u32,
     pub(super) lock_timeout: Duration,
     /// Connections of the last groups, for the next ones.
@@ -61,6 +61,10 @@ impl Committer {
         // Each once, and those that wait for somebody again after all others.
         let mut late = Vec::new();
         for job in group {
+            if let Some(unknown) = unknown.as_ref().filter(|_| !is_known_again(&job.parts)) {
+                fail(vec![job], &CommitError::Unknown(unknown.clone()));
+                continue;
+            }
             match self.try_to_commit(vec![job], unknown.clone(), 0).await {
                 Some((alone, Trouble::Failed(error))) => fail(alone, &error),
                 Some((alone, Trouble::Late(_) | Trouble::Apart(_))) => late.extend(alone),
@@ -131,6 +135,13 @@ impl Committer {
                 unknown = Some(failed.clone());
                 // What broke one connection may have broken all.
                 self.release_spares();
+                // Sent again, such a commit could happen twice, and nobody would know.
+                if !group.iter().all(|parts| is_known_again(parts)) {
+                    return Err(match group {
+                        [_] => Trouble::Failed(CommitError::Unknown(failed)),
+                        _ => Trouble::Apart(unknown),
+                    });
+                }
             }
             if is_for_one_to_blame {
                 return Err(Trouble::Apart(unknown));
@@ -210,13 +221,14 @@ impl Committer {
         self.spares.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// The group is durable: wakes the readers of the feed, and counts.
+    /// The group is durable: wakes the readers of the feed and the relays, and counts.
     fn announce(&self, group: &[&Parts], answers: &[Answer]) {
-        let (mut commits, mut events, mut head) = (0, 0, Position::START);
+        let (mut commits, mut events, mut head, mut sends) = (0, 0, Position::START, false);
         for (parts, answer) in group.iter().zip(answers) {
             match answer {
                 Ok(done) => {
                     head = head.max(done.positions().map_or(Position::START, |at| *at.end()));
+                    sends |= !parts.messages.is_empty();
                     if !done.is_duplicate() {
                         commits += 1;
                         events += parts.events().count();
@@ -226,9 +238,11 @@ impl Committer {
                 Err(_) => {}
             }
         }
-        // Also for a smaller position than is known: it may have filled a gap.
         if head > Position::START {
-            self.heads.send_modify(|known| *known = head.max(*known));
+            self.bells.made(head);
+        }
+        if sends {
+            self.bells.sent();
         }
         if commits > 0 {
             telemetry::batch(BACKEND, commits, events);
@@ -256,6 +270,15 @@ fn honest(
         }
     }
     answers
+}
+
+/// Whether a commit may be sent again when it is unknown whether it happened: it is recognised, by its events, its inbox key
+/// or its checkpoint, or has nothing but rows, which come to the same. A message alone would be sent twice.
+fn is_known_again(parts: &Parts) -> bool {
+    parts.messages.is_empty()
+        || !parts.appends.is_empty()
+        || parts.inbox.is_some()
+        || parts.advance.as_ref().is_some_and(|advance| advance.to > advance.from)
 }
 
 /// Answers each with the error.

@@ -4,11 +4,12 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use futures::TryStreamExt;
-use sqlx::Row;
 use sqlx::postgres::PgConnection;
+use tokio::sync::watch;
 use tokio::time::sleep;
 
 use super::error::{BACKEND, backend};
+use super::feed::{Feed, one_more};
 use super::handle::{PostgresStore, Shared};
 use super::row::{self, Decoder};
 use crate::ports::{BackendError, EventStore, telemetry};
@@ -48,7 +49,7 @@ impl EventStore for PostgresStore {
     async fn head(&self) -> Result<Position, BackendError> {
         let read = async {
             let mut conn = self.shared.pool.acquire().await?;
-            self.shared.head(&mut conn).await
+            self.shared.feed.head(&mut conn).await
         };
         read.await.map_err(|error| backend("read the head", error))
     }
@@ -57,26 +58,15 @@ impl EventStore for PostgresStore {
     async fn end(&self) -> Result<Position, BackendError> {
         let read = async {
             let mut conn = self.shared.pool.acquire().await?;
-            self.shared.newest_upto(&mut conn, i64::MAX).await
+            self.shared.feed.end(&mut conn).await
         };
         read.await.map_err(|error| backend("read the end", error))
     }
 
     async fn changed(&self, after: Position) -> Result<(), BackendError> {
-        self.shared.listen();
-        let mut heads = self.shared.heads.subscribe();
-        let mut wait = POLL_INTERVAL_MIN;
-        loop {
-            heads.borrow_and_update();
-            if self.head().await? > after {
-                return Ok(());
-            }
-            // The groups of this store tell. Others do not, and what they told may not be settled yet.
-            tokio::select! {
-                _ = heads.changed() => wait = POLL_INTERVAL_MIN,
-                () = sleep(wait) => wait = (wait * 2).min(self.shared.poll_interval),
-            }
-        }
+        let told = self.shared.bells.events.subscribe();
+        let changed = self.shared.changed(&self.shared.feed, told, after).await;
+        changed.map_err(|error| backend("read the head", error))
     }
 
     async fn outcome(&self, of: &DedupKey) -> Result<Option<Committed>, BackendError> {
@@ -100,6 +90,28 @@ impl EventStore for PostgresStore {
 }
 
 impl Shared {
+    /// Returns when the head of a log is beyond a position. This store's own commits tell.
+    pub(super) async fn changed<T>(
+        &self,
+        feed: &Feed,
+        mut told: watch::Receiver<T>,
+        after: Position,
+    ) -> sqlx::Result<()> {
+        self.listen();
+        let mut wait = POLL_INTERVAL_MIN;
+        loop {
+            told.borrow_and_update();
+            if feed.head(&mut *self.pool.acquire().await?).await? > after {
+                return Ok(());
+            }
+            // The groups of this store tell. Others do not, and what they told may not be settled yet.
+            tokio::select! {
+                _ = told.changed() => wait = POLL_INTERVAL_MIN,
+                () = sleep(wait) => wait = (wait * 2).min(self.poll_interval),
+            }
+        }
+    }
+
     async fn read_stream(
         &self,
         stream: &StreamId,
@@ -138,13 +150,7 @@ impl Shared {
         let limit = self.log.limits.page(limit);
         let mut conn = self.pool.acquire().await?;
         let Some(categories) = filter.wanted() else {
-            let (page, is_whole) = self.read_run(&mut conn, after, limit).await?;
-            if is_whole {
-                return Ok(page);
-            }
-            // A gap. Once it is known what it means, the page is read again: something may have appeared in it.
-            self.feed.advance(&mut conn, &self.log.sql).await?;
-            return Ok(self.read_run(&mut conn, after, limit).await?.0);
+            return self.feed.page(&mut conn, after, limit).await;
         };
         let categories: Vec<&str> = categories.iter().map(|category| &**category).collect();
         // Up to where the feed was settled once it stays so: a page that is full before that asks no more. Only a page that
@@ -156,7 +162,7 @@ impl Shared {
                 return Ok(page);
             }
         }
-        let head = self.head(&mut conn).await?.max(after);
+        let head = self.feed.head(&mut conn).await?.max(after);
         self.read_settled(&mut conn, &categories, (after, head), limit).await
     }
 
@@ -189,52 +195,4 @@ impl Shared {
         }
         Ok(FeedPage::new(events, upto, false))
     }
-
-    /// The events after a position, as far as nothing can appear between them; and whether that is as far as they
-    /// were asked for, or go.
-    async fn read_run(
-        &self,
-        conn: &mut PgConnection,
-        after: Position,
-        limit: usize,
-    ) -> sqlx::Result<(FeedPage, bool)> {
-        // What is settled must be known before the rows are read.
-        let mut safe = self.feed.settled().max(after);
-        let mut rows = sqlx::query(self.log.sql.feed.clone())
-            .bind(row::signed(after.get()))
-            .bind(one_more(limit))
-            .fetch(conn);
-        let (mut events, mut decoder, mut upto) = (Vec::new(), Decoder::default(), after);
-        // Decoded while the next ones are on their way.
-        while let Some(row) = rows.try_next().await? {
-            let position = row::position(row.try_get(0)?)?;
-            if position > safe && position.get() != safe.get() + 1 {
-                return Ok((FeedPage::new(events, upto, false), false));
-            }
-            if events.len() == limit {
-                return Ok((FeedPage::new(events, upto, true), true));
-            }
-            safe = safe.max(position);
-            upto = position;
-            events.push(decoder.event(&row)?);
-        }
-        Ok((FeedPage::new(events, upto, false), true))
-    }
-
-    /// The newest event that readers can see.
-    async fn head(&self, conn: &mut PgConnection) -> sqlx::Result<Position> {
-        let settled = self.feed.advance(conn, &self.log.sql).await?;
-        self.newest_upto(conn, row::signed(settled.get())).await
-    }
-
-    async fn newest_upto(&self, conn: &mut PgConnection, upto: i64) -> sqlx::Result<Position> {
-        let select = sqlx::query(self.log.sql.head_upto.clone()).bind(upto);
-        let newest: Option<i64> = select.fetch_one(conn).await?.try_get(0)?;
-        newest.map_or(Ok(Position::START), row::position)
-    }
-}
-
-/// The limit of a query that shows whether more follows.
-pub(super) fn one_more(limit: usize) -> i64 {
-    i64::try_from(limit).unwrap_or(i64::MAX).saturating_add(1)
 }

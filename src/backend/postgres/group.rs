@@ -146,7 +146,9 @@ impl Queue {
                 left.push_back(job);
                 continue;
             }
-            bytes += job.parts.events().map(|(_, event)| event.data().len()).sum::<usize>();
+            let messages = job.parts.messages.iter().map(|message| &message.event);
+            let payloads = job.parts.events().map(|(_, event)| event).chain(messages);
+            bytes += payloads.map(|event| event.data().len()).sum::<usize>();
             group.push(job);
             if is_apart {
                 self.leaves_some |= !self.held.is_empty();

@@ -17,9 +17,9 @@ use super::group::{Job, start};
 use super::options::PostgresOptions;
 use super::schema::{self, Sql};
 use super::staged::Staged;
-use super::wake;
+use super::wake::{self, Bells};
 use crate::ports::{BackendError, CommitError, Fault, InlineFolds, telemetry};
-use crate::types::{Commit, Committed, Parts, Position};
+use crate::types::{Commit, Committed, Parts};
 
 /// How often a commit in the user's transaction looks again when somebody else has written the same event or key.
 const RACES_MAX: u32 = 8;
@@ -54,8 +54,8 @@ pub(super) struct Shared {
     pub(super) pool: PgPool,
     pub(super) log: Log,
     pub(super) feed: Feed,
-    /// The newest position that this store has made; touched to make waiters look again.
-    pub(super) heads: Arc<watch::Sender<Position>>,
+    pub(super) outbox: Feed,
+    pub(super) bells: Arc<Bells>,
     pub(super) poll_interval: Duration,
     pub(super) lock_timeout: Duration,
     /// Where others tell of their commits, until somebody listens.
@@ -100,11 +100,11 @@ impl PostgresStore {
         let id = opening.await.map_err(|_| closed("open"))??;
         let (limits, clock) = (options.limits, Arc::clone(&options.clock));
         let log = Log { id, limits, clock, sql, folds: InlineFolds::default() };
-        let heads = Arc::new(watch::Sender::new(Position::START));
+        let bells = Arc::<Bells>::default();
         let committer = Committer {
             pool: pool.clone(),
             log: log.clone(),
-            heads: Arc::clone(&heads),
+            bells: Arc::clone(&bells),
             retries_max: options.retries_max,
             lock_timeout: options.lock_timeout,
             spares: Mutex::default(),
@@ -112,15 +112,15 @@ impl PostgresStore {
         let queue = start(committer, &options);
         let channel = options.notify_interval.map(|interval| {
             let channel = wake::channel(&options);
-            let (pool, heads) = (pool.clone(), heads.subscribe());
-            tokio::spawn(wake::tell(pool, Arc::clone(&channel), interval, heads));
+            wake::tell_all(&pool, &channel, interval, &bells);
             channel
         });
         let shared = Shared {
             pool,
+            feed: Feed::new(&log.sql.feed),
+            outbox: Feed::new(&log.sql.outbox),
             log,
-            feed: Feed::default(),
-            heads,
+            bells,
             poll_interval: options.poll_interval.max(Duration::from_millis(1)),
             lock_timeout: options.lock_timeout,
             unheard: Mutex::new(channel),
@@ -183,12 +183,11 @@ impl PostgresStore {
             match answer {
                 Ok(answer) => {
                     ended?;
-                    let events = parts.events().count();
-                    let heads = Arc::clone(&self.shared.heads);
+                    let bells = Arc::clone(&self.shared.bells);
                     if let Err(CommitError::Conflict(_)) = &answer {
                         telemetry::conflict(BACKEND);
                     }
-                    return answer.map(|committed| Staged::new(committed, events, heads));
+                    return answer.map(|committed| Staged::new(committed, &parts, bells));
                 }
                 Err(error) if fate_of(&error) == Fate::Again && races < RACES_MAX => races += 1,
                 Err(error) => return Err(refused(&error).map_or_else(|| failed(error), Into::into)),
@@ -245,8 +244,8 @@ impl Shared {
         let channel = self.unheard.lock().unwrap_or_else(PoisonError::into_inner).take();
         if let Some(channel) = channel {
             let options = self.pool.connect_options().as_ref().clone();
-            let (heads, alive) = (Arc::clone(&self.heads), self.alive.subscribe());
-            tokio::spawn(wake::listen(options, channel, heads, alive));
+            let (bells, alive) = (Arc::clone(&self.bells), self.alive.subscribe());
+            tokio::spawn(wake::listen(options, channel, bells, alive));
         }
     }
 }

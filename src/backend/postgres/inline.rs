@@ -8,7 +8,7 @@ use sqlx::{Connection, Row as _};
 
 use super::append::{How, Log, Verdict, milliseconds};
 use super::error::{self, backend, closed, refusal};
-use super::event_store::one_more;
+use super::feed::one_more;
 use super::handle::{PostgresStore, Shared};
 use super::row::{self, Decoder};
 use super::row_store::range;
@@ -189,7 +189,7 @@ impl Log {
         at: Position,
         page_max: usize,
     ) -> sqlx::Result<Vec<RecordedEvent>> {
-        let page = sqlx::query(self.sql.feed.clone()).bind(row::signed(at.get()));
+        let page = sqlx::query(self.sql.feed.page.clone()).bind(row::signed(at.get()));
         let mut decoder = Decoder::default();
         let lines = page.bind(one_more(page_max)).fetch_all(conn).await?;
         lines.iter().map(|line| decoder.event(line)).collect()

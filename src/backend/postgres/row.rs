@@ -17,6 +17,11 @@ pub(super) const COLUMNS_OF_STREAM: &str =
 pub(super) const COLUMNS: &str =
     "position, event_id, version, name, data, metadata::text, recorded_at, category, stream";
 
+/// The columns of a message in the places of [`COLUMNS`], as the log of messages shows it.
+pub(super) const COLUMNS_OF_MESSAGES: &str =
+    "position, message_id, position, type, convert_to(envelope::text, 'UTF8'), NULL::text, recorded_at,
+     'outbox', ordering_key";
+
 /// Turns the rows of one page into events.
 #[derive(Default)]
 pub(super) struct Decoder(Sharing);

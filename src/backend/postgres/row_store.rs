@@ -6,7 +6,7 @@ use sqlx::Row;
 
 use super::append::milliseconds;
 use super::error::backend;
-use super::event_store::one_more;
+use super::feed::one_more;
 use super::handle::{PostgresStore, Shared};
 use super::row;
 use super::rows;

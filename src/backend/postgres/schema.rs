@@ -7,7 +7,7 @@ use sqlx::{AssertSqlSafe, Connection, Executor, Row, SqlSafeStr, SqlStr};
 
 use super::error::{BACKEND, NewerSchema, Standby, backend};
 use super::options::{PostgresOptions, SchemaName};
-use super::row::{COLUMNS, COLUMNS_OF_STREAM};
+use super::row::{COLUMNS, COLUMNS_OF_MESSAGES, COLUMNS_OF_STREAM};
 use super::rows;
 use super::value::{Moment, Uuid};
 use crate::ports::{BackendError, Fault};
@@ -18,6 +18,7 @@ const MIGRATIONS: &[&str] = &[
     include_str!("schema/001_events.sql"),
     include_str!("schema/002_rows.sql"),
     include_str!("schema/003_inline.sql"),
+    include_str!("schema/004_outbox.sql"),
 ];
 
 /// The class of the advisory locks of all logs. Nothing else should use it.
@@ -35,14 +36,12 @@ pub(super) struct Sql {
     pub(super) log: SqlStr,
     pub(super) commit: SqlStr,
     pub(super) commit_rows: SqlStr,
-    pub(super) horizon: SqlStr,
-    pub(super) head_upto: SqlStr,
+    pub(super) commit_and_send: SqlStr,
     pub(super) forward: SqlStr,
     pub(super) backward: SqlStr,
-    pub(super) feed: SqlStr,
+    pub(super) feed: FeedSql,
     pub(super) feed_of: SqlStr,
     pub(super) feed_of_one: SqlStr,
-    pub(super) run: SqlStr,
     pub(super) events: SqlStr,
     pub(super) inbox: SqlStr,
     pub(super) claim: SqlStr,
@@ -55,6 +54,52 @@ pub(super) struct Sql {
     pub(super) begin_fold: SqlStr,
     pub(super) hold_out: SqlStr,
     pub(super) set_inline: SqlStr,
+    pub(super) outbox: FeedSql,
+    pub(super) outbox_due: SqlStr,
+    pub(super) outbox_trim: SqlStr,
+}
+
+/// The statements that read a log in the order of its positions.
+#[derive(Clone, Debug)]
+pub(super) struct FeedSql {
+    /// The newest position that can be seen, who held the lock after that, and up to where the log is settled anyway.
+    pub(super) horizon: SqlStr,
+    /// So many positions after one.
+    pub(super) run: SqlStr,
+    /// What is at them.
+    pub(super) page: SqlStr,
+    /// The newest position up to one.
+    pub(super) newest: SqlStr,
+}
+
+impl FeedSql {
+    fn of_events(schema: &SchemaName) -> Self {
+        let sql = |text: &str| within(schema, text);
+        Self {
+            horizon: sql("SELECT seen, holders, 0::bigint FROM {schema}.horizon()"),
+            run: sql("SELECT position FROM {schema}.events
+                WHERE position > $1 ORDER BY position LIMIT $2"),
+            page: sql("SELECT {columns} FROM {schema}.events
+                WHERE position > $1 ORDER BY position LIMIT $2"),
+            newest: sql("SELECT max(position) FROM {schema}.events WHERE position <= $1"),
+        }
+    }
+
+    fn of_messages(schema: &SchemaName) -> Self {
+        let sql = |text: &str| within(schema, text);
+        Self {
+            horizon: sql("SELECT seen, holders, settled FROM {schema}.outbox_horizon()"),
+            run: sql("SELECT position FROM {schema}.outbox
+                WHERE position > $1 ORDER BY position LIMIT $2"),
+            page: sql("SELECT {columns of messages} FROM {schema}.outbox
+                WHERE position > $1 ORDER BY position LIMIT $2"),
+            newest: sql("SELECT greatest(
+                    t.settled, CASE WHEN t.newest <= $1 THEN t.newest END,
+                    (SELECT max(o.position) FROM {schema}.outbox AS o
+                     WHERE o.position > t.settled AND o.position <= $1))
+                FROM {schema}.outbox_trimmed AS t"),
+        }
+    }
 }
 
 impl Sql {
@@ -72,12 +117,12 @@ impl Sql {
             commit_rows: sql("SELECT * FROM {schema}.commit_rows(
                 $1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19,
                 $20, $21, $22, $23, $24, $25, $26, $27, $28)"),
-            horizon: sql("SELECT seen, holders FROM {schema}.horizon()"),
-            head_upto: sql("SELECT max(position) FROM {schema}.events WHERE position <= $1"),
+            commit_and_send: sql("SELECT * FROM {schema}.commit_and_send(
+                $1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19,
+                $20, $21, $22, $23, $24, $25, $26, $27, $28, $29, $30, $31, $32, $33, $34)"),
             forward: sql(&format!("{of_stream} version > $3 ORDER BY version LIMIT $4")),
             backward: sql(&format!("{of_stream} version < $3 ORDER BY version DESC LIMIT $4")),
-            feed: sql("SELECT {columns} FROM {schema}.events
-                WHERE position > $1 ORDER BY position LIMIT $2"),
+            feed: FeedSql::of_events(&options.schema),
             // The page of each category, merged. Rows are compared as wholes, since only one index serves that: else a
             // rare category would be looked for in all of the feed.
             feed_of: sql(
@@ -93,8 +138,6 @@ impl Sql {
                 WHERE (category, position) > ($1 COLLATE \"C\", $2)
                   AND (category, position) <= ($1 COLLATE \"C\", $3)
                 ORDER BY category, position LIMIT $4"),
-            run: sql("SELECT position FROM {schema}.events
-                WHERE position > $1 ORDER BY position LIMIT $2"),
             events: sql("SELECT {columns} FROM {schema}.events WHERE event_id = ANY($1)"),
             inbox: sql("SELECT first_position, last_position, token_position, categories, streams,
                     versions
@@ -113,6 +156,9 @@ impl Sql {
             begin_fold: sql("SELECT {schema}.begin_fold($1, $2)"),
             hold_out: sql("SELECT folds, checkpoint FROM {schema}.hold_out($1, $2)"),
             set_inline: sql("SELECT {schema}.set_inline($1, $2)"),
+            outbox: FeedSql::of_messages(&options.schema),
+            outbox_due: sql("SELECT moved, next FROM {schema}.outbox_due($1, $2, $3)"),
+            outbox_trim: sql("SELECT {schema}.outbox_trim($1, $2, $3, $4)"),
         }
     }
 
@@ -129,6 +175,7 @@ fn within(schema: &SchemaName, text: &str) -> SqlStr {
         .replace("{reached}", &REACHED.replace("{schema}", schema.as_str()))
         .replace("{columns}", COLUMNS)
         .replace("{columns of stream}", COLUMNS_OF_STREAM)
+        .replace("{columns of messages}", COLUMNS_OF_MESSAGES)
         .replace("{class}", &LOCK_CLASS.to_string());
     AssertSqlSafe(Arc::<str>::from(text)).into_sql_str()
 }

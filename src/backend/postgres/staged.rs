@@ -3,11 +3,10 @@
 use std::fmt;
 use std::sync::Arc;
 
-use tokio::sync::watch;
-
 use super::error::BACKEND;
+use super::wake::Bells;
 use crate::ports::telemetry;
-use crate::types::{Committed, Position, StreamId, StreamVersion};
+use crate::types::{Committed, Parts, StreamId, StreamVersion};
 
 /// A commit in the user's own transaction, from [`commit_in`](super::PostgresStore::commit_in). It has no token yet,
 /// since the transaction may still be rolled back; then just drop it.
@@ -15,16 +14,14 @@ use crate::types::{Committed, Position, StreamId, StreamVersion};
 pub struct Staged {
     committed: Committed,
     events: usize,
-    heads: Arc<watch::Sender<Position>>,
+    sends: bool,
+    bells: Arc<Bells>,
 }
 
 impl Staged {
-    pub(super) const fn new(
-        committed: Committed,
-        events: usize,
-        heads: Arc<watch::Sender<Position>>,
-    ) -> Self {
-        Self { committed, events, heads }
+    pub(super) fn new(committed: Committed, parts: &Parts, bells: Arc<Bells>) -> Self {
+        let sends = !parts.messages.is_empty();
+        Self { committed, events: parts.events().count(), sends, bells }
     }
 
     /// The version of each stream that was written, if the transaction commits, in the order of the commit's appends.
@@ -40,15 +37,17 @@ impl Staged {
     }
 
     /// Where the commit landed. Call it after the transaction's own commit, and only then: it wakes the readers of
-    /// the feed in this process.
+    /// the feed and the relays in this process.
     #[must_use = "the token is what a reader waits for"]
     pub fn committed(self) -> Committed {
         if !self.committed.is_duplicate() {
             telemetry::batch(BACKEND, 1, self.events);
         }
         // Whoever is woken looks for himself: a caller who is wrong about the transaction misleads nobody.
-        let head = self.committed.token().position();
-        self.heads.send_modify(|known| *known = head.max(*known));
+        self.bells.made(self.committed.token().position());
+        if self.sends {
+            self.bells.sent();
+        }
         self.committed
     }
 }

@@ -1,7 +1,7 @@
 //! Values of PostgreSQL's types that `sqlx` leaves to features. Those would bring another driver's native library into
 //! the user's resolution.
 
-use chrono::{DateTime, Utc};
+use chrono::{DateTime, SubsecRound, TimeDelta, Utc};
 use sqlx::encode::IsNull;
 use sqlx::error::BoxDynError;
 use sqlx::postgres::types::Oid;
@@ -11,6 +11,7 @@ use sqlx::{Decode, Encode, Postgres, Type};
 const UUID: Oid = Oid(2950);
 const UUIDS: Oid = Oid(2951);
 const TIMESTAMPTZ: Oid = Oid(1184);
+const TIMESTAMPTZS: Oid = Oid(1185);
 
 /// Seconds from 1970 to 2000, where PostgreSQL begins to count.
 const EPOCH_SECONDS: i64 = 946_684_800;
@@ -56,10 +57,30 @@ impl Type<Postgres> for Moment {
     }
 }
 
+impl PgHasArrayType for Moment {
+    fn array_type_info() -> PgTypeInfo {
+        PgTypeInfo::with_oid(TIMESTAMPTZS)
+    }
+}
+
+impl Moment {
+    /// The first moment of PostgreSQL's that is not before a time.
+    pub(super) fn not_before(time: DateTime<Utc>) -> Self {
+        let whole = time.trunc_subsecs(6);
+        let next =
+            if whole < time { whole.checked_add_signed(TimeDelta::microseconds(1)) } else { None };
+        Self(next.unwrap_or(whole))
+    }
+
+    /// As PostgreSQL counts.
+    fn micros(self) -> i64 {
+        self.0.timestamp_micros() - EPOCH_SECONDS * 1_000_000
+    }
+}
+
 impl Encode<'_, Postgres> for Moment {
     fn encode_by_ref(&self, buf: &mut PgArgumentBuffer) -> Result<IsNull, BoxDynError> {
-        let micros = self.0.timestamp_micros() - EPOCH_SECONDS * 1_000_000;
-        buf.extend_from_slice(&micros.to_be_bytes());
+        buf.extend_from_slice(&self.micros().to_be_bytes());
         Ok(IsNull::No)
     }
 }
@@ -98,6 +119,12 @@ impl Element for i64 {
 impl Element for Uuid {
     fn bytes(&self) -> Option<impl AsRef<[u8]>> {
         Some(self.0.into_bytes())
+    }
+}
+
+impl Element for Moment {
+    fn bytes(&self) -> Option<impl AsRef<[u8]>> {
+        Some(self.micros().to_be_bytes())
     }
 }
 
