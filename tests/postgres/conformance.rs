@@ -4,10 +4,10 @@ use std::sync::Arc;
 
 use freehold::backend::postgres::{PostgresOptions, PostgresStore};
 use freehold::testkit::async_trait;
-use freehold::testkit::conformance::{Harness, InlineHarness, RowHarness};
+use freehold::testkit::conformance::{Harness, InlineHarness, OutboxHarness, RowHarness};
 use freehold::{
-    EventStore, InlineStore, RowStore, event_store_conformance, inline_store_conformance,
-    row_store_conformance,
+    EventStore, InlineStore, Outbox, RowStore, event_store_conformance, inline_store_conformance,
+    outbox_conformance, row_store_conformance,
 };
 
 use crate::server::{Schemas, pool};
@@ -59,9 +59,18 @@ impl InlineHarness for Database {
     }
 }
 
+#[async_trait]
+impl OutboxHarness for Database {
+    async fn open(&self, log: &str) -> Arc<dyn Outbox> {
+        self.store(log).await
+    }
+}
+
 event_store_conformance!(database, Database::new(PostgresOptions::default()));
 event_store_conformance!(database_without_groups, Database::without_groups());
 row_store_conformance!(database_rows, Database::new(PostgresOptions::default()));
 row_store_conformance!(database_rows_without_groups, Database::without_groups());
 inline_store_conformance!(database_folds, Database::new(PostgresOptions::default()));
 inline_store_conformance!(database_folds_without_groups, Database::without_groups());
+outbox_conformance!(database_outbox, Database::new(PostgresOptions::default()));
+outbox_conformance!(database_outbox_without_groups, Database::without_groups());

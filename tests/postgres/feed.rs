@@ -20,13 +20,13 @@ use crate::server::{Schemas, one, pool, put, shown, stream, url};
 const WRITERS: u64 = 64;
 const APPENDS: u64 = 40;
 /// How often a naive reader looks again in the end, a millisecond apart: what it has not seen then, it never sees.
-const EMPTY_LOOKS: usize = 500;
+pub(crate) const EMPTY_LOOKS: usize = 500;
 
 /// A generator of delays and choices, from a seed that is printed.
-struct Chance(u64);
+pub(crate) struct Chance(pub(crate) u64);
 
 impl Chance {
-    fn below(&mut self, bound: u64) -> u64 {
+    pub(crate) fn below(&mut self, bound: u64) -> u64 {
         // xorshift64*, by Vigna: more than good enough to sleep by.
         self.0 ^= self.0 >> 12;
         self.0 ^= self.0 << 25;
@@ -34,14 +34,14 @@ impl Chance {
         (self.0.wrapping_mul(0x2545_F491_4F6C_DD1D) >> 33) % bound
     }
 
-    async fn doze(&mut self) {
+    pub(crate) async fn doze(&mut self) {
         if self.below(2) == 0 {
             tokio::time::sleep(Duration::from_micros(self.below(8_000))).await;
         }
     }
 }
 
-fn seed() -> u64 {
+pub(crate) fn seed() -> u64 {
     let given = std::env::var("FEED_SEED").ok().and_then(|text| text.parse().ok());
     let seed = given.unwrap_or_else(|| Uuid::now_v7().as_u128() as u64 | 1);
     println!("FEED_SEED={seed}");
@@ -185,7 +185,10 @@ async fn follow(
 }
 
 /// A transaction that has written, somewhere, and stays open.
-async fn stranger(pool: &PgPool, table: &str) -> sqlx::Transaction<'static, sqlx::Postgres> {
+pub(crate) async fn stranger(
+    pool: &PgPool,
+    table: &str,
+) -> sqlx::Transaction<'static, sqlx::Postgres> {
     let create = format!("CREATE TABLE IF NOT EXISTS {table} (id serial)");
     pool.execute(AssertSqlSafe(create)).await.unwrap();
     let mut tx = pool.begin().await.unwrap();

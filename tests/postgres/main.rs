@@ -22,6 +22,8 @@ mod inline;
 mod killed;
 mod leases;
 mod lost;
+mod outbox;
+mod outbox_log;
 mod own_server;
 mod own_tables;
 mod processes;
