@@ -90,3 +90,20 @@ async fn a_handle_that_has_more_than_it_may_settle_waits_until_it_has_settled() 
     consumer.settle(open[0].tag, freehold::Settle::Done).await.unwrap();
     assert_eq!(consumer.receive(9).await.unwrap().len(), 1);
 }
+
+#[tokio::test]
+async fn with_one_message_open_at_a_time_one_that_comes_again_keeps_its_place() {
+    let server = Server::start();
+    let broker = server.broker("strict", PATIENT).await;
+    for n in 0..3 {
+        publish(&broker, n).await.unwrap();
+    }
+    let options = freehold::backend::nats::ConsumerOptions {
+        unsettled_messages_max: 1,
+        ..Default::default()
+    };
+    let consumer = broker.consumer_with("reader", [], options).await.unwrap();
+    let first = consumer.receive(9).await.unwrap().remove(0);
+    consumer.settle(first.tag, freehold::Settle::Again(Duration::from_millis(100))).await.unwrap();
+    assert_eq!(received(&consumer, 3).await, [0, 1, 2]);
+}

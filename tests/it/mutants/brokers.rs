@@ -76,10 +76,10 @@ impl BrokerFlaw for LosesHeaders {
             if let (Some(flow), Some(cause)) = (old.correlation(), old.causation()) {
                 metadata = metadata.with_correlation(flow).with_causation(cause);
             }
-            for name in [old.actor()].into_iter().flatten() {
+            if let Some(name) = old.actor() {
                 metadata = metadata.with_actor(name).unwrap();
             }
-            for name in [old.tenant()].into_iter().flatten() {
+            if let Some(name) = old.tenant() {
                 metadata = metadata.with_tenant(name).unwrap();
             }
             if let Some(trace) = old.trace() {
