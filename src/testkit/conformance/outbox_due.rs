@@ -68,7 +68,7 @@ pub async fn o08_what_is_due_comes_in_the_order_of_its_time(h: &dyn OutboxHarnes
 pub async fn o08_of_racing_askers_a_message_comes_once(h: &dyn OutboxHarness) {
     let log = OutboxLog::open(h, "o08_race").await;
     for round in 0..rounds(3, 30) {
-        let due = log.now().await + TimeDelta::milliseconds(20);
+        let due = log.now().await + SOON;
         let messages: Vec<_> = (0..20)
             .map(|n| later(&format!("{round} {n}"), due + TimeDelta::microseconds(n)))
             .collect();

@@ -15,8 +15,8 @@ use crate::types::{
     RecordedEvent, StreamVersion,
 };
 
-/// A message that is due so much later can be waited for.
-pub(super) const SOON: TimeDelta = TimeDelta::milliseconds(300);
+/// A message that is due so much later can be waited for, and is not due yet when it is sent, unless a machine is very slow.
+pub(super) const SOON: TimeDelta = TimeDelta::milliseconds(2_000);
 /// How long to wait before the store's clock is looked at again.
 const LOOK_INTERVAL: Duration = Duration::from_millis(10);
 
