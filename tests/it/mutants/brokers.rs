@@ -410,7 +410,7 @@ impl BrokerFlaw for DeliversTheNewestFirst {
     }
 }
 
-/// D2: a wait takes what comes before it looks whether anybody still waits.
+/// D2: a wait settles what comes before it looks whether anybody still waits.
 #[derive(Debug, Default)]
 pub(super) struct LosesWhatNobodyWaitsFor;
 
@@ -418,7 +418,14 @@ pub(super) struct LosesWhatNobodyWaitsFor;
 impl BrokerFlaw for LosesWhatNobodyWaitsFor {
     async fn receive(&self, deliveries: &Delivered, limit: usize) -> Received {
         let deliveries = deliveries.clone();
-        tokio::spawn(async move { deliveries.receive(limit).await }).await.unwrap()
+        let taking = tokio::spawn(async move {
+            let received = deliveries.receive(limit).await?;
+            for delivery in &received {
+                deliveries.settle(delivery.tag, Settle::Done).await?;
+            }
+            Ok(received)
+        });
+        taking.await.unwrap()
     }
 }
 
