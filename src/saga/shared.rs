@@ -24,7 +24,7 @@ use crate::subscription::Partition;
 use crate::types::StreamVersion;
 
 /// What keeps sagas: their logs are streams, the list of those that are not over is rows, and leases say who looks after
-/// which. Every store that is both is one.
+/// which. Every store that is both is one; `saga_store_conformance!` of the testkit tests all that it must keep.
 pub trait SagaStore: EventStore + RowStore {}
 
 impl<S: EventStore + RowStore + ?Sized> SagaStore for S {}

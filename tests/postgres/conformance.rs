@@ -6,8 +6,8 @@ use freehold::backend::postgres::{PostgresOptions, PostgresStore};
 use freehold::testkit::async_trait;
 use freehold::testkit::conformance::{Harness, InlineHarness, OutboxHarness, RowHarness};
 use freehold::{
-    EventStore, InlineStore, Outbox, RowStore, event_store_conformance, inline_store_conformance,
-    outbox_conformance, row_store_conformance,
+    EventStore, InlineStore, Outbox, RowStore, inline_store_conformance, outbox_conformance,
+    saga_store_conformance,
 };
 
 use crate::server::{Schemas, pool};
@@ -59,6 +59,8 @@ impl InlineHarness for Database {
     }
 }
 
+saga_store_conformance!(database, Database::new(PostgresOptions::default()));
+saga_store_conformance!(database_without_groups, Database::without_groups());
 #[async_trait]
 impl OutboxHarness for Database {
     async fn open(&self, log: &str) -> Arc<dyn Outbox> {
@@ -66,10 +68,6 @@ impl OutboxHarness for Database {
     }
 }
 
-event_store_conformance!(database, Database::new(PostgresOptions::default()));
-event_store_conformance!(database_without_groups, Database::without_groups());
-row_store_conformance!(database_rows, Database::new(PostgresOptions::default()));
-row_store_conformance!(database_rows_without_groups, Database::without_groups());
 inline_store_conformance!(database_folds, Database::new(PostgresOptions::default()));
 inline_store_conformance!(database_folds_without_groups, Database::without_groups());
 outbox_conformance!(database_outbox, Database::new(PostgresOptions::default()));

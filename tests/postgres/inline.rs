@@ -65,7 +65,7 @@ async fn oracle(store: &PostgresStore) -> BTreeMap<String, Vec<u64>> {
         for key in ["all", event.stream().id()] {
             views.entry(key.to_owned()).or_default().push(n);
         }
-        if n % 7 == 0 {
+        if n.is_multiple_of(7) {
             for (_, one) in views.iter_mut().filter(|(key, _)| key.starts_with('s')) {
                 one.push(0);
             }

@@ -13,6 +13,9 @@
 //! [`Leases`](crate::Leases) (`l01_…` to `l08_…`) and [`RowStore`](crate::RowStore) (`r01_…` to `r06_…`). Where a clause
 //! tells of events and inbox keys beside rows, a store that refuses them as unsupported passes without.
 //!
+//! A store that keeps both can be kept sagas in, as a [`SagaStore`](crate::saga::SagaStore):
+//! [`saga_store_conformance!`](crate::saga_store_conformance) makes the tests of both.
+//!
 //! A store that folds within the append implements [`InlineHarness`] and calls
 //! [`inline_store_conformance!`](crate::inline_store_conformance) for the clauses of [`InlineStore`](crate::InlineStore)
 //! (`f01_…` to `f08_…`).

@@ -85,6 +85,59 @@ macro_rules! row_store_conformance {
     };
 }
 
+/// Makes a module of tests for a [`SagaStore`](crate::saga::SagaStore): in a module `events` those of
+/// [`event_store_conformance!`](crate::event_store_conformance), and in a module `rows` those of
+/// [`row_store_conformance!`](crate::row_store_conformance). Sagas ask for nothing else, so a store that keeps all of it can
+/// be kept sagas in; whoever calls this need call neither of the two.
+///
+/// The arguments are as with them, but the harness is both a [`Harness`](crate::testkit::conformance::Harness) and a
+/// [`RowHarness`](crate::testkit::conformance::RowHarness), which open the same logs.
+///
+/// ```
+/// # use std::{collections::HashMap, sync::{Arc, Mutex}};
+/// use freehold::backend::memory::MemoryStore;
+/// use freehold::testkit::{async_trait, conformance::{Harness, RowHarness}};
+/// use freehold::{EventStore, RowStore};
+///
+/// #[derive(Default)]
+/// struct InMemory(Mutex<HashMap<String, MemoryStore>>);
+///
+/// impl InMemory {
+///     fn store(&self, log: &str) -> Arc<MemoryStore> {
+///         Arc::new(self.0.lock().unwrap().entry(log.to_owned()).or_default().clone())
+///     }
+/// }
+///
+/// #[async_trait]
+/// impl Harness for InMemory {
+///     async fn open(&self, log: &str) -> Arc<dyn EventStore> {
+///         self.store(log)
+///     }
+/// }
+///
+/// #[async_trait]
+/// impl RowHarness for InMemory {
+///     async fn open(&self, log: &str) -> Arc<dyn RowStore> {
+///         self.store(log)
+///     }
+/// }
+///
+/// freehold::saga_store_conformance!(in_memory, InMemory::default());
+/// # fn main() {}
+/// ```
+#[macro_export]
+macro_rules! saga_store_conformance {
+    ($name:ident, $harness:expr $(,)?) => {
+        mod $name {
+            #[allow(unused_imports, reason = "the harness may be named by its full path")]
+            use super::*;
+
+            $crate::event_store_conformance!(events, $harness);
+            $crate::row_store_conformance!(rows, $harness);
+        }
+    };
+}
+
 /// Makes a module of tests of the conformance suite for [`InlineStore`](crate::InlineStore): one for each function of
 /// [`testkit::conformance`](crate::testkit::conformance) that is named after a clause of it.
 ///

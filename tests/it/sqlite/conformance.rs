@@ -7,8 +7,8 @@ use freehold::backend::sqlite::{SqliteOptions, SqliteStore};
 use freehold::testkit::async_trait;
 use freehold::testkit::conformance::{Harness, InlineHarness, OutboxHarness, RowHarness};
 use freehold::{
-    EventStore, InlineStore, Outbox, RowStore, event_store_conformance, inline_store_conformance,
-    outbox_conformance, row_store_conformance,
+    EventStore, InlineStore, Outbox, RowStore, inline_store_conformance, outbox_conformance,
+    saga_store_conformance,
 };
 use tempfile::TempDir;
 
@@ -65,10 +65,8 @@ fn without_batches() -> Files {
     })
 }
 
-event_store_conformance!(files, Files::new(SqliteOptions::default()));
-event_store_conformance!(files_without_batches, without_batches());
-row_store_conformance!(rows_in_files, Files::new(SqliteOptions::default()));
-row_store_conformance!(rows_in_files_without_batches, without_batches());
+saga_store_conformance!(files, Files::new(SqliteOptions::default()));
+saga_store_conformance!(files_without_batches, without_batches());
 inline_store_conformance!(folds_in_files, Files::new(SqliteOptions::default()));
 inline_store_conformance!(folds_in_files_without_batches, without_batches());
 outbox_conformance!(outboxes_in_files, Files::new(SqliteOptions::default()));

@@ -12,8 +12,7 @@ use freehold::{
 
 use super::harness::{BrokersInMemory, InMemory};
 
-freehold::event_store_conformance!(memory, InMemory::default());
-freehold::row_store_conformance!(memory_rows, InMemory::default());
+freehold::saga_store_conformance!(memory, InMemory::default());
 freehold::inline_store_conformance!(memory_folds, InMemory::default());
 freehold::outbox_conformance!(memory_outbox, InMemory::default());
 freehold::broker_conformance!(memory_broker, BrokersInMemory::default());
