@@ -4,8 +4,8 @@ use uuid::Uuid;
 
 use crate::ports::{BackendError, CommitError, EventStore, RowStore};
 use crate::types::{
-    Advance, Commit, DedupKey, Fenced, InboxKey, InvalidInboxKey, Lease, LogId, Message, Position,
-    Sequence,
+    Advance, Commit, DedupKey, Destination, Fenced, InboxKey, InvalidInboxKey, Lease, LogId,
+    Message, Position, Sequence,
 };
 
 /// The mark of one message.
@@ -108,10 +108,13 @@ impl Mark {
     }
 }
 
-/// By what the checkpoint of a key is known, among those of its consumer.
+/// By what the checkpoint of a key is known, among those of its consumer. The places of a key at one destination say nothing of
+/// those at another, from which messages come in between.
 fn key_of(message: &Message) -> LogId {
     let source = Uuid::new_v5(&Uuid::NAMESPACE_URL, message.source.as_str().as_bytes());
-    LogId::new(Uuid::new_v5(&source, message.envelope.key().as_str().as_bytes()))
+    let destination = message.destination.as_ref().map_or("", Destination::as_str);
+    let destination = Uuid::new_v5(&source, destination.as_bytes());
+    LogId::new(Uuid::new_v5(&destination, message.envelope.key().as_str().as_bytes()))
 }
 
 #[cfg(test)]

@@ -8,8 +8,8 @@ use serde_json::value::RawValue;
 
 use crate::ports::{BackendError, Fault, RowStore};
 use crate::types::{
-    Envelope, LeaseName, Message, Position, Row, RowKey, RowSet, RowValue, RowWrite, RowsWanted,
-    Sequence, Source,
+    Destination, Envelope, LeaseName, Message, Position, Row, RowKey, RowSet, RowValue, RowWrite,
+    RowsWanted, Sequence, Source,
 };
 
 /// How many are read at a time.
@@ -41,6 +41,8 @@ struct Stored {
     sequence: Option<Position>,
     #[serde(skip_serializing_if = "Option::is_none")]
     previous: Option<Position>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    destination: Option<String>,
     envelope: Box<RawValue>,
     #[serde(skip_serializing_if = "Option::is_none")]
     error: Option<String>,
@@ -69,6 +71,7 @@ impl ParkedMessage {
             source: self.message.source.as_str().to_owned(),
             sequence: self.message.sequence.map(|sequence| sequence.at),
             previous: self.message.sequence.and_then(|sequence| sequence.previous),
+            destination: self.message.destination.as_ref().map(ToString::to_string),
             envelope: RawValue::from_string(envelope)?,
             error: self.error.clone(),
             parked_at: self.parked_at,
@@ -85,7 +88,8 @@ impl ParkedMessage {
         let stored: Stored = row.value.read()?;
         let envelope = Envelope::stored(&stored.envelope.get().to_owned().into())?;
         let sequence = stored.sequence.map(|at| Sequence::new(at, stored.previous));
-        let message = Message::new(envelope, Source::new(&stored.source)?, sequence);
+        let mut message = Message::new(envelope, Source::new(&stored.source)?, sequence);
+        message.destination = stored.destination.as_deref().map(Destination::new).transpose()?;
         let nth = row.key.as_str().rsplit(':').next().unwrap_or_default().parse()?;
         Ok(Self { message, error: stored.error, parked_at: stored.parked_at, nth })
     }

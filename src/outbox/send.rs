@@ -143,6 +143,7 @@ fn link(state: &mut PartState, call: &mut [Due]) {
         let known = last.get(&line).copied().or_else(|| state.chain.last(&line));
         let previous = known.filter(|previous| *previous < at);
         due.outbound.message.sequence = Some(Sequence::new(at, previous));
+        due.outbound.message.destination = Some(due.outbound.destination.clone());
         last.insert(line, at);
     }
 }

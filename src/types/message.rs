@@ -95,6 +95,8 @@ pub struct Message {
     pub source: Source,
     /// Where it stands; not every sender tells.
     pub sequence: Option<Sequence>,
+    /// For which destination that is told: a message stands behind others of its key there, and not elsewhere.
+    pub destination: Option<Destination>,
 }
 
 /// What was received is no message.
@@ -119,7 +121,7 @@ impl Message {
     /// The message of an envelope.
     #[must_use]
     pub const fn new(envelope: Envelope, source: Source, sequence: Option<Sequence>) -> Self {
-        Self { envelope, source, sequence }
+        Self { envelope, source, sequence, destination: None }
     }
 
     /// Its context attributes, by their names in CloudEvents 1.0, without the media type, for which protocols have a place of
@@ -142,6 +144,7 @@ impl Message {
             ("expirytime", envelope.expires_at().map(written)),
             ("sequence", self.sequence.map(|place| padded(place.at))),
             ("prevsequence", self.sequence.and_then(|place| place.previous).map(padded)),
+            ("destination", self.destination.as_ref().map(ToString::to_string)),
             ("correlationid", metadata.correlation().map(|id| id.to_string())),
             ("causationid", metadata.causation().map(|id| id.to_string())),
             ("actor", metadata.actor().map(str::to_owned)),
@@ -191,7 +194,8 @@ impl Message {
         let previous = number(&attribute, "prevsequence")?;
         let sequence = at.map(|at| Sequence::new(at, previous));
         envelope.metadata = metadata(&attribute, headers)?;
-        Ok(Self { envelope, source, sequence })
+        let destination = attribute("destination").map(Destination::new).transpose()?;
+        Ok(Self { envelope, source, sequence, destination })
     }
 }
 
@@ -290,7 +294,9 @@ mod tests {
             .with_expiry_at(at)
             .with_metadata(metadata);
         let place = Sequence::new(Position::new(12), Some(Position::new(3)));
-        Message::new(envelope, Source::new("/shop/orders").unwrap(), Some(place))
+        let mut message = Message::new(envelope, Source::new("/shop/orders").unwrap(), Some(place));
+        message.destination = Some(Destination::new("orders").unwrap());
+        message
     }
 
     fn received(

@@ -19,10 +19,16 @@ use super::fixture::{
 };
 
 fn outbound(text: &str, at: u64, previous: Option<u64>) -> Outbound {
+    outbound_to("here", text, at, previous)
+}
+
+fn outbound_to(to: &str, text: &str, at: u64, previous: Option<u64>) -> Outbound {
     let envelope: Envelope = message(text);
-    let destination = Destination::from(envelope.kind());
+    let destination = Destination::new(to).unwrap();
     let sequence = Sequence::new(Position::new(at), previous.map(Position::new));
-    Outbound::new(Message::new(envelope, source(), Some(sequence)), destination)
+    let mut message = Message::new(envelope, source(), Some(sequence));
+    message.destination = Some(destination.clone());
+    Outbound::new(message, destination)
 }
 
 async fn publish(broker: &MemoryBroker, messages: &[Outbound]) {
@@ -88,6 +94,26 @@ async fn a_message_that_stays_missing_parks_its_key_or_is_accepted() {
             assert_eq!(noted(&store, "a").await, ["a1", "a2", "a3", "a4"]);
         }
     }
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_comes_from_several_destinations_has_its_place_at_each() {
+    let (store, broker) = (memory(), MemoryBroker::new());
+    let notes =
+        consume(store.clone(), broker.consumer("notes", []), Marks::BySequence(OnGap::Park));
+    // The second destination is ahead of the first.
+    for (to, text, at, previous) in [
+        ("here", "a1", 1, None),
+        ("there", "a2", 2, None),
+        ("there", "a4", 4, Some(2)),
+        ("here", "a3", 3, Some(1)),
+        ("here", "a5", 5, Some(3)),
+    ] {
+        publish(&broker, &[outbound_to(to, text, at, previous)]).await;
+    }
+    until_noted(&store, 5).await;
+    assert_eq!(noted(&store, "a").await, ["a1", "a2", "a4", "a3", "a5"]);
+    notes.stop().await;
 }
 
 #[tokio::test(start_paused = true)]
