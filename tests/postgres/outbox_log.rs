@@ -151,12 +151,11 @@ async fn read_naively(scene: Scene, over: Arc<AtomicBool>) -> usize {
         let rows = sqlx::query(AssertSqlSafe(select.clone())).bind(last);
         let rows = rows.fetch_all(&scene.pool).await.unwrap();
         seen += rows.len();
-        match rows.last() {
-            Some(row) => last = row.get(0),
-            None => {
-                empty_looks += usize::from(last_look);
-                tokio::time::sleep(Duration::from_millis(1)).await;
-            }
+        if let Some(row) = rows.last() {
+            last = row.get(0);
+        } else {
+            empty_looks += usize::from(last_look);
+            tokio::time::sleep(Duration::from_millis(1)).await;
         }
     }
     seen
