@@ -48,25 +48,15 @@ impl Publisher {
         (mut at, upto): (Position, Position),
     ) -> Result<(), SinkError> {
         let parked = self.parked(part).await?;
-        let is_fed = |event: &RecordedEvent| {
-            event.position() <= upto
-                && part.owns(self.key(event))
-                && !parked.contains(&event.position())
-        };
         while at < upto {
-            let limit = self.options.batch_messages_max.max(1);
-            let page = self.feed.read_all(at, &self.filter, limit).await?;
-            let events: Vec<_> = page.events.into_iter().filter(is_fed).collect();
+            let (events, next) = self.published(part, &parked, at, upto).await?;
             let due: Vec<Due> = self.read(&events)?;
             let refused = publish(&self.name, &*self.broker, state, due).await.map_err(trouble)?;
             if let Some(refused) = refused {
                 // It was taken once: whatever is wrong now is for somebody to mend, and nothing is left out meanwhile.
                 return Err(SinkError::fatal(refused.why));
             }
-            if page.upto <= at {
-                break;
-            }
-            at = page.upto;
+            at = next;
         }
         state.stored.clear();
         state.newest = None;
@@ -84,26 +74,35 @@ impl Publisher {
         let mut at = Position::new(upto.get().saturating_sub(self.options.kept_positions));
         let parked = self.parked(part).await?;
         while at < upto {
-            let limit = self.options.batch_messages_max.max(1);
-            let page = self.feed.read_all(at, &self.filter, limit).await?;
-            let is_published = |event: &RecordedEvent| {
-                event.position() <= upto
-                    && part.owns(self.key(event))
-                    && !parked.contains(&event.position())
-            };
-            let events: Vec<_> = page.events.into_iter().filter(is_published).collect();
-            // What cannot be read was given up.
-            for event in events {
-                for due in self.read(std::slice::from_ref(&event)).unwrap_or_default() {
+            let (events, next) = self.published(part, &parked, at, upto).await?;
+            for event in &events {
+                // What cannot be read was given up.
+                for due in self.read(std::slice::from_ref(event)).unwrap_or_default() {
                     state.chain.stored(load::line(&due), place(&due));
                 }
             }
-            if page.upto <= at {
-                break;
-            }
-            at = page.upto;
+            at = next;
         }
         Ok(())
+    }
+
+    /// What the part has published behind `at`, a page of it, and where the next one begins.
+    async fn published(
+        &self,
+        part: Partition,
+        parked: &HashSet<Position>,
+        at: Position,
+        upto: Position,
+    ) -> Result<(Vec<RecordedEvent>, Position), SinkError> {
+        let limit = self.options.batch_messages_max.max(1);
+        let page = self.feed.read_all(at, &self.filter, limit).await?;
+        let is_published = |event: &RecordedEvent| {
+            event.position() <= upto
+                && part.owns(self.key(event))
+                && !parked.contains(&event.position())
+        };
+        let next = if page.upto > at { page.upto } else { upto };
+        Ok((page.events.into_iter().filter(is_published).collect(), next))
     }
 
     /// What was not published, and waits for somebody.

@@ -9,9 +9,9 @@ use tokio::time::Instant;
 use super::marks::{self, Marks};
 use super::options::RelayOptions;
 use super::origin::{self, Origin, Route};
-use super::send::{PartState, SharedBroker, publish, trouble, unpublished};
+use super::send::{PartState, publish, trouble, unpublished};
 use super::trim;
-use crate::ports::{Clock, Extent, Feed, RowStore};
+use crate::ports::{Broker, Clock, Extent, Feed, RowStore};
 use crate::subscription::{Applied, Batch, Partition, Sink, SinkError};
 use crate::types::{Commit, Filter, LeaseName, RecordedEvent, RowKey, RowsWanted, Source};
 
@@ -22,7 +22,7 @@ pub(super) struct Publisher {
     pub(super) source: Source,
     pub(super) origin: Origin,
     pub(super) route: Arc<Route>,
-    pub(super) broker: SharedBroker,
+    pub(super) broker: Arc<dyn Broker>,
     pub(super) store: Arc<dyn RowStore>,
     pub(super) feed: Feed,
     pub(super) clock: Arc<dyn Clock>,

@@ -1,7 +1,6 @@
 //! Publishing what is due, in calls that keep the order of each key.
 
 use std::collections::{HashMap, HashSet};
-use std::sync::Arc;
 
 use tokio::time::Instant;
 
@@ -10,6 +9,7 @@ use super::load::{Line, Load, line};
 use super::marks::Marks;
 use super::origin::Due;
 use crate::ports::{Broker, PublishError, Stored, telemetry};
+use crate::subscription::SinkError;
 use crate::types::{Destination, LeaseName, Position, Sequence};
 
 /// What a line of a relay knows while it has the lease.
@@ -155,16 +155,13 @@ pub(super) fn unpublished(state: &PartState, due: Vec<Due>) -> Vec<Due> {
     if state.stored.is_empty() { due } else { due.into_iter().filter(is_open).collect() }
 }
 
-impl From<Refused> for crate::subscription::SinkError {
+impl From<Refused> for SinkError {
     fn from(refused: Refused) -> Self {
         Self::event(refused.position, refused.why)
     }
 }
 
 /// Trouble with the broker is waited out.
-pub(super) fn trouble(why: PublishError) -> crate::subscription::SinkError {
-    crate::subscription::SinkError::transient(why)
+pub(super) fn trouble(why: PublishError) -> SinkError {
+    SinkError::transient(why)
 }
-
-/// What relays share with their keepers.
-pub(super) type SharedBroker = Arc<dyn Broker>;
