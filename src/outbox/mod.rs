@@ -58,4 +58,3 @@ mod trim;
 pub use options::RelayOptions;
 pub use relay::{ReadyRelay, Relay};
 pub use running::RunningRelay;
-pub use trim::trimmed_upto;

@@ -41,10 +41,9 @@ fn unreadable(why: impl Into<Box<dyn std::error::Error + Send + Sync>>) -> Backe
 
 /// Up to where an outbox may be trimmed: all relays that have ever run over it have published or parked everything up to
 /// there, and nothing up to there is parked. [`Position::START`] if there are none.
-///
-/// # Errors
-/// [`BackendError`] if the store cannot be read.
-pub async fn trimmed_upto<S: Outbox + RowStore>(store: &S) -> Result<Position, BackendError> {
+pub(super) async fn trimmed_upto<S: Outbox + RowStore>(
+    store: &S,
+) -> Result<Position, BackendError> {
     let set = set().map_err(unreadable)?;
     store.prepare(&set).await?;
     let (mut least, mut after) = (None::<Position>, None);
