@@ -1,7 +1,6 @@
 //! Projections and their reads, on the store in memory and on the paused clock.
 
 mod behind;
-mod compile;
 mod failures;
 pub(crate) mod fixture;
 mod fold;

@@ -1,7 +1,6 @@
 //! Sagas, run by a real runner on stores in memory and in files.
 
 mod barrier;
-mod compile;
 mod exact;
 mod explored;
 mod fixture;

@@ -6,7 +6,7 @@
 //! `replay` (figures), `crowd` (many at a time), `bad_input`, `resume` (a second run), `crash` (`kill -9`), `commands`
 //! (ship, history), `fail` (steps that go wrong on purpose), `operate` (who looks after sagas), `barrier` (calls that come late,
 //! doubled or out of order), `rules` and `introduced` (the domain's decisions, given, when, then), `projections` (given, then),
-//! `views` (what people see of them), `search` (what they find), and `handles` (what must not compile). On PostgreSQL the same program is tested in
+//! `views` (what people see of them), and `search` (what they find). On PostgreSQL the same program is tested in
 //! `tests/postgres/shop`, with the same helpers.
 
 mod bad_input;
@@ -17,7 +17,6 @@ mod crash;
 mod crowd;
 mod expected;
 mod fail;
-mod handles;
 mod introduced;
 mod invoices;
 mod kept;
