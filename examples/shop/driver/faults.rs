@@ -88,7 +88,8 @@ impl Faults {
             delay_max: Duration::from_millis(20),
         };
         let retries_max = if let How::Flap(_) = fail.how { 5 } else { 2 };
-        Policy { time_max: TIME_MAX, retry: hasty(retries_max), undo_retry: hasty(20) }
+        // Nobody looks after a replay: what flaps at a rate of 0.7 must not wait for an operator by mere chance.
+        Policy { time_max: TIME_MAX, retry: hasty(retries_max), undo_retry: hasty(60) }
     }
 
     /// Calls a service for a step, or makes it look as if that had been done.
