@@ -26,7 +26,8 @@
 //!   of one's own too; [`consistency`] says how fresh a read is, and waits until it is fresh enough.
 //! - [`saga`]: transactions over several services, whose steps are compensated if one is refused.
 //! - [`outbox`]: messages that are published if and only if their commit happened, by a relay, to a broker.
-//!   [`inbox`]: what others publish, handled exactly once.
+//!   [`inbox`]: what others publish, handled exactly once. [`message`]: typed contracts between services. [`process`]:
+//!   processes over several services that nobody directs.
 //! - [`Store`], [`EventStore`] and [`RowStore`] are what a backend implements, and where the guarantees are written down.
 //!
 //! # Features
@@ -48,8 +49,10 @@ pub mod backend;
 pub mod consistency;
 pub mod event;
 pub mod inbox;
+pub mod message;
 pub mod outbox;
 mod ports;
+pub mod process;
 pub mod projection;
 pub mod retry;
 pub mod saga;

@@ -12,7 +12,7 @@ use super::mismatch::Mismatch;
 /// The value whose variant is called `name` and whose content is the JSON `data`, to its last byte.
 ///
 /// The type reads straight from the two, and may borrow from both.
-pub(super) fn join<'de, T: Deserialize<'de>>(
+pub(crate) fn join<'de, T: Deserialize<'de>>(
     name: &'de str,
     data: &'de [u8],
 ) -> Result<T, Mismatch> {

@@ -4,7 +4,7 @@ use std::fmt;
 
 /// The error of the splitting serializer and of the joining deserializer.
 #[derive(Debug)]
-pub(super) enum Mismatch {
+pub(crate) enum Mismatch {
     /// The type asks for something else than one of its variants.
     NotPlain,
     /// No variant has the name.

@@ -75,4 +75,11 @@ pub use codec::{decode, encode, stream};
 pub(crate) use contract::Event;
 pub use contract::Raw;
 pub use error::{EventError, Misfit};
+pub(crate) use mismatch::Mismatch;
 pub use names::names;
+
+/// A variant's name and content apart, for what else is made of such enums.
+pub(crate) mod variant {
+    pub(crate) use super::join::join;
+    pub(crate) use super::split::split;
+}

@@ -13,7 +13,7 @@ use super::mismatch::Mismatch;
 const PAYLOAD_BYTES_USUAL: usize = 128;
 
 /// The variant's name and the JSON of its content, written straight from the value.
-pub(super) fn split<T: Serialize + ?Sized>(value: &T) -> Result<(&'static str, Bytes), Mismatch> {
+pub(crate) fn split<T: Serialize + ?Sized>(value: &T) -> Result<(&'static str, Bytes), Mismatch> {
     let mut splitter = Splitter { name: "", json: Json::new(Vec::new()) };
     value.serialize(&mut splitter)?;
     let content = splitter.json.into_inner();

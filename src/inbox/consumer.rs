@@ -5,10 +5,10 @@ use std::sync::Arc;
 
 use tokio::sync::{mpsc, watch};
 
-use super::handler::Handler;
 use super::options::ConsumerOptions;
 use super::running::RunningConsumer;
 use super::tenure::Job;
+use crate::message::handler::Handler;
 use crate::ports::{Clock, Deliveries, EventStore, Ids, RowStore, SystemClock, SystemIds};
 use crate::retry::Seeds;
 use crate::types::{LeaseName, Owner};

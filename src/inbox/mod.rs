@@ -45,7 +45,6 @@
 //! ```
 
 mod consumer;
-mod handler;
 mod mark;
 mod options;
 mod parked;
@@ -53,8 +52,8 @@ mod running;
 mod tenure;
 mod work;
 
+pub use crate::message::handler::{HandleError, Handler};
 pub use consumer::Consumer;
-pub use handler::{HandleError, Handler};
 pub use options::{ConsumerOptions, Marks, OnGap};
 pub use parked::ParkedMessage;
 pub use running::{RetryError, RunningConsumer};

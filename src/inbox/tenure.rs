@@ -9,11 +9,11 @@ use futures::stream::FuturesUnordered;
 use tokio::sync::{mpsc, watch};
 use tokio::time::{Instant, sleep};
 
-use super::handler::Handler;
 use super::options::{ConsumerOptions, Marks};
 use super::parked::{Line, ParkedLines, ParkedMessage, line};
 use super::running::{Order, RetryError};
 use super::work::{Done, GAP_INTERVAL, Tries, Work};
+use crate::message::handler::Handler;
 use crate::ports::{
     BackendError, Clock, Deliveries, Delivery, EventStore, Fault, RowStore, Settle, telemetry,
 };

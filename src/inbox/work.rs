@@ -6,10 +6,10 @@ use std::time::Duration;
 
 use futures::FutureExt;
 
-use super::handler::{HandleError, Handler};
 use super::mark::{Mark, Refused};
 use super::options::{ConsumerOptions, Marks, OnGap};
 use super::parked::told;
+use crate::message::handler::{HandleError, Handler};
 use crate::ports::{CommitError, EventStore, RowStore, telemetry};
 use crate::retry::{Backoff, Seeds};
 use crate::types::{Commit, Lease, LeaseName, Message, Position};

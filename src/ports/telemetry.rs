@@ -68,6 +68,14 @@ pub(crate) fn feed_lag(backend: &'static str, positions: u64) {
     let _ = (backend, positions);
 }
 
+/// An instance of a process could not hear a message. It may be counted again if its commit meets another.
+pub(crate) fn process_parked(process: &'static str) {
+    #[cfg(feature = "metrics")]
+    metrics::counter!("freehold_process_parked_total", "process" => process).increment(1);
+    #[cfg(not(feature = "metrics"))]
+    let _ = process;
+}
+
 /// A job has taken a batch of events in.
 pub(crate) fn taken_in(job: &str, events: usize) {
     #[cfg(feature = "metrics")]

@@ -10,6 +10,8 @@
 //! - [`conformance`] with [`event_store_conformance!`](crate::event_store_conformance) and
 //!   [`row_store_conformance!`](crate::row_store_conformance) shows what a store of one's own still lacks; [`model`]
 //!   compares it with a simple model, over random calls. [`broker_conformance!`](crate::broker_conformance) is for brokers.
+//! - [`Contracts`] keeps samples of the messages that a service publishes, and fails its test when a change would break who reads
+//!   them.
 //! - [`saga`] runs a saga with the user's own steps in every way in which it can go wrong, and draws the shortest way to a broken
 //!   promise.
 //! - [`ManualClock`], [`PausedClock`] and [`SeededIds`] decide what time it is and which ids are drawn.
@@ -25,6 +27,7 @@
 )]
 
 pub mod conformance;
+mod contracts;
 mod faults;
 mod laws;
 pub mod model;
@@ -35,6 +38,7 @@ pub mod strategies;
 mod world;
 
 pub use async_trait::async_trait;
+pub use contracts::{BrokenContracts, Contracts};
 pub use faults::{BrokerFault, Faults, FaultyBroker, FaultyStore, Injected, Loss};
 pub use laws::{Broken, laws};
 pub use projecting::{Projected, project};

@@ -7,7 +7,7 @@ use std::sync::Arc;
 use serde::{Serialize, Serializer};
 use uuid::Uuid;
 
-use super::{RecordedEvent, TraceContext};
+use super::{Envelope, RecordedEvent, TraceContext};
 
 /// The longest actor, tenant or key of an entry, in bytes.
 const NAME_BYTES_MAX: usize = 190;
@@ -142,13 +142,21 @@ impl Metadata {
     /// with the event as its cause. An event without a flow begins one.
     #[must_use]
     pub fn caused_by(event: &RecordedEvent) -> Self {
-        let cause = event.id().as_uuid();
-        let before = event.metadata();
+        event.metadata().going_on(event.id().as_uuid())
+    }
+
+    /// The metadata of what `message` leads to, as that of what an event [causes](Self::caused_by).
+    #[must_use]
+    pub fn answering(message: &Envelope) -> Self {
+        message.metadata().going_on(message.id().as_uuid())
+    }
+
+    fn going_on(&self, cause: Uuid) -> Self {
         Self(Some(Arc::new(Fields {
-            correlation: before.correlation().or(Some(cause)),
+            correlation: self.correlation().or(Some(cause)),
             causation: Some(cause),
-            tenant: before.fields().and_then(|f| f.tenant.clone()),
-            trace: before.trace().cloned(),
+            tenant: self.fields().and_then(|f| f.tenant.clone()),
+            trace: self.trace().cloned(),
             ..Fields::default()
         })))
     }

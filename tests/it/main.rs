@@ -12,6 +12,7 @@
 mod aggregate;
 mod messaging;
 mod mutants;
+mod process;
 mod processes;
 mod projection;
 mod saga;

@@ -26,6 +26,7 @@ mod outbox;
 mod outbox_log;
 mod own_server;
 mod own_tables;
+mod process;
 mod processes;
 mod proxy;
 mod rows;

@@ -1,6 +1,7 @@
 //! The test tools, tested: each must notice what it is for.
 
 mod conformance;
+mod contracts;
 mod faults;
 pub(crate) mod harness;
 mod laws;

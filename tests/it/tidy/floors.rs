@@ -4,7 +4,7 @@ use super::paths::paths;
 use super::source::{Problem, Source, assert_none, crate_files, test_modules};
 
 /// What several patterns share.
-const MECHANISMS: [&str; 4] = ["consistency", "event", "retry", "subscription"];
+const MECHANISMS: [&str; 5] = ["consistency", "event", "message", "retry", "subscription"];
 /// What a service is built of. None knows a sibling.
 const PATTERNS: [&str; 7] =
     ["aggregate", "composer", "inbox", "outbox", "process", "projection", "saga"];
