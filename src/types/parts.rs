@@ -211,6 +211,14 @@ impl Parts {
         is_bare && appends.is_empty() && checks.is_empty() && rows.is_empty()
     }
 
+    /// For backends: whether it holds messages, and nothing else.
+    #[must_use]
+    pub fn is_of_messages(&self) -> bool {
+        let Self { appends, checks, inbox, messages, rows, advance } = self;
+        let is_bare = inbox.is_none() && advance.is_none() && rows.is_empty();
+        !messages.is_empty() && is_bare && appends.is_empty() && checks.is_empty()
+    }
+
     pub(super) fn check_kept(&self, kept: &[PartKind]) -> Result<(), InvalidCommit> {
         for (kind, present) in [
             (PartKind::Appends, !self.appends.is_empty()),

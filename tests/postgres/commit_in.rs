@@ -4,9 +4,10 @@ use freehold::backend::postgres::OtherLog;
 use freehold::backend::postgres::sqlx::{self, AssertSqlSafe, Executor, PgPool, Row};
 use freehold::{
     BackendError, Commit, CommitError, EventStore, EventStoreExt, ExpectedVersion, Filter,
-    InboxKey, Position, Store, StreamVersion,
+    InboxKey, Outbox, Position, Store, StreamVersion,
 };
 
+use crate::outbox::sends;
 use crate::server::{Schemas, event, one, pool, stream};
 
 async fn orders(pool: &PgPool, schema: &str) -> i64 {
@@ -105,23 +106,44 @@ async fn a_race_for_one_message_handles_it_once() {
 
 #[tokio::test]
 async fn a_connection_to_another_log_or_without_a_transaction_is_refused() {
+    for commit in [one(1, "a"), sends(1, "a")] {
+        let schemas = Schemas::new();
+        let store = schemas.store("log").await;
+        let pool = pool(2).await;
+        let mut conn = pool.acquire().await.unwrap();
+        let refused = store.commit_in(&mut conn, commit.clone()).await.unwrap_err();
+        assert!(matches!(refused, CommitError::Backend(_)), "{refused:?}");
+        drop(conn);
+
+        // The schema of the store, but with another log in it.
+        let schema = schemas.name("log").as_str().to_owned();
+        let mut tx = pool.begin().await.unwrap();
+        let replace = format!("UPDATE {schema}.log SET id = gen_random_uuid()");
+        tx.execute(AssertSqlSafe(replace)).await.unwrap();
+        let refused = store.commit_in(&mut tx, commit).await.unwrap_err();
+        let CommitError::Backend(error) = refused else { panic!("{refused:?}") };
+        let source = std::error::Error::source(&error as &BackendError).unwrap();
+        assert!(source.downcast_ref::<OtherLog>().is_some(), "{source}");
+        tx.rollback().await.unwrap();
+        assert_eq!(store.version(&stream("a")).await.unwrap(), StreamVersion::NONE);
+        assert_eq!(store.outbox_head().await.unwrap(), Position::START);
+    }
+}
+
+#[tokio::test]
+async fn messages_alone_are_sent_if_the_transaction_happens_and_in_their_order() {
     let schemas = Schemas::new();
     let store = schemas.store("log").await;
-    let pool = pool(2).await;
-    let mut conn = pool.acquire().await.unwrap();
-    let refused = store.commit_in(&mut conn, one(1, "a")).await.unwrap_err();
-    assert!(matches!(refused, CommitError::Backend(_)), "{refused:?}");
-    drop(conn);
-
-    // The schema of the store, but with another log in it.
-    let schema = schemas.name("log").as_str().to_owned();
+    let pool = pool(1).await;
     let mut tx = pool.begin().await.unwrap();
-    let replace = format!("UPDATE {schema}.log SET id = gen_random_uuid()");
-    tx.execute(AssertSqlSafe(replace)).await.unwrap();
-    let refused = store.commit_in(&mut tx, one(1, "a")).await.unwrap_err();
-    let CommitError::Backend(error) = refused else { panic!("{refused:?}") };
-    let source = std::error::Error::source(&error as &BackendError).unwrap();
-    assert!(source.downcast_ref::<OtherLog>().is_some(), "{source}");
+    let _ = store.commit_in(&mut tx, sends(1, "a")).await.unwrap();
+    let _ = store.commit_in(&mut tx, sends(2, "a")).await.unwrap();
+    assert_eq!(store.outbox_head().await.unwrap(), Position::START, "nobody sees it yet");
+    tx.commit().await.unwrap();
+    let mut tx = pool.begin().await.unwrap();
+    let _ = store.commit_in(&mut tx, sends(3, "a")).await.unwrap();
     tx.rollback().await.unwrap();
-    assert_eq!(store.version(&stream("a")).await.unwrap(), StreamVersion::NONE);
+    let page = store.outbox_page(Position::START, 10).await.unwrap();
+    let ids: Vec<_> = page.events.iter().map(|it| it.id().as_uuid().as_u128()).collect();
+    assert_eq!(ids, [1, 2]);
 }

@@ -121,6 +121,25 @@ impl Log {
         Ok((written.verdicts(self.id, group, &places)?, positions))
     }
 
+    /// Sends the messages of a commit that holds nothing else, in the user's transaction; `None` if that is not one, or of another
+    /// log.
+    pub(super) async fn enqueue(
+        &self,
+        conn: &mut PgConnection,
+        parts: &Parts,
+        how: How,
+    ) -> sqlx::Result<Option<Verdict>> {
+        let statement = sqlx::query(self.sql.enqueue.clone())
+            .bind(Uuid(self.id.as_uuid()))
+            .bind(Moment(how.at));
+        let row = messages::bind(statement, &[parts], how.at)?.fetch_one(conn).await?;
+        if !row.try_get::<bool, _>(5)? {
+            return Ok(None);
+        }
+        let places = Arrays::of(&[parts])?.places;
+        Ok(Written::of(&row)?.verdicts(self.id, &[parts], &places)?.pop())
+    }
+
     /// Why an advance may not happen, if it may not.
     fn fence(
         &self,

@@ -162,6 +162,10 @@ impl PostgresStore {
     /// is for the user to know. A connection to another log is [`CommitError::Backend`] with
     /// [`OtherLog`] as its source; one outside of a transaction is refused too.
     ///
+    ///
+    /// After such a refusal the transaction lives on. If the database itself fails, as by a lost connection, it can only be rolled
+    /// back.
+    ///
     /// # Cancel safety
     /// None: after dropping the future, roll the transaction back.
     pub async fn commit_in(
@@ -171,6 +175,13 @@ impl PostgresStore {
     ) -> Result<Staged, CommitError> {
         let failed = |error| CommitError::Backend(backend("commit_in", error));
         let parts = self.shared.log.open(commit)?;
+        if parts.is_of_messages() {
+            let how = How::new(&self.shared.log, None, true);
+            let sent = self.shared.log.enqueue(&mut *conn, &parts, how).await.map_err(failed)?;
+            if let Some(Verdict::Written(committed)) = sent {
+                return Ok(Staged::new(committed, &parts, Arc::clone(&self.shared.bells)));
+            }
+        }
         let mut races = 0;
         loop {
             conn.execute("SAVEPOINT freehold_commit").await.map_err(failed)?;

@@ -55,6 +55,7 @@ pub(super) struct Sql {
     pub(super) hold_out: SqlStr,
     pub(super) set_inline: SqlStr,
     pub(super) outbox: FeedSql,
+    pub(super) enqueue: SqlStr,
     pub(super) outbox_due: SqlStr,
     pub(super) outbox_trim: SqlStr,
 }
@@ -157,6 +158,7 @@ impl Sql {
             hold_out: sql("SELECT folds, checkpoint FROM {schema}.hold_out($1, $2)"),
             set_inline: sql("SELECT {schema}.set_inline($1, $2)"),
             outbox: FeedSql::of_messages(&options.schema),
+            enqueue: sql("SELECT * FROM {schema}.enqueue($1, $2, $3, $4, $5, $6, $7, $8)"),
             outbox_due: sql("SELECT moved, next FROM {schema}.outbox_due($1, $2, $3)"),
             outbox_trim: sql("SELECT {schema}.outbox_trim($1, $2, $3, $4)"),
         }

@@ -3,7 +3,7 @@
 mod consumer;
 mod crash;
 mod fixture;
-mod mortal;
+pub(crate) mod mortal;
 mod naive;
 mod park;
 mod relay;

@@ -18,7 +18,7 @@ use tokio::sync::Notify;
 
 /// What happens to a process at a call.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum End {
+pub(crate) enum End {
     /// It dies before the call is made.
     Before,
     /// It dies when the call is made, and the answer never comes.
@@ -28,12 +28,12 @@ pub(super) enum End {
 }
 
 impl End {
-    pub(super) const ALL: [Self; 3] = [Self::Before, Self::After, Self::Frozen];
+    pub(crate) const ALL: [Self; 3] = [Self::Before, Self::After, Self::Frozen];
 }
 
 /// The life of a process.
 #[derive(Clone, Debug, Default)]
-pub(super) struct Life(Arc<Inner>);
+pub(crate) struct Life(Arc<Inner>);
 
 #[derive(Debug, Default)]
 struct Inner {
@@ -46,27 +46,27 @@ struct Inner {
 
 impl Life {
     /// It ends so at its `nth` call.
-    pub(super) fn until(nth: usize, end: End) -> Self {
+    pub(crate) fn until(nth: usize, end: End) -> Self {
         Self(Arc::new(Inner { end: Some((nth, end)), ..Inner::default() }))
     }
 
-    pub(super) fn calls(&self) -> usize {
+    pub(crate) fn calls(&self) -> usize {
         self.0.calls.load(Ordering::SeqCst)
     }
 
     /// Returns when it has ended.
-    pub(super) async fn over(&self) {
+    pub(crate) async fn over(&self) {
         while !self.is_over() {
             self.0.over.notified().await;
         }
     }
 
-    pub(super) fn is_over(&self) -> bool {
+    pub(crate) fn is_over(&self) -> bool {
         self.0.is_over.load(Ordering::SeqCst)
     }
 
     /// What was frozen goes on.
-    pub(super) fn thaw(&self) {
+    pub(crate) fn thaw(&self) {
         self.0.is_over.store(false, Ordering::SeqCst);
         self.0.thawed.notify_waiters();
     }
@@ -105,13 +105,13 @@ impl Life {
 
 /// What a process has of the outside world.
 #[derive(Clone, Debug)]
-pub(super) struct Mortal<T> {
-    pub(super) inner: T,
-    pub(super) life: Life,
+pub(crate) struct Mortal<T> {
+    pub(crate) inner: T,
+    pub(crate) life: Life,
 }
 
 impl Life {
-    pub(super) fn of<T>(&self, inner: T) -> Mortal<T> {
+    pub(crate) fn of<T>(&self, inner: T) -> Mortal<T> {
         Mortal { inner, life: self.clone() }
     }
 }

@@ -11,13 +11,9 @@ use freehold::testkit::PausedClock;
 use freehold::{Broker, Destination, LeaseName, Outbound};
 use tokio::time::sleep;
 
+use crate::messaging::mortal::{End, Life};
+
 use super::fixture::{Heard, Order, Store, envelope, message, noted, paid, placed, sent, shipped};
-
-#[path = "../messaging/mortal.rs"]
-#[allow(dead_code, reason = "the relay's tests use all of it")]
-mod mortal;
-
-use mortal::{End, Life};
 
 /// Longer than the broker takes to deliver again, several times over.
 const LONG: Duration = Duration::from_mins(10);

@@ -121,9 +121,8 @@ impl ProcessManager for Order {
             Heard::Noted { text, .. } if text == "far" => {
                 Reaction::new().send_to("elsewhere", &Says::Remind)
             }
-            Heard::Noted { .. } => Reaction::new(),
             Heard::Cancelled { .. } if known.is_paid => Reaction::new().send(&Says::Refund),
-            Heard::Cancelled { .. } => Reaction::new(),
+            Heard::Noted { .. } | Heard::Cancelled { .. } => Reaction::new(),
             Heard::Late { .. } => Reaction::new().send(&Says::Remind),
         })
     }

@@ -32,7 +32,7 @@ async fn due(store: &Store, known: usize) -> Vec<Envelope> {
 async fn a_timer_is_heard_when_it_is_due_and_once() {
     let (store, orders) = memory();
     hear_all(&orders, &store, &[placed("1")]).await;
-    advance(REMINDED_AFTER - Duration::from_secs(1)).await;
+    advance(Duration::from_mins(14) + Duration::from_secs(59)).await;
     assert!(due(&store, 1).await.is_empty(), "it is too early");
     advance(Duration::from_secs(1)).await;
     let timers = due(&store, 1).await;
@@ -63,7 +63,7 @@ async fn a_timer_that_is_set_again_is_another() {
     hear_all(&orders, &store, &[placed("1")]).await;
     advance(Duration::from_mins(1)).await;
     hear_all(&orders, &store, &[noted("1", "wait")]).await;
-    advance(REMINDED_AFTER - Duration::from_mins(1)).await;
+    advance(Duration::from_mins(14)).await;
     let first = due(&store, 1).await;
     assert_eq!(first.len(), 1);
     assert!(!hear(&orders, &store, first[0].clone()).await, "it was replaced");
@@ -139,7 +139,7 @@ async fn a_timer_that_nothing_follows_from_any_more_waits_no_longer() {
     hear_all(&orders, &store, &[placed("1")]).await;
     advance(Duration::from_secs(1)).await;
     hear_all(&orders, &store, &[noted("1", "wait"), noted("1", "bad")]).await;
-    advance(REMINDED_AFTER - Duration::from_secs(1)).await;
+    advance(Duration::from_mins(14) + Duration::from_secs(59)).await;
     let replaced = due(&store, 1).await;
     assert!(hear(&orders, &store, replaced[0].clone()).await, "it waits");
     assert_eq!(orders.list(None, 1).await.unwrap().0[0].waiting, 1);

@@ -101,13 +101,13 @@ fn a_type_that_is_new_gone_or_without_a_sample_is_named() {
 
 #[test]
 fn a_broken_contract_is_not_written_over() {
-    let folder = written();
-    let before = fs::read_to_string(folder.path().join("order.gone.v1.json")).unwrap();
     #[derive(Serialize, Deserialize)]
     enum Changed {
         #[serde(rename = "order.gone.v1")]
         Gone { number: String },
     }
+    let folder = written();
+    let before = fs::read_to_string(folder.path().join("order.gone.v1.json")).unwrap();
     let contracts = Contracts::in_folder(folder.path()).write();
     contracts.published([Changed::Gone { number: "1".into() }]).unwrap_err();
     let after = fs::read_to_string(folder.path().join("order.gone.v1.json")).unwrap();

@@ -62,9 +62,29 @@ BEGIN
     SELECT coalesce(array_agg(virtualtransaction), '{}') INTO holders FROM {schema}.outbox_locks;
 END $body$;
 
+-- Puts the messages of all commits that were not refused into the log, in their order. Those that have a time are not due yet.
+CREATE FUNCTION {schema}.put_messages(
+    refused int[], at timestamptz,
+    m_commit int[], m_due timestamptz[], m_id uuid[], m_key text[], m_type text[], m_envelope text[]
+) RETURNS void LANGUAGE plpgsql AS $body$
+BEGIN
+    -- An insert of nothing would take the lock too, and readers would wait for a commit whose messages are not due yet.
+    IF array_position(m_due, NULL) IS NOT NULL THEN
+        INSERT INTO {schema}.outbox (message_id, ordering_key, type, envelope, recorded_at)
+        SELECT m.id, m.key, m.type, m.envelope::json, at
+        FROM unnest(m_commit, m_due, m_id, m_key, m_type, m_envelope) AS m (commit_no, due, id, key, type, envelope)
+        WHERE m.due IS NULL AND m.commit_no <> ALL (refused);
+    END IF;
+    IF cardinality(array_remove(m_due, NULL)) > 0 THEN
+        INSERT INTO {schema}.outbox_later (due, message_id, ordering_key, type, envelope)
+        SELECT m.due, m.id, m.key, m.type, m.envelope::json
+        FROM unnest(m_commit, m_due, m_id, m_key, m_type, m_envelope) AS m (commit_no, due, id, key, type, envelope)
+        WHERE m.due IS NOT NULL AND m.commit_no <> ALL (refused);
+    END IF;
+END $body$;
+
 -- Writes a group of commits of which some send messages: as `commit` or `commit_rows` does, whose arguments come first and
--- name no lease and no rows where the first will do; and then the messages of all commits that were not refused, in their
--- order. Those that have a time are not due yet.
+-- name no lease and no rows where the first will do; and then their messages.
 CREATE FUNCTION {schema}.commit_and_send(
     g_commit int[], g_category text[], g_stream text[], g_kind int[], g_version bigint[], g_newest uuid[],
     e_guard int[], e_nth int[], e_id uuid[], e_name text[], e_data bytea[], e_metadata text[],
@@ -97,18 +117,23 @@ BEGIN
             i_commit, i_consumer, i_message, at, lock_timeout, careful, asks_head) AS c;
     END IF;
 
-    -- An insert of nothing would take the lock too, and readers would wait for a commit whose messages are not due yet.
-    IF array_position(m_due, NULL) IS NOT NULL THEN
-        INSERT INTO {schema}.outbox (message_id, ordering_key, type, envelope, recorded_at)
-        SELECT m.id, m.key, m.type, m.envelope::json, at
-        FROM unnest(m_commit, m_due, m_id, m_key, m_type, m_envelope) AS m (commit_no, due, id, key, type, envelope)
-        WHERE m.due IS NULL AND m.commit_no <> ALL (refused);
-    END IF;
-    IF cardinality(array_remove(m_due, NULL)) > 0 THEN
-        INSERT INTO {schema}.outbox_later (due, message_id, ordering_key, type, envelope)
-        SELECT m.due, m.id, m.key, m.type, m.envelope::json
-        FROM unnest(m_commit, m_due, m_id, m_key, m_type, m_envelope) AS m (commit_no, due, id, key, type, envelope)
-        WHERE m.due IS NOT NULL AND m.commit_no <> ALL (refused);
+    PERFORM {schema}.put_messages(refused, at, m_commit, m_due, m_id, m_key, m_type, m_envelope);
+END $body$;
+
+-- Sends messages in a transaction of the user's that asks for nothing else: nothing in it can be refused, so it needs no
+-- savepoint, and one statement does all. Tells which log this is, and whether there is a transaction, which has then begun before
+-- this statement; if not both are as they should be, nothing is sent. The first columns are those of `commit`.
+CREATE FUNCTION {schema}.enqueue(
+    of_log uuid, at timestamptz,
+    m_commit int[], m_due timestamptz[], m_id uuid[], m_key text[], m_type text[], m_envelope text[],
+    OUT before bigint[], OUT newest uuid[], OUT refused int[], OUT positions bigint[], OUT head bigint, OUT is_sent boolean
+) LANGUAGE plpgsql AS $body$
+BEGIN
+    refused := '{}';
+    is_sent := statement_timestamp() > transaction_timestamp() AND of_log = (SELECT l.id FROM {schema}.log AS l);
+    IF is_sent THEN
+        SELECT coalesce(max(e.position), 0) INTO head FROM {schema}.events AS e;
+        PERFORM {schema}.put_messages(refused, at, m_commit, m_due, m_id, m_key, m_type, m_envelope);
     END IF;
 END $body$;
 
