@@ -121,8 +121,8 @@ impl Log {
         Ok((written.verdicts(self.id, group, &places)?, positions))
     }
 
-    /// Sends the messages of a commit that holds nothing else, in the user's transaction; `None` if that is not one, or of another
-    /// log.
+    /// Sends the messages of a commit that holds nothing else, in a transaction of the user's that has written something; `None` if
+    /// that is not so, or the log is another.
     pub(super) async fn enqueue(
         &self,
         conn: &mut PgConnection,

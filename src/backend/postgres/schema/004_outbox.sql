@@ -121,8 +121,8 @@ BEGIN
 END $body$;
 
 -- Sends messages in a transaction of the user's that asks for nothing else: nothing in it can be refused, so it needs no
--- savepoint, and one statement does all. Tells which log this is, and whether there is a transaction, which has then begun before
--- this statement; if not both are as they should be, nothing is sent. The first columns are those of `commit`.
+-- savepoint, and one statement does all. Nothing is sent if this is another log, or if the transaction has written nothing yet:
+-- then it may be none but this statement, which would be there without what it tells of. The first columns are those of `commit`.
 CREATE FUNCTION {schema}.enqueue(
     of_log uuid, at timestamptz,
     m_commit int[], m_due timestamptz[], m_id uuid[], m_key text[], m_type text[], m_envelope text[],
@@ -130,7 +130,7 @@ CREATE FUNCTION {schema}.enqueue(
 ) LANGUAGE plpgsql AS $body$
 BEGIN
     refused := '{}';
-    is_sent := statement_timestamp() > transaction_timestamp() AND of_log = (SELECT l.id FROM {schema}.log AS l);
+    is_sent := pg_current_xact_id_if_assigned() IS NOT NULL AND of_log = (SELECT l.id FROM {schema}.log AS l);
     IF is_sent THEN
         SELECT coalesce(max(e.position), 0) INTO head FROM {schema}.events AS e;
         PERFORM {schema}.put_messages(refused, at, m_commit, m_due, m_id, m_key, m_type, m_envelope);
