@@ -12,6 +12,7 @@
 )]
 
 mod conformance;
+mod end_to_end;
 mod killed;
 mod lost;
 mod opened;
