@@ -46,6 +46,7 @@
 
 mod consumer;
 mod handler;
+mod held;
 mod mark;
 mod options;
 mod parked;
