@@ -92,6 +92,10 @@ impl Server {
         assert!(Command::new("kill").args([signal, &pid]).status().unwrap().success());
     }
 
+    pub(crate) fn port(&self) -> u16 {
+        self.port
+    }
+
     fn files(&self) -> PathBuf {
         self.folder.path().join("files")
     }

@@ -1,11 +1,12 @@
 //! A broker that counts its answers, so that a test can see that what it did was felt.
 
-use std::sync::Arc;
+use std::collections::HashSet;
 use std::sync::atomic::{AtomicU64, Ordering::SeqCst};
+use std::sync::{Arc, Mutex};
 
 use freehold::backend::nats::NatsBroker;
 use freehold::testkit::async_trait;
-use freehold::{Broker, Capabilities, Extent, Outbound, PublishError, Stored};
+use freehold::{Broker, Capabilities, Extent, MessageId, Outbound, PublishError, Stored};
 use tokio::sync::Semaphore;
 
 /// How often each answer was given.
@@ -16,6 +17,7 @@ pub(super) struct Answers {
     refused: AtomicU64,
     unavailable: AtomicU64,
     unknown: AtomicU64,
+    acknowledged: Mutex<HashSet<MessageId>>,
 }
 
 impl Answers {
@@ -27,6 +29,11 @@ impl Answers {
     /// Messages of which the broker said that it had them.
     pub(super) fn duplicates(&self) -> u64 {
         self.duplicates.load(SeqCst)
+    }
+
+    /// How many messages the broker has said to have, each counted once.
+    pub(super) fn acknowledged(&self) -> u64 {
+        self.acknowledged.lock().unwrap().len() as u64
     }
 
     pub(super) fn refused(&self) -> u64 {
@@ -47,7 +54,10 @@ impl Answers {
         self.unavailable() + self.unknown()
     }
 
-    fn count(&self, answer: &Result<Stored, PublishError>) {
+    fn count(&self, message: &Outbound, answer: &Result<Stored, PublishError>) {
+        if answer.is_ok() {
+            self.acknowledged.lock().unwrap().insert(message.message.envelope.id());
+        }
         let counter = match answer {
             Ok(stored) if stored.is_duplicate => &self.duplicates,
             Ok(_) => &self.stored,
@@ -93,7 +103,10 @@ impl Broker for Watched {
             calls.acquire().await.unwrap().forget();
         }
         let answers = self.broker.publish(messages).await;
-        answers.iter().for_each(|answer| self.answers.count(answer));
+        messages
+            .iter()
+            .zip(&answers)
+            .for_each(|(message, answer)| self.answers.count(message, answer));
         answers
     }
 
