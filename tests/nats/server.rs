@@ -92,6 +92,10 @@ impl Server {
         assert!(Command::new("kill").args([signal, &pid]).status().unwrap().success());
     }
 
+    pub(crate) fn url(&self) -> String {
+        format!("nats://127.0.0.1:{}", self.port)
+    }
+
     pub(crate) fn port(&self) -> u16 {
         self.port
     }
@@ -120,7 +124,7 @@ impl Server {
     }
 
     pub(crate) async fn client_with(&self, options: ConnectOptions) -> Client {
-        options.connect(("127.0.0.1", self.port).nats()).await.unwrap()
+        options.connect(self.url()).await.unwrap()
     }
 
     /// The stream called `name`, with answers that are waited for this long.
@@ -135,16 +139,6 @@ impl Drop for Server {
         if self.child.is_some() {
             self.kill();
         }
-    }
-}
-
-trait Nats {
-    fn nats(self) -> String;
-}
-
-impl Nats for (&str, u16) {
-    fn nats(self) -> String {
-        format!("nats://{}:{}", self.0, self.1)
     }
 }
 

@@ -74,8 +74,7 @@ async fn a_missing_message_is_seen_and_waited_for() {
 async fn many_that_wait_for_one_are_handled_as_soon_as_it_comes() {
     let (store, broker) = (memory(), MemoryBroker::new());
     let marks = Marks::BySequence(OnGap::Park);
-    let options =
-        freehold::inbox::ConsumerOptions { messages_max: 64, ..consumer_options(marks) };
+    let options = freehold::inbox::ConsumerOptions { messages_max: 64, ..consumer_options(marks) };
     let notes = Consumer::new(name("notes"), broker.consumer("notes", []), store.clone())
         .options(options)
         .start(noting);

@@ -13,7 +13,7 @@ async fn a_server_that_is_killed(configuration: &str) {
     let mut rng = Rng::with_seed(world.seed);
     let mut server = Server::start_with(configuration);
     let (relay, answers) = world.relay(server.client_with(eager()).await).await;
-    let consumers = world.consumers(server.client_with(eager()).await).await;
+    let _consumers = world.consumers(server.client_with(eager()).await).await;
     let load = world.load().await;
     for _ in 0..KILLS {
         world.more_effects(rng.usize(20..100)).await;
@@ -29,7 +29,7 @@ async fn a_server_that_is_killed(configuration: &str) {
     }
     world.more_effects(50).await;
     let sent = load.end().await;
-    world.judge(server.client().await, &sent, &relay, &consumers).await;
+    world.judge(server.client().await, &sent, &relay).await;
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

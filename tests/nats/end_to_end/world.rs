@@ -6,8 +6,10 @@ use std::time::Duration;
 use freehold::backend::nats::async_nats::{Client, ConnectOptions};
 use freehold::backend::nats::{self, NatsBroker, NatsOptions};
 use freehold::backend::sqlite::SqliteStore;
-use freehold::inbox::{Consumer, ConsumerOptions, HandleError, Marks, OnGap, RunningConsumer};
-use freehold::outbox::{Relay, RelayOptions, RunningRelay};
+use freehold::inbox::{
+    Consumer, ConsumerOptions, HandleError, Handler, Marks, OnGap, RunningConsumer,
+};
+use freehold::outbox::{ReadyRelay, Relay, RelayOptions, RunningRelay};
 use freehold::retry::RetryPolicy;
 use freehold::{
     Commit, EventId, EventName, EventStore, ExpectedVersion, LeaseName, Message, NewEvent, Source,
@@ -71,7 +73,7 @@ impl World {
     /// A relay over this client.
     pub(super) async fn relay(&self, client: Client) -> (RunningRelay, Arc<Answers>) {
         let (broker, answers) = Watched::new(broker(client).await);
-        (start_relay(self.sender().await, broker), answers)
+        (relay_of(self.sender().await, broker).start(), answers)
     }
 
     /// Both consumers over this client.
@@ -79,15 +81,11 @@ impl World {
         let broker = broker(client).await;
         let mut running = Vec::new();
         for (name, marks) in CONSUMERS {
-            running.push(start_consumer(self.receiver(name).await, &broker, name, marks).await);
+            running.push(
+                start_consumer(self.receiver(name).await, &broker, name, marks, noting).await,
+            );
         }
         running
-    }
-
-    /// How many effects a consumer has written.
-    pub(super) async fn effects(&self, consumer: &str) -> usize {
-        let head = self.receiver(consumer).await.head().await.unwrap();
-        usize::try_from(head.get()).unwrap()
     }
 
     /// Waits until each consumer has written so many effects more.
@@ -107,8 +105,7 @@ pub(super) async fn broker(client: Client) -> NatsBroker {
 }
 
 pub(super) async fn broker_with(client: Client, options: NatsOptions) -> NatsBroker {
-    // Whoever opens it may do so while the server begins.
-    until("the stream", async || NatsBroker::open(client.clone(), options.clone()).await.ok()).await
+    NatsBroker::open(client, options).await.unwrap()
 }
 
 pub(super) fn options() -> NatsOptions {
@@ -146,12 +143,12 @@ pub(super) fn source() -> Source {
     Source::new("/suite").unwrap()
 }
 
-pub(super) fn start_relay(store: SqliteStore, broker: Watched) -> RunningRelay {
+/// The relay of a file, before it runs.
+pub(super) fn relay_of(store: SqliteStore, broker: Watched) -> ReadyRelay<SqliteStore> {
     Relay::new(LeaseName::new("relay").unwrap(), source(), store)
         .publish_to(broker)
         .route(|_| vec![destination("said")])
         .options(relay_options())
-        .start()
 }
 
 pub(super) async fn start_consumer(
@@ -159,14 +156,13 @@ pub(super) async fn start_consumer(
     broker: &NatsBroker,
     name: &str,
     marks: Marks,
+    handler: impl Handler,
 ) -> RunningConsumer {
     let given = nats::ConsumerOptions { ack_wait: ACK_WAIT, ..nats::ConsumerOptions::default() };
-    let opening =
-        async || broker.consumer_with(name, [destination("said")], given.clone()).await.ok();
-    let deliveries = until("the consumer", opening).await;
+    let deliveries = broker.consumer_with(name, [destination("said")], given).await.unwrap();
     let options =
         ConsumerOptions { marks, retry: retry(), lease_time: LEASE_TIME, ..Default::default() };
-    Consumer::new(LeaseName::new(name).unwrap(), deliveries, store).options(options).start(noting)
+    Consumer::new(LeaseName::new(name).unwrap(), deliveries, store).options(options).start(handler)
 }
 
 /// Notes a message in the stream of its key, with an event that is never the same: an effect that happens twice is seen twice.
