@@ -88,7 +88,15 @@ impl World {
     pub(super) async fn judge_stream(&self, client: &Client, sent: &[String]) {
         let there = published(&broker(client.clone()).await).await;
         println!("{} messages, {} in the stream", sent.len(), there.len());
-        assert_eq!(by_key(&firsts(&there)), by_key(sent), "seed {}: the stream", self.seed);
+        self.compare("the stream", &by_key(&firsts(&there)), &by_key(sent));
+    }
+
+    fn compare(&self, what: &str, found: &ByKey, wanted: &ByKey) {
+        for (key, wanted) in wanted {
+            let found = found.get(key).map_or(&[][..], Vec::as_slice);
+            assert_eq!(found, wanted, "seed {}: {what}, key {key}", self.seed);
+        }
+        assert_eq!(found.len(), wanted.len(), "seed {}: {what} has other keys", self.seed);
     }
 
     pub(super) async fn judge_effects(&self, client: &Client, sent: &[String]) {
@@ -101,7 +109,7 @@ impl World {
                 // There is an order within a process only, and what was not settled comes later.
                 done.values_mut().for_each(|texts| texts.sort());
             }
-            assert_eq!(done, wanted, "seed {}: the effects of {name}", self.seed);
+            self.compare(name, &done, &wanted);
             let name = LeaseName::new(name).unwrap();
             let (parked, _) = ParkedMessage::list(&store, &name, None, 1).await.unwrap();
             assert!(parked.is_empty(), "seed {}: {parked:?}", self.seed);
