@@ -7,6 +7,7 @@
 //!
 //! What is left to chance follows from one number, which a test that fails has printed: `NATS_SEED` draws it again.
 
+mod cluster;
 mod cut;
 mod down;
 mod frozen;

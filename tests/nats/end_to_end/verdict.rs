@@ -36,18 +36,19 @@ fn firsts(texts: &[String]) -> Vec<String> {
 
 /// What the stream holds, in its order.
 pub(super) async fn published(broker: &NatsBroker) -> Vec<String> {
-    let judge = broker.consumer("judge", []).await.unwrap();
-    let upto = broker.extent().await.unwrap().unwrap().last;
-    let (mut all, mut at) = (Vec::new(), 0);
-    while at < upto {
+    // A cluster may be in want of a leader for a while.
+    let judge = until("a judge", async || broker.consumer("judge", []).await.ok()).await;
+    let upto = until("the extent", async || broker.extent().await.ok().flatten()).await.last;
+    let mut all = BTreeMap::new();
+    while (all.len() as u64) < upto {
         let next = until("what is published", async || judge.receive(100).await.ok()).await;
         for delivery in next {
-            at = delivery.tag;
-            all.push(text(&delivery.message.unwrap().envelope));
-            judge.settle(delivery.tag, Settle::Done).await.unwrap();
+            all.insert(delivery.tag, text(&delivery.message.unwrap().envelope));
+            // What is not settled comes again.
+            drop(judge.settle(delivery.tag, Settle::Done).await);
         }
     }
-    all
+    all.into_values().collect()
 }
 
 /// What a consumer has written, by keys.
