@@ -14,6 +14,7 @@ mod frozen;
 mod killed;
 mod load;
 mod lost;
+mod other_language;
 mod proxy;
 mod refused;
 mod takeover;
