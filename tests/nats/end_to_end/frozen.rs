@@ -18,16 +18,15 @@ async fn a_server_that_is_frozen_for_longer_than_it_is_waited_for_delays_message
     let load = world.load().await;
     for _ in 0..3 {
         world.more_effects(rng.usize(20..100)).await;
-        let (unknown, stored) = (answers.unknown(), answers.stored());
+        let troubles = answers.troubles();
         server.freeze();
-        until("the silence", async || (answers.unknown() > unknown).then_some(())).await;
+        until("the silence", async || (answers.troubles() > troubles).then_some(())).await;
         until_late(&relay).await;
+        let stored = answers.stored();
         load.more(20).await;
         server.go_on();
         until("the broker", async || (answers.stored() > stored).then_some(())).await;
     }
-    // What was under way was stored when the server went on, and is known again.
-    assert!(answers.duplicates() > 0, "nothing was under way: {answers:?}");
     world.more_effects(50).await;
     let sent = load.end().await;
     world.judge(server.client().await, &sent, &relay).await;

@@ -49,7 +49,7 @@ impl Answers {
         self.unknown.load(SeqCst)
     }
 
-    /// All answers that say that the broker is in trouble.
+    /// All answers that say that the broker is in trouble, also those to other questions.
     pub(super) fn troubles(&self) -> u64 {
         self.unavailable() + self.unknown()
     }
@@ -111,6 +111,10 @@ impl Broker for Watched {
     }
 
     async fn extent(&self) -> Result<Option<Extent>, PublishError> {
-        self.broker.extent().await
+        let extent = self.broker.extent().await;
+        if extent.is_err() {
+            self.answers.unavailable.fetch_add(1, SeqCst);
+        }
+        extent
     }
 }
