@@ -50,10 +50,10 @@ impl Process {
 
     /// One that consumes.
     async fn consumer(world: &World, server: &Server, name: &'static str, marks: Marks) -> Self {
-        let (runtime, handled) = (runtime(), Arc::<AtomicU64>::default());
+        let (runtime, done) = (runtime(), Arc::<AtomicU64>::default());
         let store = world.receiver(name).await;
         let url = server.url();
-        let count = Arc::clone(&handled);
+        let count = Arc::clone(&done);
         let handler = move |message: &Message| {
             count.fetch_add(1, SeqCst);
             noting(message)
@@ -68,7 +68,7 @@ impl Process {
             });
         });
         starting.await.unwrap();
-        Self { runtime: Some(runtime), done: Arc::new(move || handled.load(SeqCst)) }
+        Self { runtime: Some(runtime), done: Arc::new(move || done.load(SeqCst)) }
     }
 
     /// Nobody waits for it: it is gone in the middle of whatever it does.

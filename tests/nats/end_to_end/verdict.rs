@@ -108,7 +108,9 @@ impl World {
             let mut done = effects(&store, wanted.keys()).await;
             if marks == Marks::ById {
                 // There is an order within a process only, and what was not settled comes later.
-                done.values_mut().for_each(|texts| texts.sort());
+                for texts in done.values_mut() {
+                    texts.sort();
+                }
             }
             self.compare(name, &done, &wanted);
             let name = LeaseName::new(name).unwrap();
