@@ -81,6 +81,19 @@ impl Server {
     /// The server runs no more until [`Server::go_on`], and its connections stay.
     pub(crate) fn freeze(&self) {
         self.signal("-STOP");
+        let deadline = Instant::now() + PATIENCE;
+        while !self.is_frozen() {
+            assert!(Instant::now() < deadline, "the server does not stop");
+            std::thread::yield_now();
+        }
+    }
+
+    /// Whether none of its threads runs: they stop one after the other, some time after they were told to.
+    fn is_frozen(&self) -> bool {
+        let pid = self.child.as_ref().unwrap().id().to_string();
+        let threads = Command::new("ps").args(["-L", "-o", "stat=", "-p", &pid]).output().unwrap();
+        let states = String::from_utf8(threads.stdout).unwrap();
+        !states.is_empty() && states.lines().all(|state| state.trim_start().starts_with('T'))
     }
 
     pub(crate) fn go_on(&self) {
