@@ -45,6 +45,7 @@
 //! ```
 
 mod consumer;
+mod held;
 mod mark;
 mod options;
 mod parked;

@@ -1,6 +1,6 @@
 //! The work of a consumer: from its lease, if it has one, to its end.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashSet};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
@@ -9,6 +9,7 @@ use futures::stream::FuturesUnordered;
 use tokio::sync::{mpsc, watch};
 use tokio::time::{Instant, sleep};
 
+use super::held::Held;
 use super::options::{ConsumerOptions, Marks};
 use super::parked::{Line, ParkedLines, ParkedMessage, line};
 use super::running::{Order, RetryError};
@@ -48,6 +49,7 @@ struct Tenure<'t, S> {
     job: &'t Job<S>,
     lease: Option<Lease>,
     parked: Mutex<ParkedLines>,
+    held: Mutex<Held>,
 }
 
 impl<S: EventStore + RowStore> Job<S> {
@@ -108,7 +110,8 @@ impl<S: EventStore + RowStore> Job<S> {
             Ok(parked) => Mutex::new(parked),
             Err(error) => return Left::Error(error),
         };
-        let tenure = Tenure { job: self, lease, parked };
+        let held = Mutex::new(Held::new(self.options.messages_max));
+        let tenure = Tenure { job: self, lease, parked, held };
         match &tenure.lease {
             None => tenure.work(orders).await,
             Some(lease) => {
@@ -152,9 +155,13 @@ impl<S: EventStore + RowStore> Job<S> {
 }
 
 impl<S: EventStore + RowStore> Tenure<'_, S> {
-    // What is behind the lock is whole between any two statements.
+    // What is behind the locks is whole between any two statements.
     fn parked(&self) -> MutexGuard<'_, ParkedLines> {
         self.parked.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn held(&self) -> MutexGuard<'_, Held> {
+        self.held.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     async fn work(&self, orders: &mut mpsc::Receiver<Order>) -> Left {
@@ -201,12 +208,12 @@ impl<S: EventStore + RowStore> Tenure<'_, S> {
                 }
             }
         }
-        let mut waiting = lines.into_values();
+        let mut waiting = lines.into_iter();
         let mut busy = FuturesUnordered::new();
         loop {
             while busy.len() < self.job.options.keys_max.max(1) {
-                let Some(messages) = waiting.next() else { break };
-                busy.push(self.handle_line(messages));
+                let Some((of, messages)) = waiting.next() else { break };
+                busy.push(self.handle_line(of, messages));
             }
             match busy.next().await {
                 Some(done) => done?,
@@ -215,28 +222,44 @@ impl<S: EventStore + RowStore> Tenure<'_, S> {
         }
     }
 
-    async fn handle_line(&self, messages: Vec<(Message, Delivery)>) -> Result<(), Left> {
-        let mut messages = messages.into_iter();
-        while let Some((message, delivery)) = messages.next() {
-            let how = match self.take_in(&message, delivery.redeliveries).await? {
+    async fn handle_line(&self, of: Line, delivered: Vec<(Message, Delivery)>) -> Result<(), Left> {
+        // Behind one that waits, those of its destination wait, too: they would only be missing it as well.
+        let mut waiting = HashSet::new();
+        let messages = self.held().join(&of, delivered);
+        for (message, delivery) in messages {
+            let done = match &delivery {
+                _ if waiting.contains(&message.destination) => Done::Waits,
+                Some(delivery) => self.take_in(&message, delivery.redeliveries).await?,
+                None => self.take_in_copy(&message).await,
+            };
+            let how = match done {
                 Done::Waits => {
-                    // Those behind it wait, too: they would only be missing it as well.
-                    self.settle(delivery.tag, Settle::Again(GAP_INTERVAL)).await;
-                    for (_, behind) in messages {
-                        self.settle(behind.tag, Settle::Again(GAP_INTERVAL)).await;
-                    }
-                    return Ok(());
+                    waiting.insert(message.destination.clone());
+                    self.held().keep(message);
+                    Settle::Again(GAP_INTERVAL)
                 }
-                Done::Lost => {
-                    // Whoever has the lease now need not wait for them.
-                    self.settle(delivery.tag, Settle::Again(Duration::ZERO)).await;
-                    return Err(Left::Lost);
-                }
+                // Whoever has the lease now need not wait for them.
+                Done::Lost => Settle::Again(Duration::ZERO),
                 Done::Handled | Done::Failed(_) => Settle::Done,
             };
-            self.settle(delivery.tag, how).await;
+            let is_lost = matches!(done, Done::Lost);
+            if let Some(delivery) = delivery {
+                self.settle(delivery.tag, how).await;
+            }
+            if is_lost {
+                return Err(Left::Lost);
+            }
         }
         Ok(())
+    }
+
+    /// Handles a copy of a message that waited. If it cannot be handled, that is said when the message itself comes again.
+    async fn take_in_copy(&self, message: &Message) -> Done {
+        let is_parked = self.parked().holds(&line(message));
+        if is_parked {
+            return Done::Handled;
+        }
+        self.work_of().handle(message, Tries::Redelivered(0), &Commit::new()).await
     }
 
     /// Handles a message, or parks it.

@@ -21,10 +21,14 @@ impl Publisher {
         state: &mut PartState,
         part: Partition,
     ) -> Result<(), SinkError> {
-        let Some(extent) = self.broker.extent().await.map_err(trouble)? else { return Ok(()) };
+        let Some(extent) = self.broker.extent().await.map_err(trouble)? else {
+            state.must_look = false;
+            return Ok(());
+        };
         // What has been stored since the loss hides it.
         let last = state.lost_beyond.map_or(extent.last, |beyond| beyond.min(extent.last));
         let kept = Extent::new(extent.log.clone(), last);
+        state.forget_lost(&kept);
         let Some(from) = state.marks.lost(&kept) else {
             state.has_looked(&extent);
             return Ok(());

@@ -60,14 +60,13 @@ impl Publisher {
         state: &mut PartState,
         batch: &Batch<'_>,
     ) -> Result<Applied, SinkError> {
-        if state.lost_beyond.is_some() || state.looked_at.elapsed() >= self.options.extent_interval
-        {
+        let is_due = state.looked_at.elapsed() >= self.options.extent_interval;
+        if is_due || state.must_look || state.lost_beyond.is_some() {
             self.heal(state, batch.partition()).await?;
         }
         let due = unpublished(state, self.read(batch.events())?);
         let published = publish(&self.name, &*self.broker, state, due).await;
         if state.lost_beyond.is_some() {
-            state.newest = None;
             return Err(SinkError::transient(Lost));
         }
         if let Some(refused) = published.map_err(trouble)? {
@@ -137,6 +136,17 @@ impl PartState {
     pub(super) fn has_looked(&mut self, extent: &Extent) {
         self.log = Some(extent.log.clone());
         self.looked_at = Instant::now();
+        self.must_look = false;
         self.lost_beyond = None;
+    }
+
+    /// If the broker's log is like this now, and does not have all that it has stored of the batch under way, the batch is
+    /// published as a whole.
+    pub(super) fn forget_lost(&mut self, kept: &Extent) {
+        let is_other = self.log.as_ref().is_some_and(|log| *log != kept.log);
+        if is_other || self.newest.is_some_and(|newest| newest > kept.last) {
+            self.stored.clear();
+            self.newest = None;
+        }
     }
 }

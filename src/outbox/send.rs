@@ -21,6 +21,8 @@ pub(super) struct PartState {
     /// The broker's log, if it has told, and when it did.
     pub(super) log: Option<String>,
     pub(super) looked_at: Instant,
+    /// The broker was in trouble since then, and may have come back with less.
+    pub(super) must_look: bool,
     /// The broker is seen to have lost all that it had beyond this position of its own.
     pub(super) lost_beyond: Option<u64>,
     /// The greatest position that the broker has told of in this batch.
@@ -35,6 +37,7 @@ impl PartState {
             marks,
             log: None,
             looked_at: Instant::now(),
+            must_look: false,
             lost_beyond: None,
             newest: None,
         }
@@ -42,13 +45,12 @@ impl PartState {
 }
 
 impl PartState {
-    /// Takes note of where the broker has put something. What is new there lies behind all that it had; if not, it has lost
-    /// what was there.
-    fn note(&mut self, stored: &Stored) {
+    /// Takes note of where the broker has put something; `before` is the greatest position that it had told of before the call.
+    /// What is new there lies behind all that it had; if not, it has lost what was there.
+    fn note(&mut self, stored: &Stored, before: Option<u64>) {
         self.newest = self.newest.max(stored.position);
-        if let Some(at) =
-            stored.position.filter(|at| !stored.is_duplicate && self.marks.covers(*at))
-        {
+        let had = |at: u64| self.marks.covers(at) || before.is_some_and(|newest| at <= newest);
+        if let Some(at) = stored.position.filter(|at| !stored.is_duplicate && had(*at)) {
             let beyond = at.saturating_sub(1);
             self.lost_beyond = Some(self.lost_beyond.map_or(beyond, |known| known.min(beyond)));
         }
@@ -100,12 +102,12 @@ pub(super) async fn publish(
             let (given, answers) = (call.len(), answers.len());
             return Err(PublishError::unknown(Miscounted { given, answers }));
         }
-        let mut trouble = None;
+        let (mut trouble, before) = (None, state.newest);
         for (due, answer) in call.into_iter().zip(answers) {
             match answer {
                 Ok(stored) => {
                     telemetry::published(name.as_str(), outcome(stored.is_duplicate));
-                    state.note(&stored);
+                    state.note(&stored, before);
                     let (line, at) = (line(&due), place(&due));
                     state.stored.insert((line.0.clone(), at));
                     state.chain.stored(line, at);
@@ -125,6 +127,7 @@ pub(super) async fn publish(
             }
         }
         if let Some(why) = trouble {
+            state.must_look = true;
             return Err(why);
         }
     }

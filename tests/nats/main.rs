@@ -1,5 +1,5 @@
 //! The broker in NATS JetStream, against a real server: `scripts/test` installs one, or set `FREEHOLD_NATS_SERVER` to the
-//! program.
+//! program, and `FREEHOLD_PYTHON` to a Python that has the packages `nats-py` and `cloudevents`.
 //!
 //! Every test has a server of its own, which goes away at its end.
 
@@ -12,6 +12,7 @@
 )]
 
 mod conformance;
+mod end_to_end;
 mod killed;
 mod lost;
 mod opened;

@@ -81,6 +81,19 @@ impl Server {
     /// The server runs no more until [`Server::go_on`], and its connections stay.
     pub(crate) fn freeze(&self) {
         self.signal("-STOP");
+        let deadline = Instant::now() + PATIENCE;
+        while !self.is_frozen() {
+            assert!(Instant::now() < deadline, "the server does not stop");
+            std::thread::yield_now();
+        }
+    }
+
+    /// Whether none of its threads runs: they stop one after the other, some time after they were told to.
+    fn is_frozen(&self) -> bool {
+        let pid = self.child.as_ref().unwrap().id().to_string();
+        let threads = Command::new("ps").args(["-L", "-o", "stat=", "-p", &pid]).output().unwrap();
+        let states = String::from_utf8(threads.stdout).unwrap();
+        !states.is_empty() && states.lines().all(|state| state.trim_start().starts_with('T'))
     }
 
     pub(crate) fn go_on(&self) {
@@ -90,6 +103,14 @@ impl Server {
     fn signal(&self, signal: &str) {
         let pid = self.child.as_ref().unwrap().id().to_string();
         assert!(Command::new("kill").args([signal, &pid]).status().unwrap().success());
+    }
+
+    pub(crate) fn url(&self) -> String {
+        format!("nats://127.0.0.1:{}", self.port)
+    }
+
+    pub(crate) fn port(&self) -> u16 {
+        self.port
     }
 
     fn files(&self) -> PathBuf {
@@ -116,7 +137,7 @@ impl Server {
     }
 
     pub(crate) async fn client_with(&self, options: ConnectOptions) -> Client {
-        options.connect(("127.0.0.1", self.port).nats()).await.unwrap()
+        options.connect(self.url()).await.unwrap()
     }
 
     /// The stream called `name`, with answers that are waited for this long.
@@ -131,16 +152,6 @@ impl Drop for Server {
         if self.child.is_some() {
             self.kill();
         }
-    }
-}
-
-trait Nats {
-    fn nats(self) -> String;
-}
-
-impl Nats for (&str, u16) {
-    fn nats(self) -> String {
-        format!("nats://{}:{}", self.0, self.1)
     }
 }
 
