@@ -25,6 +25,8 @@ mod harness;
 mod hot_stream;
 mod memory_append;
 mod outbox;
+#[cfg(feature = "nats")]
+mod outbox_nats;
 mod postgres;
 mod postgres_append;
 mod postgres_catch_up;
@@ -52,13 +54,15 @@ fn main() -> ExitCode {
         std::env::args().skip(1).filter(|word| !word.starts_with('-')).collect();
     let wanted =
         |name: &str| words.is_empty() || words.iter().any(|word| name.contains(word.as_str()));
-    let bars: [Named; 17] = [
+    let bars: &[Named] = &[
         ("memory_append", memory_append::run),
         ("sqlite_append", sqlite_append::run),
         ("sqlite_read", sqlite_read::run),
         ("hot_stream", hot_stream::run),
         ("catch_up", catch_up::run),
-        ("outbox", outbox::run),
+        ("outbox_bars", outbox::run),
+        #[cfg(feature = "nats")]
+        ("outbox_nats", outbox_nats::run),
         ("postgres_append", postgres_append::run),
         ("postgres_catch_up", postgres_catch_up::run),
         ("postgres_command", postgres_command::run),

@@ -30,15 +30,15 @@ pub(crate) fn run() -> bool {
     drain(&url) & enqueue(&url) & grouped(&url) & idle(&url)
 }
 
-/// The envelope of a message, as `Commit::send` stores it.
-fn envelope(nth: usize) -> Envelope {
+/// A message of one of a thousand keys.
+pub(crate) fn envelope(nth: usize) -> Envelope {
     let id = MessageId::new(uuid::Uuid::now_v7());
     let key = OrderingKey::new(&format!("key-{}", nth % KEYS)).unwrap();
     Envelope::new(id, MessageType::new("bench.said.v1").unwrap(), key, PAYLOAD)
 }
 
 /// A log whose outbox holds `messages`.
-fn filled(url: &str, messages: usize) -> Log {
+pub(crate) fn filled(url: &str, messages: usize) -> Log {
     let log = Log::fresh(url, CONNECTIONS);
     log.runtime.block_on(async {
         for first in (0..messages).step_by(1_000) {
