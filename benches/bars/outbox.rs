@@ -3,7 +3,7 @@
 
 use std::time::{Duration, Instant};
 
-use crate::harness::{Bar, interleave, median, timed};
+use crate::harness::{Bar, interleave, median, rate, timed};
 use crate::postgres::{Log, Uuid, url};
 use freehold::backend::memory::MemoryBroker;
 use freehold::backend::postgres::Staged;
@@ -70,17 +70,18 @@ fn drain(url: &str) -> bool {
 fn relayed(log: &Log, nth: usize) -> f64 {
     let name = LeaseName::new(&format!("relay_{nth}")).unwrap();
     let options = RelayOptions { batch_messages_max: 1_000, ..RelayOptions::default() };
-    timed(MESSAGES, || {
-        log.runtime.block_on(async {
-            let broker = MemoryBroker::new();
-            let relay = Relay::new(name, Source::new("/bench").unwrap(), log.store.clone())
-                .publish_to(broker.clone())
-                .options(options)
-                .start();
-            relay.drained().await.unwrap();
-            assert_eq!(broker.messages().len(), MESSAGES);
-            relay.stop().await;
-        });
+    log.runtime.block_on(async {
+        let broker = MemoryBroker::new();
+        let began = Instant::now();
+        let relay = Relay::new(name, Source::new("/bench").unwrap(), log.store.clone())
+            .publish_to(broker.clone())
+            .options(options)
+            .start();
+        relay.drained().await.unwrap();
+        let rate = rate(MESSAGES, began.elapsed());
+        assert_eq!(broker.messages().len(), MESSAGES);
+        relay.stop().await;
+        rate
     })
 }
 

@@ -4,10 +4,11 @@ use std::num::NonZeroUsize;
 
 use lru::LruCache;
 
-use crate::types::{Destination, OrderingKey, Position};
+use super::load::{Line, Named};
+use crate::types::Position;
 
 /// Of the keys that were published last, which message was the last: so that each message can tell what came before it.
-pub(super) struct Chain(LruCache<(Destination, OrderingKey), Position>);
+pub(super) struct Chain(LruCache<Line, Position>);
 
 impl Chain {
     pub(super) fn new(keys_max: usize) -> Self {
@@ -15,13 +16,13 @@ impl Chain {
     }
 
     /// The last message of a key that this relay knows to be stored.
-    pub(super) fn last(&mut self, key: &(Destination, OrderingKey)) -> Option<Position> {
-        self.0.get(key).copied()
+    pub(super) fn last(&mut self, (destination, key): Named<'_>) -> Option<Position> {
+        self.0.get(&(destination.clone(), key.clone())).copied()
     }
 
     /// A message was stored.
-    pub(super) fn stored(&mut self, key: (Destination, OrderingKey), at: Position) {
-        let last = self.last(&key).unwrap_or_default();
-        self.0.put(key, last.max(at));
+    pub(super) fn stored(&mut self, line: Line, at: Position) {
+        let last = self.0.get_or_insert_mut(line, || at);
+        *last = at.max(*last);
     }
 }

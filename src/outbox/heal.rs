@@ -82,7 +82,8 @@ impl Publisher {
             for event in &events {
                 // What cannot be read was given up.
                 for due in self.read(std::slice::from_ref(event)).unwrap_or_default() {
-                    state.chain.stored(load::line(&due), place(&due));
+                    let at = place(&due);
+                    state.chain.stored(load::line(due.outbound), at);
                 }
             }
             at = next;

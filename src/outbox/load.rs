@@ -3,14 +3,22 @@
 use std::collections::HashSet;
 
 use super::origin::Due;
+use crate::ports::Outbound;
 use crate::types::{Destination, OrderingKey};
 
 /// Which messages have their place behind each other.
 pub(super) type Line = (Destination, OrderingKey);
 
-pub(super) fn line(due: &Due) -> Line {
-    let Due { outbound, .. } = due;
-    (outbound.destination.clone(), outbound.message.envelope.key().clone())
+/// The same, borrowed.
+pub(super) type Named<'m> = (&'m Destination, &'m OrderingKey);
+
+pub(super) fn line(outbound: Outbound) -> Line {
+    let key = outbound.message.envelope.key().clone();
+    (outbound.destination, key)
+}
+
+pub(super) const fn named(outbound: &Outbound) -> Named<'_> {
+    (&outbound.destination, outbound.message.envelope.key())
 }
 
 /// What is left of a batch: messages are pipelined across keys, and of one key there is one under way.
@@ -28,13 +36,17 @@ impl Load {
 
     /// The messages of the next call; none if nothing is left. A broker that keeps the order of a call is given all of them.
     pub(super) fn next(&mut self, is_ordered: bool) -> Vec<Due> {
+        let mut left = std::mem::take(&mut self.left);
+        if !self.blocked.is_empty() {
+            left.retain(|due| !self.blocked.contains(&line(due.outbound.clone())));
+        }
+        if is_ordered {
+            return left;
+        }
         let (mut taken, mut now, mut later) = (HashSet::new(), Vec::new(), Vec::new());
-        for due in std::mem::take(&mut self.left) {
-            let line = line(&due);
-            if self.blocked.contains(&line) {
-                continue;
-            }
-            if is_ordered || taken.insert(line) {
+        for due in left {
+            let (destination, key) = named(&due.outbound);
+            if taken.insert((destination.clone(), key.clone())) {
                 now.push(due);
             } else {
                 later.push(due);
@@ -55,7 +67,6 @@ mod tests {
     use uuid::Uuid;
 
     use super::*;
-    use crate::ports::Outbound;
     use crate::types::{Envelope, Message, MessageId, MessageType, Position, Source};
 
     fn due(at: u64, key: &str) -> Due {
@@ -95,7 +106,7 @@ mod tests {
     fn behind_a_message_that_could_not_be_published_its_key_waits() {
         let mut load = load("aabab");
         assert_eq!(load.next(false).len(), 2);
-        load.block(line(&due(1, "a")));
+        load.block(line(due(1, "a").outbound));
         assert_eq!(calls(&mut load, false), [vec![5]]);
     }
 }

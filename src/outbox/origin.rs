@@ -72,16 +72,18 @@ pub(super) fn read(
             if envelope.expires_at().is_some_and(|expires| expires <= now) {
                 continue;
             }
-            let destinations = route(&envelope);
+            let mut destinations = route(&envelope);
             let envelope = match envelope.time() {
                 Some(_) => envelope,
                 None => envelope.with_time(event.recorded_at()),
             };
+            let Some(last) = destinations.pop() else { continue };
+            let message = Message::new(envelope, source.clone(), Some(Sequence::new(at, None)));
             for destination in destinations {
-                let sequence = Some(Sequence::new(at, None));
-                let message = Message::new(envelope.clone(), source.clone(), sequence);
-                all.push(Due { position, outbound: Outbound::new(message, destination) });
+                let outbound = Outbound::new(message.clone(), destination);
+                all.push(Due { position, outbound });
             }
+            all.push(Due { position, outbound: Outbound::new(message, last) });
         }
     }
     Ok(all)

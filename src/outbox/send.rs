@@ -5,10 +5,10 @@ use std::collections::{HashMap, HashSet};
 use tokio::time::Instant;
 
 use super::chain::Chain;
-use super::load::{Line, Load, line};
+use super::load::{Load, Named, line, named};
 use super::marks::Marks;
 use super::origin::Due;
-use crate::ports::{Broker, PublishError, Stored, telemetry};
+use crate::ports::{Broker, Outbound, PublishError, Stored, telemetry};
 use crate::subscription::SinkError;
 use crate::types::{Destination, LeaseName, Position, Sequence};
 
@@ -87,37 +87,69 @@ pub(super) async fn publish(
 ) -> Result<Option<Refused>, PublishError> {
     let is_ordered = broker.capabilities().is_ordered;
     let mut load = Load::new(due);
-    let mut refused = None::<Refused>;
+    let mut batch = Told { refused: None, stored: Vec::new() };
     loop {
         let mut call = load.next(is_ordered);
         if call.is_empty() {
-            return Ok(refused);
+            // Of a batch that is stored as a whole nobody asks again what was.
+            if batch.refused.is_some() {
+                state.stored.extend(batch.stored);
+            }
+            return Ok(batch.refused);
         }
         link(state, &mut call);
-        let outbound: Vec<_> = call.iter().map(|due| due.outbound.clone()).collect();
+        let (positions, outbound): (Vec<_>, Vec<_>) =
+            call.into_iter().map(|due| (due.position, due.outbound)).unzip();
         let begun = Instant::now();
         let answers = broker.publish(&outbound).await;
-        telemetry::publish_call(name.as_str(), begun.elapsed(), call.len());
-        if answers.len() != call.len() {
-            let (given, answers) = (call.len(), answers.len());
-            return Err(PublishError::unknown(Miscounted { given, answers }));
+        telemetry::publish_call(name.as_str(), begun.elapsed(), outbound.len());
+        let trouble = if answers.len() == outbound.len() {
+            let asked = positions.into_iter().zip(outbound);
+            batch.hear(name, state, &mut load, asked.zip(answers))
+        } else {
+            let (given, answers) = (outbound.len(), answers.len());
+            Some(PublishError::unknown(Miscounted { given, answers }))
+        };
+        if let Some(why) = trouble {
+            state.stored.extend(batch.stored);
+            state.must_look = true;
+            return Err(why);
         }
+    }
+}
+
+/// What the broker has told of a batch.
+struct Told {
+    /// The first message that it does not take.
+    refused: Option<Refused>,
+    stored: Vec<(Destination, Position)>,
+}
+
+impl Told {
+    /// Takes in the answers of a call. The first trouble with the broker, if there was any.
+    fn hear(
+        &mut self,
+        name: &LeaseName,
+        state: &mut PartState,
+        load: &mut Load,
+        answers: impl Iterator<Item = ((Position, Outbound), Result<Stored, PublishError>)>,
+    ) -> Option<PublishError> {
         let (mut trouble, before) = (None, state.newest);
-        for (due, answer) in call.into_iter().zip(answers) {
+        for ((position, outbound), answer) in answers {
             match answer {
                 Ok(stored) => {
                     telemetry::published(name.as_str(), outcome(stored.is_duplicate));
                     state.note(&stored, before);
-                    let (line, at) = (line(&due), place(&due));
-                    state.stored.insert((line.0.clone(), at));
-                    state.chain.stored(line, at);
+                    let at = outbound.message.sequence.map_or(position, |sequence| sequence.at);
+                    self.stored.push((outbound.destination.clone(), at));
+                    state.chain.stored(line(outbound), at);
                 }
-                Err(PublishError::Behind) => load.block(line(&due)),
+                Err(PublishError::Behind) => load.block(line(outbound)),
                 Err(why @ PublishError::Refused(_)) => {
                     telemetry::published(name.as_str(), "refused");
-                    load.block(line(&due));
-                    if refused.as_ref().is_none_or(|first| due.position < first.position) {
-                        refused = Some(Refused { position: due.position, why });
+                    load.block(line(outbound));
+                    if self.refused.as_ref().is_none_or(|first| position < first.position) {
+                        self.refused = Some(Refused { position, why });
                     }
                 }
                 Err(why) => {
@@ -126,10 +158,7 @@ pub(super) async fn publish(
                 }
             }
         }
-        if let Some(why) = trouble {
-            state.must_look = true;
-            return Err(why);
-        }
+        trouble
     }
 }
 
@@ -139,15 +168,17 @@ const fn outcome(is_duplicate: bool) -> &'static str {
 
 /// Says of each message which one is before it, if all of them are stored.
 fn link(state: &mut PartState, call: &mut [Due]) {
-    let mut last: HashMap<Line, Position> = HashMap::new();
-    for due in call {
-        let (line, at) = (line(due), place(due));
+    let mut last: HashMap<Named<'_>, Position> = HashMap::with_capacity(call.len());
+    let mut previous = Vec::with_capacity(call.len());
+    for due in &*call {
+        let (named, at) = (named(&due.outbound), place(due));
         // What is published again must not be told to stand behind what followed it.
-        let known = last.get(&line).copied().or_else(|| state.chain.last(&line));
-        let previous = known.filter(|previous| *previous < at);
-        due.outbound.message.sequence = Some(Sequence::new(at, previous));
+        let known = last.insert(named, at).or_else(|| state.chain.last(named));
+        previous.push(known.filter(|previous| *previous < at));
+    }
+    for (due, previous) in call.iter_mut().zip(previous) {
+        due.outbound.message.sequence = Some(Sequence::new(place(due), previous));
         due.outbound.message.destination = Some(due.outbound.destination.clone());
-        last.insert(line, at);
     }
 }
 
