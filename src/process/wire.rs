@@ -17,9 +17,6 @@ fn timer_kind(name: &str) -> Result<MessageType, InvalidEnvelope> {
 
 /// Where the timers of `P` go: a consumer of the process must be subscribed to it.
 ///
-/// # Panics
-/// Never: the name of a process fits into a destination, or it could not be made.
-///
 /// # Errors
 /// [`InvalidEnvelope`] if the process is named as none can be.
 pub fn timers_of<P: ProcessManager>() -> Result<Destination, InvalidEnvelope> {
