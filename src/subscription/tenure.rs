@@ -7,7 +7,7 @@ use std::sync::Arc;
 use futures::FutureExt;
 use futures::future::select_all;
 use tokio::sync::oneshot;
-use tokio::task::JoinSet;
+use tokio::task::{JoinSet, yield_now};
 use tokio::time::{Instant, sleep_until};
 
 use super::error::SinkError;
@@ -146,6 +146,9 @@ impl<'s> Tenure<'s> {
         if has_more {
             let filter = job.sink.filter().clone();
             ahead.spawn(async move { log.read_all(upto, &filter, events).await });
+            // A task that was just made is next on this very thread, and no other thread takes it: without a turn now, the
+            // reading would begin only when the sink waits for something.
+            yield_now().await;
         }
         self.deliver(n, page, inbox).await?;
         // What could not be read ahead is read when it is its turn.
