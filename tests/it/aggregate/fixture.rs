@@ -81,14 +81,15 @@ pub(crate) struct Watched {
     pub(crate) gate: Arc<Semaphore>,
     commits: Arc<AtomicUsize>,
     reads: Arc<AtomicUsize>,
+    pages: Arc<AtomicUsize>,
     upsets: Arc<Mutex<VecDeque<Upset>>>,
 }
 
 impl Watched {
     pub(crate) fn new() -> Self {
         let gate = Arc::new(Semaphore::new(Semaphore::MAX_PERMITS));
-        let (commits, reads, upsets) = Default::default();
-        Self { inner: MemoryStore::new(), gate, commits, reads, upsets }
+        let (commits, reads, pages, upsets) = Default::default();
+        Self { inner: MemoryStore::new(), gate, commits, reads, pages, upsets }
     }
 
     /// Shuts the gate: every commit waits for a permit.
@@ -106,6 +107,11 @@ impl Watched {
 
     pub(crate) fn reads(&self) -> usize {
         self.reads.load(Ordering::SeqCst)
+    }
+
+    /// How many pages of the feed were asked for.
+    pub(crate) fn pages(&self) -> usize {
+        self.pages.load(Ordering::SeqCst)
     }
 }
 
@@ -157,6 +163,7 @@ impl EventStore for Watched {
         filter: &Filter,
         limit: usize,
     ) -> Result<FeedPage, BackendError> {
+        self.pages.fetch_add(1, Ordering::SeqCst);
         self.inner.read_all(after, filter, limit).await
     }
 

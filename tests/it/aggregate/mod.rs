@@ -1,7 +1,7 @@
 //! Repositories and units of work: what they promise, on a store that can be watched and upset.
 
 mod cancel;
-mod fixture;
+pub(crate) mod fixture;
 mod hot_stream;
 mod repetition;
 mod repository;

@@ -5,7 +5,10 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 
 use freehold::subscription::{Applied, SinkError, SubscriptionOptions};
 
-use super::fixture::{Ledger, Taken, memory, options, reach, record, record_long, start};
+use super::fixture::{
+    Ledger, Taken, memory, options, reach, record, record_long, start, subscribe,
+};
+use crate::aggregate::fixture::Watched;
 
 #[tokio::test(start_paused = true)]
 async fn a_batch_has_no_more_events_than_it_may() {
@@ -52,6 +55,26 @@ async fn bounds_of_nothing_count_as_one_event() {
     let running = start(Ledger::new("job", &got), &store, bounds);
     reach(running.progress(), token).await;
     assert_eq!(got.batches(), [[1], [2], [3], [4], [5]]);
+    running.stop().await;
+}
+
+/// A sink that never waits gives the reading no other chance.
+#[tokio::test(start_paused = true)]
+async fn the_next_page_is_asked_for_before_the_sink_has_this_one() {
+    let (log, got) = (Watched::new(), Taken::default());
+    let token = record(&log, &["order-1"; 100]).await;
+    let (pages, calls) = (log.clone(), Arc::new(AtomicUsize::new(0)));
+    let count = Arc::clone(&calls);
+    let sink = Ledger::new("job", &got).rule(move |batch| {
+        let calls = 1 + count.fetch_add(1, Ordering::SeqCst);
+        let is_last = batch.upto().get() == 100;
+        assert_eq!(pages.pages(), if is_last { calls } else { calls + 1 }, "with batch {calls}");
+        Ok(Applied::UpTo(batch.upto()))
+    });
+    let bounds = SubscriptionOptions { batch_events_max: 10, ..options() };
+    let running = subscribe(sink, memory()).follow(log).options(bounds).start();
+    reach(running.progress(), token).await;
+    assert_eq!((got.batches().len(), calls.load(Ordering::SeqCst)), (10, 10));
     running.stop().await;
 }
 
