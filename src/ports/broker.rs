@@ -39,6 +39,9 @@ pub struct Capabilities {
     pub bytes_max: Option<usize>,
     /// Whether [`Broker::extent`] tells how far the broker's own log goes.
     pub tells_extent: bool,
+    /// Whether a message goes to the consumers that were opened before it was published, and to none that is opened later; what
+    /// nobody is there for is refused. Without it, a consumer begins at the first message that is still there.
+    pub routes_on_arrival: bool,
 }
 
 /// The broker has a message for good, as far as it promises that.
@@ -116,10 +119,10 @@ impl Extent {
 ///
 /// # Contract
 /// - **B1 answered** – a call has one answer for each message, in their order; of none, none.
-/// - **B2 kept** – a stored message is received by every consumer of its destination: its attributes, headers and
-///   payload byte for byte.
+/// - **B2 kept** – a stored message is received by every consumer of its destination, also by one that is opened later unless
+///   the broker [routes on arrival](Capabilities::routes_on_arrival): its attributes, headers and payload byte for byte.
 /// - **B3 told apart** – a refused message is not stored, and does not keep others of its call from being stored; trouble
-///   with the broker is never called a refusal.
+///   with the broker is never called a refusal. A broker that routes on arrival refuses what nobody is there for.
 /// - **B4 ordered** – messages of one destination that were stored by calls one after the other are received in that
 ///   order; with [`Capabilities::is_ordered`], so are those of one call, and of two of one key the second is not stored
 ///   if the first is not, and is answered as [`PublishError::Behind`].

@@ -52,6 +52,8 @@ pub struct MemoryBroker(Arc<Shared>);
 struct Shared {
     /// Whether a message that is published again is stored again.
     stores_twice: bool,
+    /// Whether a message goes to the consumers that there are, and to none that comes later.
+    routes_on_arrival: bool,
     state: Mutex<State>,
     stored: Notify,
 }
@@ -74,7 +76,19 @@ struct Consumer {
     seen: u64,
     /// What was handed out and not settled: how often, and when it comes again.
     open: BTreeMap<u64, (u64, Instant)>,
+    destinations: Vec<Destination>,
 }
+
+impl Consumer {
+    fn wants(&self, to: &Destination) -> bool {
+        self.destinations.is_empty() || self.destinations.contains(to)
+    }
+}
+
+/// Nobody is there to receive the message.
+#[derive(Clone, Copy, Debug, thiserror::Error)]
+#[error("there is no consumer of the destination")]
+struct Nobody;
 
 impl MemoryBroker {
     /// A broker that has no messages.
@@ -89,6 +103,14 @@ impl MemoryBroker {
         Self(Arc::new(Shared { stores_twice: true, ..Shared::default() }))
     }
 
+    /// The same, but one that delivers a message to the consumers that there are when it is published, refuses it if there are none,
+    /// and stores it again if it is published again, as RabbitMQ does.
+    #[must_use]
+    pub fn routing_on_arrival() -> Self {
+        let shared = Shared { stores_twice: true, routes_on_arrival: true, ..Shared::default() };
+        Self(Arc::new(shared))
+    }
+
     /// What is delivered to the consumer called `name`: messages for these destinations, of none for all. A consumer begins at
     /// the first message that is still there, and another handle of the same name goes on where it was. What is handed out and
     /// not settled comes again after 30 s, or when another handle is asked for.
@@ -99,14 +121,17 @@ impl MemoryBroker {
         destinations: impl IntoIterator<Item = Destination>,
     ) -> MemoryDeliveries {
         let name: Arc<str> = name.into();
+        let destinations: Vec<_> = destinations.into_iter().collect();
         let mut state = self.state();
-        let consumer = state.consumers.entry(Arc::clone(&name)).or_default();
+        let seen = if self.0.routes_on_arrival { state.last } else { 0 };
+        let fresh = || Consumer { seen, ..Consumer::default() };
+        let consumer = state.consumers.entry(Arc::clone(&name)).or_insert_with(fresh);
+        consumer.destinations.clone_from(&destinations);
         for (_, again_at) in consumer.open.values_mut() {
             *again_at = Instant::now();
         }
         drop(state);
-        let destinations = destinations.into_iter().collect();
-        MemoryDeliveries { broker: self.clone(), name, destinations }
+        MemoryDeliveries { broker: self.clone(), name }
     }
 
     /// All messages that it has, in the order in which it stored them.
@@ -137,7 +162,8 @@ impl MemoryBroker {
         let mut state = self.state();
         let consumers = std::mem::take(&mut state.consumers);
         *state = State { log: Uuid::now_v7(), ..State::default() };
-        state.consumers = consumers.into_keys().map(|name| (name, Consumer::default())).collect();
+        let fresh = |old: Consumer| Consumer { seen: 0, open: BTreeMap::new(), ..old };
+        state.consumers = consumers.into_iter().map(|(name, old)| (name, fresh(old))).collect();
     }
 
     // What is behind the lock is whole between any two statements.
@@ -169,12 +195,7 @@ impl State {
     }
 
     /// What is to be delivered now, and when something else may be.
-    fn next(
-        &mut self,
-        name: &Arc<str>,
-        destinations: &[Destination],
-        limit: usize,
-    ) -> (Vec<Delivery>, Option<Instant>) {
+    fn next(&mut self, name: &Arc<str>, limit: usize) -> (Vec<Delivery>, Option<Instant>) {
         let consumer = self.consumers.entry(Arc::clone(name)).or_default();
         let (now, mut next, mut out) = (Instant::now(), None::<Instant>, Vec::new());
         for (at, (count, again_at)) in &mut consumer.open {
@@ -194,7 +215,7 @@ impl State {
                 break;
             }
             consumer.seen = *at;
-            if destinations.is_empty() || destinations.contains(&message.destination) {
+            if consumer.wants(&message.destination) {
                 consumer.open.insert(*at, (0, now + REDELIVERY));
                 out.push(Delivery::new(Ok(message.message.clone()), 0, *at));
             }
@@ -211,13 +232,21 @@ impl Broker for MemoryBroker {
             dedupe_window: (!self.0.stores_twice).then_some(Duration::MAX),
             bytes_max: None,
             tells_extent: true,
+            routes_on_arrival: self.0.routes_on_arrival,
         }
     }
 
     async fn publish(&self, messages: &[Outbound]) -> Vec<Result<Stored, PublishError>> {
         let stored = {
             let mut state = self.state();
-            messages.iter().map(|message| Ok(state.store(message, self.0.stores_twice))).collect()
+            let all = messages.iter().map(|message| {
+                let to = &message.destination;
+                if self.0.routes_on_arrival && !state.consumers.values().any(|it| it.wants(to)) {
+                    return Err(PublishError::refused(Nobody));
+                }
+                Ok(state.store(message, self.0.stores_twice))
+            });
+            all.collect()
         };
         self.0.stored.notify_waiters();
         stored
@@ -240,7 +269,6 @@ impl fmt::Debug for MemoryBroker {
 pub struct MemoryDeliveries {
     broker: MemoryBroker,
     name: Arc<str>,
-    destinations: Vec<Destination>,
 }
 
 #[async_trait]
@@ -251,8 +279,7 @@ impl Deliveries for MemoryDeliveries {
             tokio::pin!(stored);
             // Before it is looked: what comes in between is not missed.
             stored.as_mut().enable();
-            let (out, next) =
-                self.broker.state().next(&self.name, &self.destinations, limit.max(1));
+            let (out, next) = self.broker.state().next(&self.name, limit.max(1));
             if !out.is_empty() {
                 return Ok(out);
             }

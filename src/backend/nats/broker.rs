@@ -248,6 +248,7 @@ impl Broker for NatsBroker {
             // Headers count as well, so that what is a little shorter may be too long.
             bytes_max: Some(self.0.message_bytes_max.unwrap_or(of_server).min(of_server)),
             tells_extent: true,
+            routes_on_arrival: false,
         }
     }
 

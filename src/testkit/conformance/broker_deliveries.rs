@@ -23,6 +23,7 @@ async fn publish_in_order(bench: &Bench<'_>, out: &[Outbound]) {
 /// D1: what was handed out and not settled comes again when the consumer is opened again.
 pub async fn d01_what_was_not_settled_comes_again(h: &dyn BrokerHarness) {
     let bench = Bench::open(h, "d01_again").await;
+    bench.announce("reader", &["one"]).await;
     let out = outbounds("open", 4, "one");
     publish_in_order(&bench, &out).await;
     for _ in 0..2 {
@@ -46,6 +47,7 @@ pub async fn d01_what_was_not_settled_comes_again(h: &dyn BrokerHarness) {
 /// D1: what was settled as done or dropped does not come again, neither to this handle nor to the next.
 pub async fn d01_what_was_settled_does_not_come_again(h: &dyn BrokerHarness) {
     let bench = Bench::open(h, "d01_settled").await;
+    bench.announce("reader", &["one"]).await;
     let out = outbounds("settled", 4, "one");
     publish_in_order(&bench, &out).await;
     let consumer = bench.consumer("reader", &["one"]).await;
@@ -66,6 +68,7 @@ pub async fn d01_what_was_settled_does_not_come_again(h: &dyn BrokerHarness) {
 /// D1: what is to come again comes again, says so, and not before its time.
 pub async fn d01_what_is_to_come_again_does_after_its_time(h: &dyn BrokerHarness) {
     let bench = Bench::open(h, "d01_later").await;
+    bench.announce("reader", &["one"]).await;
     let one = outbound("one", "one", "one");
     bench.publish_new(&one).await;
     let consumer = bench.consumer("reader", &["one"]).await;
@@ -95,6 +98,7 @@ pub async fn d01_what_is_to_come_again_does_after_its_time(h: &dyn BrokerHarness
 /// stored before anybody asked.
 pub async fn d02_messages_come_in_the_order_in_which_they_were_stored(h: &dyn BrokerHarness) {
     let bench = Bench::open(h, "d02_order").await;
+    bench.announce("reader", &["one"]).await;
     let out = outbounds("stored", 24, "one");
     publish_in_order(&bench, &out[..12]).await;
     let consumer = bench.consumer("reader", &["one"]).await;
@@ -147,6 +151,7 @@ pub async fn d02_a_wait_ends_with_the_next_message_and_loses_none(h: &dyn Broker
 /// that cannot store such a thing passes.
 pub async fn d03_what_is_no_message_is_delivered_and_can_be_settled(h: &dyn BrokerHarness) {
     let bench = Bench::open(h, "d03").await;
+    bench.announce("reader", &["one"]).await;
     let [before, after, end] = ["before", "after", "end"].map(|tag| outbound(tag, tag, "one"));
     bench.publish_new(&before).await;
     if !bench.inject_garbage("one").await {

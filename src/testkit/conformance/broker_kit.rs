@@ -93,6 +93,14 @@ impl<'h> Bench<'h> {
         self.broker.capabilities()
     }
 
+    /// Opens the consumer called `name` before anything is published, if the broker delivers to such only. Otherwise it is opened
+    /// when messages are there already.
+    pub(super) async fn announce(&self, name: &str, to: &[&str]) {
+        if self.can().routes_on_arrival {
+            drop(self.consumer(name, to).await);
+        }
+    }
+
     /// What is delivered to the consumer called `name`.
     pub(super) async fn consumer(&self, name: &str, to: &[&str]) -> Consumer {
         let to: Vec<_> = to.iter().map(|name| destination(name)).collect();

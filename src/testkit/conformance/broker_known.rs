@@ -14,6 +14,7 @@ pub async fn b05_a_message_published_again_is_stored_once(h: &dyn BrokerHarness)
     if bench.can().dedupe_window.is_none() {
         return;
     }
+    bench.announce("reader", &["one"]).await;
     let out = outbounds("known", 5, "one");
     for (n, outbound) in out.iter().enumerate() {
         bench.publish_new(outbound).await;
@@ -35,6 +36,7 @@ pub async fn b05_racing_copies_are_stored_once(h: &dyn BrokerHarness) {
     if bench.can().dedupe_window.is_none() {
         return;
     }
+    bench.announce("reader", &["one"]).await;
     let out = outbounds("raced", rounds(10, 100) as usize, "one");
     for outbound in &out {
         let mut racing = JoinSet::new();
@@ -57,6 +59,8 @@ pub async fn b05_racing_copies_are_stored_once(h: &dyn BrokerHarness) {
 /// B5: an id is its source's, and a message may go to several destinations: those are no copies.
 pub async fn b05_other_sources_and_destinations_are_no_copies(h: &dyn BrokerHarness) {
     let bench = Bench::open(h, "b05_others").await;
+    bench.announce("one", &["one"]).await;
+    bench.announce("two", &["two"]).await;
     let first = outbound("same", "key", "one");
     let elsewhere = outbound("same", "key", "two");
     let mut theirs = outbound("same", "key", "one");
@@ -79,6 +83,7 @@ pub async fn b05_other_sources_and_destinations_are_no_copies(h: &dyn BrokerHarn
 /// there, and each once where ids are known again.
 pub async fn b06_a_dropped_call_leaves_whole_messages(h: &dyn BrokerHarness) {
     let bench = Bench::open(h, "b06").await;
+    bench.announce("reader", &["one"]).await;
     let is_known_again = bench.can().dedupe_window.is_some();
     let (mut wanted, mut ended) = (Vec::new(), false);
     for polls in (0..4_u32).chain((2..12).map(|n| 1 << n)) {
@@ -122,6 +127,7 @@ pub async fn b07_the_extent_names_the_newest_message(h: &dyn BrokerHarness) {
     if !bench.can().tells_extent {
         return;
     }
+    bench.announce("reader", &["one"]).await;
     let mut before = bench.extent().await;
     assert_eq!(before.last, 0, "the extent of a log that never had a message");
     for outbound in outbounds("stored", 6, "one") {
@@ -144,6 +150,7 @@ pub async fn b07_every_handle_tells_the_same_extent(h: &dyn BrokerHarness) {
     if !bench.can().tells_extent {
         return;
     }
+    bench.announce("reader", &["one"]).await;
     let out = outbounds("stored", 3, "one");
     for outbound in &out {
         bench.publish_new(outbound).await;

@@ -17,6 +17,7 @@ use crate::types::{
 /// B1: a call has as many answers as messages, each in its message's place; and none has none.
 pub async fn b01_each_message_has_its_answer(h: &dyn BrokerHarness) {
     let bench = Bench::open(h, "b01").await;
+    bench.announce("reader", &["one"]).await;
     assert_eq!(bench.answers(&[]).await.len(), 0, "answers to no messages");
     let all = outbounds("all", 9, "one");
     let known = [1, 2, 6];
@@ -63,6 +64,7 @@ fn full() -> Message {
 /// B2: attributes, headers and payload come as they were published.
 pub async fn b02_a_message_is_received_as_it_was_published(h: &dyn BrokerHarness) {
     let bench = Bench::open(h, "b02_whole").await;
+    bench.announce("reader", &["one"]).await;
     let full = Outbound::new(full(), destination("one"));
     let mut empty = outbound("empty", "empty", "one");
     let envelope = &empty.message.envelope;
@@ -109,6 +111,7 @@ pub async fn b02_every_consumer_receives_what_is_for_its_destinations(h: &dyn Br
 pub async fn b03_a_refused_message_does_not_keep_others_from_being_stored(h: &dyn BrokerHarness) {
     let bench = Bench::open(h, "b03").await;
     let Some(bytes_max) = bench.can().bytes_max else { return };
+    bench.announce("reader", &["one"]).await;
     let mut all = outbounds("all", 5, "one");
     for n in [1, 3] {
         all[n] = too_long(&format!("all.{n}"), &format!("all.{n}"), "one", bytes_max);
@@ -128,9 +131,29 @@ pub async fn b03_a_refused_message_does_not_keep_others_from_being_stored(h: &dy
     assert_eq!(received, said(&wanted), "what is there, with messages that were refused among it");
 }
 
+/// B3: where a message goes to those only who are there, one that nobody is there for is refused, and not lost with good words. A
+/// broker that keeps messages for those who come later passes.
+pub async fn b03_what_nobody_is_there_for_is_refused(h: &dyn BrokerHarness) {
+    let bench = Bench::open(h, "b03_nobody").await;
+    if !bench.can().routes_on_arrival {
+        return;
+    }
+    bench.announce("reader", &["one"]).await;
+    let call = [("a", "one"), ("b", "two"), ("c", "one")].map(|(tag, to)| outbound(tag, tag, to));
+    let answers = bench.answers(&call).await;
+    let is_told = matches!(answers[..], [Ok(_), Err(PublishError::Refused(_)), Ok(_)]);
+    assert!(is_told, "of three messages, of which the second goes to nobody: {answers:?}");
+    let mut received = said(&bench.consumer("reader", &["one"]).await.upto(&call[2]).await);
+    received.sort();
+    let [a, _, c] = call;
+    assert_eq!(received, said(&messages(&[a, c])), "what is there");
+}
+
 /// B4: what was stored by calls one after the other is received in that order.
 pub async fn b04_calls_one_after_the_other_are_received_in_order(h: &dyn BrokerHarness) {
     let bench = Bench::open(h, "b04_calls").await;
+    bench.announce("late", &["one"]).await;
+    bench.announce("beside", &["two"]).await;
     let all: Vec<_> = (0..20).map(|n| outbound(&format!("{n}"), "key", "one")).collect();
     let early = bench.consumer("early", &["one"]).await;
     for (n, outbound) in all.iter().enumerate() {
@@ -152,6 +175,7 @@ pub async fn b04_messages_of_one_call_are_received_in_order(h: &dyn BrokerHarnes
     if !bench.can().is_ordered {
         return;
     }
+    bench.announce("reader", &["one"]).await;
     let all: Vec<_> = (0..30).map(|n| outbound(&format!("{n}"), "key", "one")).collect();
     bench.publish(&all).await;
     let received = bench.consumer("reader", &["one"]).await.upto(&all[29]).await;
@@ -163,6 +187,7 @@ pub async fn b04_messages_of_one_call_are_received_in_order(h: &dyn BrokerHarnes
 pub async fn b04_nothing_is_stored_behind_one_of_its_key_that_was_not(h: &dyn BrokerHarness) {
     let bench = Bench::open(h, "b04_behind").await;
     let (true, Some(bytes_max)) = (bench.can().is_ordered, bench.can().bytes_max) else { return };
+    bench.announce("reader", &["one"]).await;
     let refused = too_long("refused", "key", "one", bytes_max);
     let behind = outbound("behind", "key", "one");
     let answers = bench.answers(&[refused, behind]).await;

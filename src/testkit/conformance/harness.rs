@@ -142,7 +142,8 @@ pub trait BrokerHarness: Send + Sync + 'static {
     /// If it cannot be opened: the test fails with the message.
     async fn open(&self, log: &str) -> Arc<dyn Broker>;
 
-    /// A handle to the consumer called `name`, for messages to these destinations, from the first in the log on. While no other
+    /// A handle to the consumer called `name`, for messages to these destinations, from the first in the log on, or, if the broker
+    /// [routes on arrival](crate::Capabilities::routes_on_arrival), from the first time that it is opened. While no other
     /// handle to it is in use, opening is what a restart would be; what was not settled then comes again within some seconds.
     ///
     /// # Panics

@@ -410,6 +410,7 @@ macro_rules! __broker_clauses {
             b02_a_message_is_received_as_it_was_published
             b02_every_consumer_receives_what_is_for_its_destinations
             b03_a_refused_message_does_not_keep_others_from_being_stored
+            b03_what_nobody_is_there_for_is_refused
             b04_calls_one_after_the_other_are_received_in_order
             b04_messages_of_one_call_are_received_in_order
             b04_nothing_is_stored_behind_one_of_its_key_that_was_not

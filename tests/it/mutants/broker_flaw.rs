@@ -29,6 +29,9 @@ pub(super) type Received = Result<Vec<Delivery>, PublishError>;
 /// What is wrong with a broker. What a flaw does not override is right.
 #[async_trait]
 pub(super) trait BrokerFlaw: Debug + Default + Send + Sync + 'static {
+    /// Whether the broker says that it routes on arrival.
+    const ROUTES_ON_ARRIVAL: bool = false;
+
     async fn publish(&self, broker: &Whole, messages: &[Outbound]) -> Vec<Answer> {
         broker.publish(messages).await
     }
@@ -103,7 +106,9 @@ struct Mutant<F> {
 #[async_trait]
 impl<F: BrokerFlaw> Broker for Mutant<F> {
     fn capabilities(&self) -> Capabilities {
-        Capabilities { bytes_max: Some(BYTES_MAX), ..self.inner.0.capabilities() }
+        let routes_on_arrival = F::ROUTES_ON_ARRIVAL;
+        let inner = self.inner.0.capabilities();
+        Capabilities { bytes_max: Some(BYTES_MAX), routes_on_arrival, ..inner }
     }
 
     async fn publish(&self, messages: &[Outbound]) -> Vec<Answer> {

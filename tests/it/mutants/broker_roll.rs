@@ -28,6 +28,7 @@ pub(super) fn broker_mutants() -> Vec<BrokerMutant> {
         of::<StoresTheRefused>("b03_a_refused_message_does_not_keep_others_from_being_stored"),
         of::<RefusesTheCall>("b03_a_refused_message_does_not_keep_others_from_being_stored"),
         of::<BlamesItself>("b03_a_refused_message_does_not_keep_others_from_being_stored"),
+        of::<StoresForNobody>("b03_what_nobody_is_there_for_is_refused"),
         of::<StoresLater>("b04_calls_one_after_the_other_are_received_in_order"),
         of::<StoresBackwards>("b04_messages_of_one_call_are_received_in_order"),
         of::<GoesOnBehindTheRefused>("b04_nothing_is_stored_behind_one_of_its_key_that_was_not"),

@@ -178,6 +178,14 @@ impl BrokerFlaw for BlamesItself {
     }
 }
 
+/// B3: what goes to nobody is taken as if it went to somebody.
+#[derive(Debug, Default)]
+pub(super) struct StoresForNobody;
+
+impl BrokerFlaw for StoresForNobody {
+    const ROUTES_ON_ARRIVAL: bool = true;
+}
+
 /// B4: every other message is stored with the next call.
 #[derive(Debug, Default)]
 pub(super) struct StoresLater(Mutex<Option<Outbound>>);

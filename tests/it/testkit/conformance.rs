@@ -16,6 +16,7 @@ freehold::saga_store_conformance!(memory, InMemory::default());
 freehold::inline_store_conformance!(memory_folds, InMemory::default());
 freehold::outbox_conformance!(memory_outbox, InMemory::default());
 freehold::broker_conformance!(memory_broker, BrokersInMemory::default());
+freehold::broker_conformance!(memory_broker_on_arrival, BrokersInMemory::routing_on_arrival());
 
 #[tokio::test]
 async fn a_memory_store_records_the_times_it_was_told() {

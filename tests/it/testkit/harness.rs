@@ -56,11 +56,22 @@ impl OutboxHarness for InMemory {
 
 /// Brokers by name; each lives as long as the harness.
 #[derive(Default)]
-pub(crate) struct BrokersInMemory(Mutex<HashMap<String, MemoryBroker>>);
+pub(crate) struct BrokersInMemory {
+    logs: Mutex<HashMap<String, MemoryBroker>>,
+    routes_on_arrival: bool,
+}
 
 impl BrokersInMemory {
+    pub(crate) fn routing_on_arrival() -> Self {
+        Self { routes_on_arrival: true, ..Self::default() }
+    }
+
     pub(crate) fn log(&self, name: &str) -> MemoryBroker {
-        self.0.lock().unwrap().entry(name.to_owned()).or_default().clone()
+        let fresh = || match self.routes_on_arrival {
+            true => MemoryBroker::routing_on_arrival(),
+            false => MemoryBroker::new(),
+        };
+        self.logs.lock().unwrap().entry(name.to_owned()).or_insert_with(fresh).clone()
     }
 }
 

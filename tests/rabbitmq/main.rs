@@ -1,0 +1,17 @@
+//! The broker in RabbitMQ, against a real server: `scripts/test` installs one, or set `FREEHOLD_RABBITMQ_SERVER` to the program
+//! `rabbitmq-server`, and `FREEHOLD_RABBITMQ_PYTHON` to a Python that has the packages `pika` and `cloudevents`.
+//!
+//! A server takes seconds to start. Tests that do nothing to it share one, and those that kill or freeze it take turns with
+//! another (`node`). Each has exchanges of its own.
+
+#![allow(
+    clippy::expect_used,
+    clippy::indexing_slicing,
+    clippy::print_stdout,
+    clippy::unwrap_used,
+    reason = "a test may panic: that is how it says no"
+)]
+
+mod conformance;
+mod fixture;
+mod node;
