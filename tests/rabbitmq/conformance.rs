@@ -26,16 +26,10 @@ impl Rabbit {
         Self { prefix: unique("suite"), consumers }
     }
 
-    /// Nothing is handed over ahead, and one message is on its way at a time.
+    /// Nothing is handed over ahead, and all handles of a name are fed.
     fn one_by_one() -> Self {
         let mut rabbit = Self::new();
         rabbit.consumers.unsettled_messages_max = 1;
-        rabbit
-    }
-
-    /// As several handles of one name share what there is.
-    fn shared_out() -> Self {
-        let mut rabbit = Self::new();
         rabbit.consumers.is_single_active = false;
         rabbit
     }
@@ -78,4 +72,3 @@ impl BrokerHarness for Rabbit {
 
 broker_conformance!(rabbitmq, Rabbit::new());
 broker_conformance!(rabbitmq_one_by_one, Rabbit::one_by_one());
-broker_conformance!(rabbitmq_shared_out, Rabbit::shared_out());

@@ -11,7 +11,7 @@ use freehold::{
 };
 use uuid::Uuid;
 
-use crate::node::{Node, settings};
+use crate::node::Node;
 
 /// Far longer than anything here takes: who waits longer, waits in vain.
 pub(crate) const PATIENCE: Duration = Duration::from_mins(1);
@@ -87,6 +87,18 @@ pub(crate) async fn received(deliveries: &dyn Deliveries, count: usize) -> Vec<u
         for delivery in next {
             all.push(number(&delivery));
             deliveries.settle(delivery.tag, Settle::Done).await.unwrap();
+        }
+    }
+    all
+}
+
+/// The next messages, each settled as done.
+pub(crate) async fn received_messages(deliveries: &dyn Deliveries, count: usize) -> Vec<Message> {
+    let mut all = Vec::new();
+    while all.len() < count {
+        for delivery in deliveries.receive(count).await.unwrap() {
+            deliveries.settle(delivery.tag, Settle::Done).await.unwrap();
+            all.push(delivery.message.unwrap());
         }
     }
     all

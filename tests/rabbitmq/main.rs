@@ -13,5 +13,10 @@
 )]
 
 mod conformance;
+mod end_to_end;
 mod fixture;
+mod killed;
 mod node;
+mod opened;
+mod refused;
+mod silent;

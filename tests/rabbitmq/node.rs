@@ -11,7 +11,7 @@ use freehold::backend::rabbitmq::RabbitSettings;
 use freehold::backend::rabbitmq::lapin::uri::AMQPUri;
 use tokio::sync::{MappedMutexGuard, Mutex, MutexGuard};
 
-use crate::fixture::PATIENCE;
+use crate::fixture::{PATIENCE, until};
 
 /// What every server is told: it takes short messages only, so that tests of long ones are short as well.
 const CONFIGURATION: &str = "
@@ -108,6 +108,19 @@ impl Node {
             && first == [1]
     }
 
+    /// Waits until the server has written down that there is this quorum queue, which takes it seconds: killed before, it would
+    /// not find the queue's log again.
+    pub(crate) async fn keeps(&self, queue: &str) {
+        let name = format!("freehold-{}@localhost", self.port());
+        let names = self.folder.join("data").join(&name).join("quorum").join(&name);
+        let wanted = format!("%2F_{queue}");
+        until("a queue that is written down", async || {
+            let names = std::fs::read(names.join("names.dets")).unwrap();
+            names.windows(wanted.len()).any(|it| it == wanted.as_bytes()).then_some(())
+        })
+        .await;
+    }
+
     /// `kill -9`.
     pub(crate) fn kill(&mut self) {
         self.signal("-KILL");
@@ -143,6 +156,19 @@ impl Node {
     fn signal(&self, signal: &str) {
         let pid = self.pid().to_string();
         assert!(Command::new("kill").args([signal, &pid]).status().unwrap().success());
+    }
+
+    /// Has the server told something by its command line.
+    pub(crate) fn control(&self, arguments: &[&str]) {
+        let [port, _, mapper] = self.ports.map(|port| port.to_string());
+        let done = Command::new(program().with_file_name("rabbitmqctl"))
+            .env("HOME", self.folder.join("home"))
+            .env("ERL_EPMD_PORT", mapper)
+            .env("RABBITMQ_CONF_ENV_FILE", self.folder.join("no-environment"))
+            .args(["--quiet", "--node", &format!("freehold-{port}@localhost")])
+            .args(arguments)
+            .status();
+        assert!(done.unwrap().success(), "{arguments:?}");
     }
 
     fn pid(&self) -> u32 {

@@ -14,6 +14,8 @@ export RABBITMQ_ENABLED_PLUGINS_FILE="$folder/plugins" RABBITMQ_CONF_ENV_FILE="$
 # So that the script becomes the node, instead of waiting for it.
 export RUNNING_UNDER_SYSTEMD=1
 mkdir -p "$HOME"
+# Where it would leave a dump if it crashed.
+cd "$folder"
 
 # The node would start one as a daemon, which outlives it.
 epmd -port "$mapper" -address 127.0.0.1 >/dev/null 2>&1 </dev/null &

@@ -143,23 +143,21 @@ impl Shared {
 
     /// The connection, which is made if there is none.
     async fn line(&self) -> Result<Arc<Line>, LineError> {
+        match self.line_up() {
+            Some(line) => Ok(line),
+            None => in_time(self.options.answer_timeout, self.connected()).await,
+        }
+    }
+
+    async fn connected(&self) -> Result<Arc<Line>, LineError> {
+        let _turn = self.turn.acquire().await.map_err(|_| LineError::Ended)?;
         if let Some(line) = self.line_up() {
             return Ok(line);
         }
-        let patience = self.options.answer_timeout;
-        let turn =
-            in_time(patience, async { self.turn.acquire().await.map_err(|_| LineError::Ended) });
-        let _turn = turn.await?;
-        if let Some(line) = self.line_up() {
-            return Ok(line);
-        }
-        let line = Line::open(&self.settings, patience).await?;
-        in_time(patience, async {
-            // Made anew, it would be bound to nothing, and each message would be refused.
-            see_exchange(line.channel(), &self.exchange).await?;
-            confirm(line.channel()).await
-        })
-        .await?;
+        let line = Line::open(&self.settings, self.options.answer_timeout).await?;
+        // Made anew, it would be bound to nothing, and each message would be refused.
+        see_exchange(line.channel(), &self.exchange).await?;
+        confirm(line.channel()).await?;
         let line = Arc::new(line);
         *locked(&self.line) = Some(Arc::clone(&line));
         Ok(line)
