@@ -38,6 +38,7 @@
 //! | `sqlite` | `backend::sqlite`: a durable store in one file, bundled, no server |
 //! | `postgres` | `backend::postgres`: a durable store in a schema of your PostgreSQL, over your `sqlx` pool |
 //! | `nats` | `backend::nats`: NATS JetStream as a broker, over your `async-nats` client |
+//! | `rabbitmq` | `backend::rabbitmq`: RabbitMQ as a broker, over your connection settings |
 //! | `testkit` | `testkit`: scenarios, the conformance suite, strategies, faults; for dev-dependencies |
 //! | `tantivy` | `projection::search`: a full-text index of a projection's views, in a folder |
 //! | `metrics` | counters and histograms through the `metrics` facade |
@@ -83,6 +84,9 @@ mod guides {
     #[cfg(feature = "nats")]
     #[doc = include_str!("../docs/nats.md")]
     struct Nats;
+    #[cfg(feature = "rabbitmq")]
+    #[doc = include_str!("../docs/rabbitmq.md")]
+    struct RabbitMq;
     #[cfg(feature = "tantivy")]
     #[doc = include_str!("../docs/read-side.md")]
     struct ReadSide;
