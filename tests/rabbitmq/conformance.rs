@@ -3,7 +3,8 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use freehold::backend::rabbitmq::lapin::options::BasicPublishOptions;
+use freehold::backend::rabbitmq::lapin::BasicProperties;
+use freehold::backend::rabbitmq::lapin::options::{BasicPublishOptions, ConfirmSelectOptions};
 use freehold::backend::rabbitmq::{ConsumerOptions, RabbitBroker, RabbitOptions};
 use freehold::testkit::async_trait;
 use freehold::testkit::conformance::BrokerHarness;
@@ -61,10 +62,15 @@ impl BrokerHarness for Rabbit {
         let (_connection, channel) = channel(shared().port()).await;
         let (exchange, key) = (self.exchange(log), to.as_str());
         let options = BasicPublishOptions::default();
-        channel.confirm_select(Default::default()).await.unwrap();
+        channel.confirm_select(ConfirmSelectOptions::default()).await.unwrap();
         let data = b"what is no message";
-        let sent =
-            channel.basic_publish(exchange.into(), key.into(), options, data, Default::default());
+        let sent = channel.basic_publish(
+            exchange.into(),
+            key.into(),
+            options,
+            data,
+            BasicProperties::default(),
+        );
         sent.await.unwrap().await.unwrap();
         true
     }

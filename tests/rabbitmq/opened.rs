@@ -4,7 +4,10 @@ use std::error::Error;
 use std::time::Duration;
 
 use freehold::backend::rabbitmq::lapin::ExchangeKind;
-use freehold::backend::rabbitmq::lapin::options::{ExchangeDeclareOptions, QueueDeclareOptions};
+use freehold::backend::rabbitmq::lapin::options::{
+    ExchangeDeclareOptions, QueueDeclareOptions, QueueDeleteOptions,
+};
+use freehold::backend::rabbitmq::lapin::types::FieldTable;
 use freehold::backend::rabbitmq::{
     ConsumerOptions, OpenError, RabbitBroker, RabbitOptions, RabbitSettings,
 };
@@ -37,7 +40,7 @@ async fn an_exchange_or_a_queue_of_another_kind_is_not_opened() {
         name.as_str().into(),
         ExchangeKind::Direct,
         durable,
-        Default::default(),
+        FieldTable::default(),
     );
     declared.await.unwrap();
     let opened = RabbitBroker::open(shared().settings(), RabbitOptions::new(&name)).await;
@@ -47,7 +50,7 @@ async fn an_exchange_or_a_queue_of_another_kind_is_not_opened() {
     let name = format!("{broker:?}").split('"').nth(1).unwrap().to_owned();
     let durable = QueueDeclareOptions { durable: true, ..Default::default() };
     let classic = format!("{name}.classic");
-    theirs.queue_declare(classic.into(), durable, Default::default()).await.unwrap();
+    theirs.queue_declare(classic.into(), durable, FieldTable::default()).await.unwrap();
     let opened = broker.consumer("classic", []).await;
     assert!(matches!(opened, Err(OpenError::Unfit(_))), "{opened:?}");
     // One that feeds one handle at a time is another kind of queue.
@@ -153,7 +156,10 @@ async fn a_consumer_of_no_destination_receives_all_and_queues_of_one_destination
     assert_eq!(received(&one, 2).await, [1, 3]);
     until("a queue that was deleted and is made again", async || {
         let (_connection, theirs) = channel(shared().port()).await;
-        theirs.queue_delete(format!("{name}.one").into(), Default::default()).await.unwrap();
+        theirs
+            .queue_delete(format!("{name}.one").into(), QueueDeleteOptions::default())
+            .await
+            .unwrap();
         one.receive(1).await.is_err().then_some(())
     })
     .await;

@@ -2,6 +2,10 @@
 
 use std::time::Duration;
 
+use freehold::backend::rabbitmq::lapin::options::{
+    ExchangeDeleteOptions, QueueBindOptions, QueueDeclareOptions,
+};
+use freehold::backend::rabbitmq::lapin::types::{AMQPValue, FieldTable};
 use freehold::backend::rabbitmq::lapin::uri::AMQPUri;
 use freehold::backend::rabbitmq::{
     InvalidHeader, InvalidRoutingKey, RabbitBroker, RabbitOptions, TooLong, Unroutable,
@@ -136,7 +140,7 @@ async fn an_exchange_that_is_gone_is_trouble_and_nothing_is_refused() {
     let consumer = broker.consumer("reader", [destination("said")]).await.unwrap();
     publish(&broker, 1).await.unwrap();
     let (_connection, theirs) = channel(shared().port()).await;
-    theirs.exchange_delete(name.as_str().into(), Default::default()).await.unwrap();
+    theirs.exchange_delete(name.as_str().into(), ExchangeDeleteOptions::default()).await.unwrap();
     for n in [2, 3] {
         let answer = publish(&broker, n).await;
         assert!(matches!(answer, Err(PublishError::Unavailable(_))), "{answer:?}");
@@ -150,8 +154,6 @@ async fn an_exchange_that_is_gone_is_trouble_and_nothing_is_refused() {
 
 #[tokio::test]
 async fn a_queue_that_is_full_takes_nothing_and_no_message_is_to_blame() {
-    use freehold::backend::rabbitmq::lapin::options::{QueueBindOptions, QueueDeclareOptions};
-    use freehold::backend::rabbitmq::lapin::types::{AMQPValue, FieldTable};
     let name = unique("full");
     let broker = broker(shared(), &name, PATIENT).await;
     let (_connection, theirs) = channel(shared().port()).await;

@@ -4,6 +4,7 @@ use std::collections::{BTreeMap, HashSet};
 use std::sync::atomic::Ordering::SeqCst;
 
 use freehold::backend::rabbitmq::lapin::options::QueueDeclareOptions;
+use freehold::backend::rabbitmq::lapin::types::FieldTable;
 use freehold::backend::rabbitmq::lapin::{Channel, Connection};
 use freehold::backend::sqlite::SqliteStore;
 use freehold::inbox::{Marks, ParkedMessage};
@@ -54,7 +55,7 @@ impl Beside {
     pub(super) async fn stored(&self) -> u64 {
         let passive = QueueDeclareOptions { passive: true, ..QueueDeclareOptions::default() };
         let name = self.queue.as_str().into();
-        let queue = self.channel.queue_declare(name, passive, Default::default()).await.unwrap();
+        let queue = self.channel.queue_declare(name, passive, FieldTable::default()).await.unwrap();
         queue.message_count().into()
     }
 }

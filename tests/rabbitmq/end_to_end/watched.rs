@@ -70,7 +70,9 @@ impl Broker for Watched {
 
     async fn publish(&self, messages: &[Outbound]) -> Vec<Result<Stored, PublishError>> {
         let answers = self.broker.publish(messages).await;
-        answers.iter().for_each(|answer| self.answers.count(answer));
+        for answer in &answers {
+            self.answers.count(answer);
+        }
         answers
     }
 }
