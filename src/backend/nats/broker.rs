@@ -2,24 +2,15 @@
 
 use std::fmt;
 use std::sync::Arc;
-use std::time::Duration;
 
-use async_nats::connection::State;
-use async_nats::header::{HeaderMap, NATS_EXPECTED_STREAM};
-use async_nats::jetstream::publish::PublishAck;
-use async_nats::jetstream::response::Response;
-use async_nats::jetstream::{self, Context, stream};
-use async_nats::{Client, Request};
+use async_nats::Client;
+use async_nats::jetstream::{self, stream};
 use async_trait::async_trait;
-use bytes::Bytes;
-use futures::{StreamExt, stream as streams};
-use serde::Deserialize;
-use tokio::time::timeout;
 
 use super::deliveries::NatsDeliveries;
-use super::error::{NoAnswer, NotConnected, OpenError, OtherStream, not_stored, unanswered};
-use super::headers;
+use super::error::OpenError;
 use super::options::{ConsumerOptions, NatsOptions};
+use super::shared::Shared;
 use super::subject::{checked, covers, subject};
 use crate::ports::{Broker, Capabilities, Extent, Outbound, PublishError, Stored};
 use crate::types::Destination;
@@ -55,35 +46,6 @@ use crate::types::Destination;
 #[derive(Clone)]
 pub struct NatsBroker(Arc<Shared>);
 
-struct Shared {
-    client: Client,
-    context: Context,
-    options: NatsOptions,
-    dedupe_window: Option<Duration>,
-    /// The longest message that the stream takes, if it says so.
-    message_bytes_max: Option<usize>,
-}
-
-/// What of a stream's description is of interest. Its time of creation stays the text that the server wrote: it is compared, and
-/// never read.
-#[derive(Deserialize)]
-struct Described {
-    created: String,
-    state: Ends,
-}
-
-#[derive(Deserialize)]
-struct Ends {
-    last_seq: u64,
-}
-
-/// A message, ready to be sent.
-struct Ready {
-    subject: String,
-    headers: HeaderMap,
-    data: Bytes,
-}
-
 impl NatsBroker {
     /// Opens the stream, and makes it if it is not there.
     ///
@@ -100,9 +62,7 @@ impl NatsBroker {
         let opened = context.get_or_create_stream(wanted).await.map_err(OpenError::nats)?;
         let found = &opened.cached_info().config;
         fits(found, &options)?;
-        let dedupe_window = Some(found.duplicate_window).filter(|window| !window.is_zero());
-        let message_bytes_max = usize::try_from(found.max_message_size).ok().filter(|max| *max > 0);
-        let shared = Shared { client, context, options, dedupe_window, message_bytes_max };
+        let shared = Shared::new(client, context, options, found);
         Ok(Self(Arc::new(shared)))
     }
 
@@ -148,60 +108,8 @@ impl NatsBroker {
         NatsDeliveries::open(self.clone(), name, subjects, &options).await
     }
 
-    pub(super) fn context(&self) -> &Context {
-        &self.0.context
-    }
-
-    pub(super) fn stream(&self) -> &str {
-        &self.0.options.stream
-    }
-
-    /// Sees that there is a connection: without one, the client would keep what it is given, and send it some time.
-    pub(super) fn connected(&self) -> Result<(), PublishError> {
-        match self.0.client.connection_state() {
-            State::Connected => Ok(()),
-            State::Pending | State::Disconnected => Err(PublishError::unavailable(NotConnected)),
-        }
-    }
-
-    /// The answer to a request, which is waited for as long as the options say.
-    pub(super) async fn ask(
-        &self,
-        subject: String,
-        request: Request,
-    ) -> Result<async_nats::Message, PublishError> {
-        self.connected()?;
-        let time = self.0.options.answer_timeout;
-        // The client counts from when the request is on its way, and that may take its time as well.
-        let asking = self.0.client.send_request(subject, request.timeout(None));
-        match timeout(time, asking).await {
-            Ok(answer) => answer.map_err(unanswered),
-            Err(_) => Err(PublishError::unknown(NoAnswer)),
-        }
-    }
-
-    fn ready(&self, outbound: &Outbound) -> Result<Ready, PublishError> {
-        let to = subject(&self.0.options.prefix, &outbound.destination);
-        let subject = to.map_err(PublishError::refused)?;
-        let mut headers = headers::written(outbound).map_err(PublishError::refused)?;
-        // Whoever gave the subject to another stream is told so, instead of having messages strewn over two.
-        headers.insert(NATS_EXPECTED_STREAM, self.stream());
-        Ok(Ready { subject, headers, data: outbound.message.envelope.data().clone() })
-    }
-
-    async fn publish_one(
-        &self,
-        ready: Result<Ready, PublishError>,
-    ) -> Result<Stored, PublishError> {
-        let Ready { subject, headers, data } = ready?;
-        let answer = self.ask(subject, Request::new().headers(headers).payload(data)).await?;
-        match serde_json::from_slice(&answer.payload).map_err(PublishError::unknown)? {
-            Response::Err { error } => Err(not_stored(error)),
-            Response::Ok(PublishAck { stream, .. }) if stream != self.stream() => {
-                Err(PublishError::unavailable(OtherStream))
-            }
-            Response::Ok(ack) => Ok(Stored::new(Some(ack.sequence), ack.duplicate)),
-        }
+    pub(super) fn shared(&self) -> &Shared {
+        &self.0
     }
 }
 
@@ -243,7 +151,7 @@ impl Broker for NatsBroker {
     fn capabilities(&self) -> Capabilities {
         let of_server = self.0.client.max_payload();
         Capabilities {
-            is_ordered: false,
+            is_ordered: self.0.options.exclusive,
             dedupe_window: self.0.dedupe_window,
             // Headers count as well, so that what is a little shorter may be too long.
             bytes_max: Some(self.0.message_bytes_max.unwrap_or(of_server).min(of_server)),
@@ -253,27 +161,16 @@ impl Broker for NatsBroker {
     }
 
     async fn publish(&self, messages: &[Outbound]) -> Vec<Result<Stored, PublishError>> {
-        let ready: Vec<_> = messages.iter().map(|message| self.ready(message)).collect();
-        let publishing = ready.into_iter().map(|ready| self.publish_one(ready));
-        let at_a_time = self.0.options.in_flight_messages_max.max(1);
-        streams::iter(publishing).buffered(at_a_time).collect().await
+        self.0.publish(messages).await
     }
 
     async fn extent(&self) -> Result<Option<Extent>, PublishError> {
-        self.connected()?;
-        let of = format!("STREAM.INFO.{}", self.stream());
-        let answer = self.0.context.request(of, &()).await.map_err(PublishError::unavailable)?;
-        match answer {
-            Response::Err { error } => Err(PublishError::unavailable(error)),
-            Response::Ok(Described { created, state }) => {
-                Ok(Some(Extent::new(format!("{} {created}", self.stream()), state.last_seq)))
-            }
-        }
+        self.0.extent().await.map(Some)
     }
 }
 
 impl fmt::Debug for NatsBroker {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("NatsBroker").field("stream", &self.stream()).finish_non_exhaustive()
+        f.debug_struct("NatsBroker").field("stream", &self.0.options.stream).finish_non_exhaustive()
     }
 }

@@ -85,15 +85,17 @@ type Next = Option<Result<Pulled, pull::MessagesError>>;
 impl Shared {
     /// The consumer, which is made if it is not there: it goes with its stream.
     async fn consumer(&self) -> Result<PullConsumer, async_nats::Error> {
-        let context = self.broker.context();
-        Ok(context.create_consumer_on_stream(self.config.clone(), self.broker.stream()).await?)
+        let stream = self.broker.shared();
+        let making =
+            stream.context.create_consumer_on_stream(self.config.clone(), &stream.options.stream);
+        Ok(making.await?)
     }
 
     async fn begin(&self) -> Result<(), PublishError> {
         if locked(&self.pulling).is_some() {
             return Ok(());
         }
-        self.broker.connected()?;
+        self.broker.shared().connected()?;
         let consumer = self.consumer().await.map_err(PublishError::unavailable)?;
         let pulling = consumer
             .stream()
@@ -183,7 +185,7 @@ impl Deliveries for NatsDeliveries {
         let reply =
             reply.ok_or_else(|| PublishError::unavailable("nothing is open under the tag"))?;
         let request = Request::new().payload(answer(how));
-        self.0.broker.ask(reply.to_string(), request).await?;
+        self.0.broker.shared().ask(reply.clone(), request).await?;
         let mut open = locked(&self.0.open);
         // It may have come again since, and then it is open again.
         if open.get(&tag) == Some(&reply) {

@@ -2,7 +2,7 @@
 
 use std::error::Error;
 
-use async_nats::client::RequestErrorKind;
+use async_nats::client::{PublishErrorKind, RequestErrorKind};
 use async_nats::jetstream::{self, ErrorCode};
 
 use crate::ports::PublishError;
@@ -38,6 +38,19 @@ impl OpenError {
 #[non_exhaustive]
 pub struct OtherStream;
 
+/// The stream does not end where this handle had left it: somebody else has published, or it has lost its end. The
+/// [source](Error::source) of [`PublishError::Unavailable`] where a stream is [exclusive](super::NatsOptions::exclusive). The next
+/// call begins where the stream ends then.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("the stream does not end where this publisher had left it")]
+#[non_exhaustive]
+pub struct OtherPublisher;
+
+/// No stream has the subject, or its servers do not answer.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("no stream takes the subject now")]
+pub(super) struct NoStream;
+
 /// The client has no connection.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("there is no connection")]
@@ -57,6 +70,16 @@ pub(super) fn unanswered(error: async_nats::RequestError) -> PublishError {
         // The stream has the subject, or had it when it was opened: it is gone, or has no leader now.
         RequestErrorKind::NoResponders => PublishError::unavailable(error),
         RequestErrorKind::TimedOut | RequestErrorKind::Other => PublishError::unknown(error),
+    }
+}
+
+/// Why a message was not sent.
+pub(super) fn not_sent(error: async_nats::PublishError) -> PublishError {
+    match error.kind() {
+        PublishErrorKind::MaxPayloadExceeded | PublishErrorKind::InvalidSubject => {
+            PublishError::refused(error)
+        }
+        PublishErrorKind::Send => PublishError::unavailable(error),
     }
 }
 

@@ -64,7 +64,7 @@ pub(super) fn written(outbound: &Outbound) -> Result<HeaderMap, InvalidHeader> {
 
 /// The same for copies of one message only: an id is its source's, and each destination has a copy of its own. None of the three
 /// holds a space.
-fn copy_id(outbound: &Outbound) -> String {
+pub(super) fn copy_id(outbound: &Outbound) -> String {
     let Outbound { message, destination } = outbound;
     format!("{} {} {}", message.envelope.id(), destination, encoded(message.source.as_str()))
 }

@@ -26,6 +26,27 @@ pub struct NatsOptions {
     pub answer_timeout: Duration,
     /// The most messages of one call that are on their way at a time; 0 counts as 1. 256 by default.
     pub in_flight_messages_max: usize,
+    /// Whether messages go as atomic batches, if the stream takes them. Where they are measured to be faster, by default.
+    pub batches: Batches,
+    /// Nobody but one relay publishes to the stream. Each message is stored only where this handle expects it to stand
+    /// (`Nats-Expected-Last-Sequence`): calls keep the order of their messages, what another handle sends too late is not stored, and
+    /// a message of which the answer was lost is looked for in the stream, and stored once however late it is repeated. If
+    /// others do publish, calls end with [`OtherPublisher`](super::OtherPublisher) again and again. `false` by default.
+    pub exclusive: bool,
+}
+
+/// Whether the messages of a call go as atomic batches, each of at most 1,000 of them. A stream that takes none has them one by one.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Batches {
+    /// Where that is faster, as it is measured now and then: a server that syncs its disk before it acknowledges does so once for a
+    /// batch.
+    #[default]
+    Measured,
+    /// Never.
+    Never,
+    /// Where a call has at least so many messages left; at least 2.
+    From(usize),
 }
 
 impl NatsOptions {
@@ -39,6 +60,8 @@ impl NatsOptions {
             replicas: 1,
             answer_timeout: Duration::from_secs(5),
             in_flight_messages_max: 256,
+            batches: Batches::default(),
+            exclusive: false,
         }
     }
 }
