@@ -57,7 +57,11 @@ fn relayed(log: &Log, server: &Server, messages: usize, nth: usize) -> f64 {
         let client = async_nats::connect(&server.url).await.unwrap();
         let context = jetstream::new(client.clone());
         let stream = format!("ours_{nth}");
-        let nats = NatsOptions { in_flight_messages_max: IN_FLIGHT, ..NatsOptions::new(&stream) };
+        let nats = NatsOptions {
+            in_flight_messages_max: IN_FLIGHT,
+            exclusive: true,
+            ..NatsOptions::new(&stream)
+        };
         let broker = NatsBroker::open(client, nats).await.unwrap();
         let began = Instant::now();
         let relay = Relay::new(name, Source::new("/bench").unwrap(), log.store.clone())

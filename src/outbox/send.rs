@@ -135,10 +135,11 @@ impl Told {
         answers: impl Iterator<Item = ((Position, Outbound), Result<Stored, PublishError>)>,
     ) -> Option<PublishError> {
         let (mut trouble, before) = (None, state.newest);
+        let (mut new, mut known, mut refused, mut troubles) = (0, 0, 0, 0);
         for ((position, outbound), answer) in answers {
             match answer {
                 Ok(stored) => {
-                    telemetry::published(name.as_str(), outcome(stored.is_duplicate));
+                    *if stored.is_duplicate { &mut known } else { &mut new } += 1;
                     state.note(&stored, before);
                     let at = outbound.message.sequence.map_or(position, |sequence| sequence.at);
                     self.stored.push((outbound.destination.clone(), at));
@@ -146,24 +147,25 @@ impl Told {
                 }
                 Err(PublishError::Behind) => load.block(line(outbound)),
                 Err(why @ PublishError::Refused(_)) => {
-                    telemetry::published(name.as_str(), "refused");
+                    refused += 1;
                     load.block(line(outbound));
                     if self.refused.as_ref().is_none_or(|first| position < first.position) {
                         self.refused = Some(Refused { position, why });
                     }
                 }
                 Err(why) => {
-                    telemetry::published(name.as_str(), "trouble");
+                    troubles += 1;
                     trouble.get_or_insert(why);
                 }
             }
         }
+        let all =
+            [("stored", new), ("duplicate", known), ("refused", refused), ("trouble", troubles)];
+        for (outcome, messages) in all {
+            telemetry::published(name.as_str(), outcome, messages);
+        }
         trouble
     }
-}
-
-const fn outcome(is_duplicate: bool) -> &'static str {
-    if is_duplicate { "duplicate" } else { "stored" }
 }
 
 /// Says of each message which one is before it, if all of them are stored.

@@ -230,13 +230,15 @@ pub(crate) fn saga_settled(saga: &'static str, how: &'static str) {
     let _ = (saga, how);
 }
 
-/// What became of a message that a relay published: `stored`, `duplicate`, `refused` or `trouble`.
-pub(crate) fn published(relay: &str, outcome: &'static str) {
+/// What became of messages that a relay published: `stored`, `duplicate`, `refused` or `trouble`.
+pub(crate) fn published(relay: &str, outcome: &'static str, messages: u64) {
     #[cfg(feature = "metrics")]
-    metrics::counter!("freehold_relay_published_total", "relay" => relay.to_owned(), "outcome" => outcome)
-        .increment(1);
+    if messages > 0 {
+        metrics::counter!("freehold_relay_published_total", "relay" => relay.to_owned(), "outcome" => outcome)
+            .increment(messages);
+    }
     #[cfg(not(feature = "metrics"))]
-    let _ = (relay, outcome);
+    let _ = (relay, outcome, messages);
 }
 
 /// How long a call of the broker took, and how many messages were in it.

@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use freehold::backend::nats::NatsBroker;
-use freehold::backend::nats::{ConsumerOptions, NatsOptions, async_nats};
+use freehold::backend::nats::{Batches, ConsumerOptions, NatsOptions, async_nats};
 use freehold::testkit::async_trait;
 use freehold::testkit::conformance::BrokerHarness;
 use freehold::{Broker, Deliveries, Destination, broker_conformance};
@@ -14,14 +14,18 @@ use crate::server::Server;
 struct Nats {
     server: Server,
     consumers: ConsumerOptions,
+    exclusive: bool,
+    batches: Batches,
 }
 
 impl Nats {
     fn new() -> Self {
-        // What a handle leaves unsettled is then waited for by the suite, and not for half a minute.
-        let ack_wait = Duration::from_secs(2);
+        // What a handle leaves unsettled is waited for by the suite, and not for half a minute; and no machine has so much to do
+        // that what is settled at once comes again.
+        let ack_wait = Duration::from_secs(5);
         let consumers = ConsumerOptions { ack_wait, ..ConsumerOptions::default() };
-        Self { server: Server::start(), consumers }
+        let (exclusive, batches) = (false, Batches::default());
+        Self { server: Server::start(), consumers, exclusive, batches }
     }
 
     /// Nothing is fetched ahead, and one message is on its way at a time.
@@ -31,8 +35,24 @@ impl Nats {
         nats
     }
 
+    /// Whatever can go as a batch does.
+    fn in_batches() -> Self {
+        Self { batches: Batches::From(2), ..Self::new() }
+    }
+
+    /// Each message has its place.
+    fn exclusive() -> Self {
+        Self { exclusive: true, ..Self::new() }
+    }
+
+    fn exclusive_in_batches() -> Self {
+        Self { exclusive: true, ..Self::in_batches() }
+    }
+
     async fn broker(&self, log: &str) -> NatsBroker {
-        NatsBroker::open(self.server.client().await, NatsOptions::new(log)).await.unwrap()
+        let Self { exclusive, batches, .. } = *self;
+        let options = NatsOptions { exclusive, batches, ..NatsOptions::new(log) };
+        NatsBroker::open(self.server.client().await, options).await.unwrap()
     }
 }
 
@@ -48,6 +68,9 @@ impl BrokerHarness for Nats {
     }
 
     async fn inject_garbage(&self, log: &str, to: &Destination) -> bool {
+        if self.exclusive {
+            return false;
+        }
         let context = async_nats::jetstream::new(self.server.client().await);
         let sent = context.publish(format!("{log}.{to}"), "what is no message".into()).await;
         sent.unwrap().await.unwrap();
@@ -57,3 +80,6 @@ impl BrokerHarness for Nats {
 
 broker_conformance!(nats, Nats::new());
 broker_conformance!(nats_one_by_one, Nats::one_by_one());
+broker_conformance!(nats_in_batches, Nats::in_batches());
+broker_conformance!(nats_exclusive, Nats::exclusive());
+broker_conformance!(nats_exclusive_in_batches, Nats::exclusive_in_batches());

@@ -11,11 +11,14 @@
     reason = "a test may panic: that is how it says no"
 )]
 
+mod batches;
 mod conformance;
 mod end_to_end;
+mod exclusive;
 mod killed;
 mod lost;
 mod opened;
+mod proxy;
 mod refused;
 mod server;
 mod silent;

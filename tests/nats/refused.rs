@@ -99,7 +99,7 @@ async fn a_subject_that_the_user_may_not_publish_to_is_unknown() {
     );
     let options = ConnectOptions::with_user_and_password("u".to_owned(), "p".to_owned());
     let client = server.client_with(options).await;
-    let answer_timeout = Duration::from_millis(300);
+    let answer_timeout = Duration::from_secs(2);
     let options = NatsOptions { answer_timeout, ..NatsOptions::new("secret") };
     let broker = NatsBroker::open(client, options).await.unwrap();
     let answers = broker.publish(&[outbound(1), to(2, "open")]).await;

@@ -4,6 +4,7 @@ use std::io::{BufRead, BufReader};
 use std::net::{TcpListener, TcpStream};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
+use std::sync::atomic::{AtomicU16, Ordering::SeqCst};
 use std::time::{Duration, Instant};
 
 use freehold::backend::nats::async_nats::{Client, ConnectOptions};
@@ -34,8 +35,7 @@ impl Server {
     pub(crate) fn start_with(configuration: &str) -> Self {
         let folder = tempfile::tempdir().unwrap();
         std::fs::write(folder.path().join("server.conf"), configuration).unwrap();
-        let port = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
-        let mut server = Self { folder, port, child: None };
+        let mut server = Self { folder, port: free_port(), child: None };
         server.start_again();
         server
     }
@@ -143,7 +143,10 @@ impl Server {
     /// The stream called `name`, with answers that are waited for this long.
     pub(crate) async fn broker(&self, name: &str, answer_timeout: Duration) -> NatsBroker {
         let options = NatsOptions { answer_timeout, ..NatsOptions::new(name) };
-        NatsBroker::open(self.client().await, options).await.unwrap()
+        let client = self.client().await;
+        // On a machine that has much to do, a stream is not made in so short a time.
+        let open = async || NatsBroker::open(client.clone(), options.clone()).await.ok();
+        until("the stream", open).await
     }
 }
 
@@ -155,6 +158,14 @@ impl Drop for Server {
     }
 }
 
+/// A client that comes back soon after a server did, and sees soon that nobody answers any more.
+pub(crate) fn eager() -> ConnectOptions {
+    ConnectOptions::new()
+        .reconnect_delay_callback(|_| Duration::from_millis(20))
+        .connection_timeout(Duration::from_secs(2))
+        .ping_interval(Duration::from_millis(500))
+}
+
 /// # Panics
 /// If nobody says where it is: a test that needs it must not pass without it.
 fn program() -> PathBuf {
@@ -162,6 +173,20 @@ fn program() -> PathBuf {
     program.map(PathBuf::from).expect(
         "these tests need NATS: run scripts/test, or set FREEHOLD_NATS_SERVER to the program nats-server",
     )
+}
+
+/// A port that nobody has, and that nobody is given who does not ask for that very one: of those that clients and tests are given
+/// at random, one may be gone again before a server has it, or while a server that was killed is to come back.
+pub(crate) fn free_port() -> u16 {
+    static TRIED: AtomicU16 = AtomicU16::new(0);
+    let first = std::process::id().wrapping_mul(61);
+    loop {
+        let nth = first.wrapping_add(TRIED.fetch_add(1, SeqCst).into());
+        let port = 10_000 + u16::try_from(nth % 20_000).unwrap();
+        if TcpListener::bind(("127.0.0.1", port)).is_ok() {
+            return port;
+        }
+    }
 }
 
 fn copy_folder(from: &Path, to: &Path) {
@@ -235,7 +260,8 @@ pub(crate) async fn received(deliveries: &dyn Deliveries, count: usize) -> Vec<u
         let next = until("the next deliveries", async || deliveries.receive(100).await.ok()).await;
         for delivery in next {
             all.push(number(&delivery));
-            deliveries.settle(delivery.tag, Settle::Done).await.unwrap();
+            let settle = async || deliveries.settle(delivery.tag, Settle::Done).await.ok();
+            until("a delivery that is settled", settle).await;
         }
     }
     all

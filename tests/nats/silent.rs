@@ -9,8 +9,8 @@ use crate::server::{Server, destination, outbound, publish, received, until};
 #[tokio::test]
 async fn messages_to_a_frozen_server_are_unknown_and_stored_once_when_they_are_published_again() {
     let server = Server::start();
-    let broker = server.broker("silent", Duration::from_millis(300)).await;
-    publish(&broker, 0).await.unwrap();
+    let broker = server.broker("silent", Duration::from_secs(1)).await;
+    until("the first", async || publish(&broker, 0).await.ok()).await;
     server.freeze();
     let call: Vec<_> = (1..=20).map(outbound).collect();
     let answers = broker.publish(&call).await;
@@ -29,8 +29,9 @@ async fn messages_to_a_frozen_server_are_unknown_and_stored_once_when_they_are_p
         again.iter().all(|stored| stored.is_duplicate),
         "they were not on their way: {again:?}"
     );
-    publish(&broker, 21).await.unwrap();
-    let consumer = broker.consumer("reader", [destination("said")]).await.unwrap();
+    until("the last", async || publish(&broker, 21).await.ok()).await;
+    let open = async || broker.consumer("reader", [destination("said")]).await.ok();
+    let consumer = until("the consumer", open).await;
     assert_eq!(received(&consumer, 22).await, (0..=21).collect::<Vec<_>>());
 }
 

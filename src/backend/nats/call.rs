@@ -141,10 +141,7 @@ mod tests {
         let mut call = Call::new(&messages, true);
         call.give_up(&PublishError::unavailable("nobody is there"));
         let answers = call.answers();
-        let told = matches!(
-            answers[..],
-            [Err(Unavailable(_)), Err(Unavailable(_)), Err(Behind)]
-        );
+        let told = matches!(answers[..], [Err(Unavailable(_)), Err(Unavailable(_)), Err(Behind)]);
         assert!(told, "{answers:?}");
     }
 }

@@ -17,6 +17,39 @@ const MEDIA_HEADER: &str = "content-type";
 /// What the server reads.
 const SERVERS_PREFIX: &str = "nats-";
 
+/// Headers by the attributes that they hold, so that nobody has to look at every letter of their names for each message.
+static NAMES: [(&str, HeaderName); 19] = [
+    ("specversion", HeaderName::from_static("ce-specversion")),
+    ("id", HeaderName::from_static("ce-id")),
+    ("source", HeaderName::from_static("ce-source")),
+    ("type", HeaderName::from_static("ce-type")),
+    ("partitionkey", HeaderName::from_static("ce-partitionkey")),
+    ("subject", HeaderName::from_static("ce-subject")),
+    ("dataschema", HeaderName::from_static("ce-dataschema")),
+    ("time", HeaderName::from_static("ce-time")),
+    ("expirytime", HeaderName::from_static("ce-expirytime")),
+    ("sequence", HeaderName::from_static("ce-sequence")),
+    ("prevsequence", HeaderName::from_static("ce-prevsequence")),
+    ("destination", HeaderName::from_static("ce-destination")),
+    ("correlationid", HeaderName::from_static("ce-correlationid")),
+    ("causationid", HeaderName::from_static("ce-causationid")),
+    ("actor", HeaderName::from_static("ce-actor")),
+    ("tenant", HeaderName::from_static("ce-tenant")),
+    ("traceparent", HeaderName::from_static("ce-traceparent")),
+    ("tracestate", HeaderName::from_static("ce-tracestate")),
+    (MEDIA_ATTRIBUTE, HeaderName::from_static("ce-datacontenttype")),
+];
+
+/// The header that holds an attribute.
+fn header(attribute: &str) -> Result<HeaderName, InvalidHeader> {
+    match NAMES.iter().find(|(name, _)| *name == attribute) {
+        Some((_, header)) => Ok(header.clone()),
+        None => {
+            HeaderName::from_str(&format!("{PREFIX}{attribute}")).map_err(|_| InvalidHeader::Name)
+        }
+    }
+}
+
 /// A header of the service's own that cannot travel with NATS.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
@@ -36,12 +69,6 @@ pub enum InvalidHeader {
 pub(super) fn written(outbound: &Outbound) -> Result<HeaderMap, InvalidHeader> {
     let message = &outbound.message;
     let mut headers = HeaderMap::new();
-    let mut add = |name: &str, value: &str| {
-        let name = HeaderName::from_str(name).map_err(|_| InvalidHeader::Name)?;
-        let value = HeaderValue::from_str(value).map_err(|_| InvalidHeader::Value)?;
-        headers.insert(name, value);
-        Ok(())
-    };
     for (name, value) in message.headers() {
         if is_reserved(name) {
             return Err(InvalidHeader::Reserved);
@@ -49,24 +76,30 @@ pub(super) fn written(outbound: &Outbound) -> Result<HeaderMap, InvalidHeader> {
         if value.trim() != value {
             return Err(InvalidHeader::Value);
         }
-        add(name, value)?;
+        let name = HeaderName::from_str(name).map_err(|_| InvalidHeader::Name)?;
+        headers.insert(name, whole(value)?);
     }
     for (name, value) in message.attributes() {
-        add(&format!("{PREFIX}{name}"), &encoded(&value))?;
+        headers.insert(header(name)?, HeaderValue::from(encoded(value)));
     }
-    let media = encoded(message.envelope.content_type());
-    add(&format!("{PREFIX}{MEDIA_ATTRIBUTE}"), &media)?;
+    let media = message.envelope.content_type();
+    headers.insert(header(MEDIA_ATTRIBUTE)?, HeaderValue::from(encoded(media.to_owned())));
     // As it is: it has no line breaks, and what reads it knows no encoding.
-    add(MEDIA_HEADER, message.envelope.content_type())?;
+    headers.insert(HeaderName::from_static(MEDIA_HEADER), whole(media)?);
     headers.insert(NATS_MESSAGE_ID, HeaderValue::from(copy_id(outbound)));
     Ok(headers)
+}
+
+/// A value as it is.
+fn whole(value: &str) -> Result<HeaderValue, InvalidHeader> {
+    HeaderValue::from_str(value).map_err(|_| InvalidHeader::Value)
 }
 
 /// The same for copies of one message only: an id is its source's, and each destination has a copy of its own. None of the three
 /// holds a space.
 pub(super) fn copy_id(outbound: &Outbound) -> String {
     let Outbound { message, destination } = outbound;
-    format!("{} {} {}", message.envelope.id(), destination, encoded(message.source.as_str()))
+    format!("{} {} {}", message.envelope.id(), destination, encoded(message.source.to_string()))
 }
 
 fn is_reserved(name: &str) -> bool {
@@ -95,10 +128,14 @@ pub(super) fn read(headers: Option<&HeaderMap>, data: Bytes) -> Result<Message, 
 }
 
 /// As CloudEvents has it for headers: what is not printable ASCII, and spaces, quotes and percent signs, by their bytes.
-fn encoded(text: &str) -> String {
+fn encoded(text: String) -> String {
+    let is_plain = |byte: u8| (0x21..=0x7e).contains(&byte) && byte != b'"' && byte != b'%';
+    if text.bytes().all(is_plain) {
+        return text;
+    }
     let mut out = String::with_capacity(text.len());
     for byte in text.bytes() {
-        if (0x21..=0x7e).contains(&byte) && byte != b'"' && byte != b'%' {
+        if is_plain(byte) {
             out.push(char::from(byte));
         } else {
             let hex = |digit: u8| char::from_digit(u32::from(digit), 16).unwrap_or('0');

@@ -60,7 +60,7 @@ impl Pace {
             _ if self.batches != Batches::Measured => batch,
             Some(single) if self.batches_since < PROBE_AFTER => {
                 let count = left.min(BATCH_MESSAGES_MAX);
-                if single * count as f64 > self.batch * assumed(count) {
+                if single * float(count) > self.batch * assumed(count) {
                     batch
                 } else {
                     Way::Singly(left)
@@ -75,7 +75,7 @@ impl Pace {
         if messages < MEASURED_MIN {
             return;
         }
-        let newest = time.as_secs_f64() / messages as f64;
+        let newest = time.as_secs_f64() / float(messages);
         // After a while without a measurement, the old one is worth nothing.
         let known = self.single.filter(|_| self.batches_since < PROBE_AFTER);
         self.single = Some(known.map_or(newest, |known| mixed(known, newest)));
@@ -90,7 +90,12 @@ impl Pace {
 }
 
 fn assumed(messages: usize) -> f64 {
-    BATCH_MESSAGE_TIME.mul_add(messages as f64, BATCH_TIME)
+    BATCH_MESSAGE_TIME.mul_add(float(messages), BATCH_TIME)
+}
+
+#[allow(clippy::cast_precision_loss, reason = "calls are far shorter than 2^53")]
+const fn float(messages: usize) -> f64 {
+    messages as f64
 }
 
 fn mixed(known: f64, newest: f64) -> f64 {

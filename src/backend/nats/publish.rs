@@ -18,10 +18,7 @@ const BATCH_BYTES_MAX: usize = 4 << 20;
 
 impl Shared {
     /// One call.
-    pub(super) async fn publish(
-        &self,
-        messages: &[Outbound],
-    ) -> Vec<Result<Stored, PublishError>> {
+    pub(super) async fn publish(&self, messages: &[Outbound]) -> Vec<Result<Stored, PublishError>> {
         let mut call = Call::new(messages, self.options.exclusive);
         let trouble = match self.connected() {
             Ok(()) if self.options.exclusive => self.publish_in_turn(&mut call).await,
@@ -63,8 +60,9 @@ impl Shared {
                     let mut trouble = None;
                     for (n, answer) in self.publish_singly(call, count, None).await {
                         let answer = answer.map_err(error);
-                        if let Err(why @ (PublishError::Unknown(_) | PublishError::Unavailable(_))) =
-                            &answer
+                        if let Err(
+                            why @ (PublishError::Unknown(_) | PublishError::Unavailable(_)),
+                        ) = &answer
                         {
                             trouble.get_or_insert_with(|| why.clone());
                         }
@@ -93,7 +91,6 @@ impl Shared {
         while call.left() > 0 {
             self.expect(Some(end));
             let way = if is_careful { Way::Singly(1) } else { self.way(call, is_whole) };
-            let before = (end, call.left());
             let trouble = match way {
                 Way::Batch(count) => match self.publish_batch(call, count, Some(end)).await {
                     Ok(last) => {
@@ -104,36 +101,54 @@ impl Shared {
                     Err(_) => {
                         // One by one it is seen which of them are stored.
                         is_whole = false;
-                        continue;
+                        None
                     }
                 },
                 Way::Singly(count) => {
                     let answers = self.publish_singly(call, count, Some(end)).await;
                     let heard = hear(call, &mut end, answers);
-                    is_careful = heard.is_duplicate;
+                    if heard.trouble.is_none() && !self.settle(call, &mut end, &heard).await? {
+                        self.expect(None);
+                        return Err(PublishError::unavailable(OtherPublisher));
+                    }
+                    is_careful = heard.is_careful;
                     heard.trouble
                 }
             };
             self.expect(Some(end));
             match trouble {
+                None => {}
                 // What is not there can be sent again: it is stored once, wherever the first copy is.
                 Some(why @ PublishError::Unknown(_)) => {
-                    if !self.read_back(call, &mut end, false).await? {
+                    let found = self.read_back(call, &mut end, call.left(), false).await;
+                    if found.unwrap_or_default() == 0 {
                         return Err(why);
                     }
                 }
                 Some(why) => return Err(why),
-                None if before != (end, call.left()) => {}
-                // It stands where it was to stand, since it was sent before; or something else does.
-                None if self.read_back(call, &mut end, true).await? => is_careful = true,
-                None => {
-                    self.expect(None);
-                    return Err(PublishError::unavailable(OtherPublisher));
-                }
             }
         }
         self.expect(Some(end));
         Ok(())
+    }
+
+    /// Finds those that were not stored though they are at their turn: each stands where it was to stand, since an earlier call has
+    /// sent it. Whether that is so; else it is something of others that stands there.
+    async fn settle(
+        &self,
+        call: &mut Call<'_>,
+        end: &mut u64,
+        heard: &Heard,
+    ) -> Result<bool, PublishError> {
+        let is_at_its_turn = heard.is_stuck || heard.ahead.is_some();
+        if !is_at_its_turn {
+            return Ok(true);
+        }
+        // If something behind them is stored, all of them are.
+        let wanted = if heard.ahead.is_some() { heard.moved } else { 1 };
+        let found = self.read_back(call, end, heard.moved, true).await?;
+        *end = heard.ahead.unwrap_or_default().max(*end);
+        Ok(found > 0 && found >= wanted)
     }
 
     fn expect(&self, end: Option<u64>) {
@@ -208,16 +223,18 @@ impl Shared {
         }
     }
 
-    /// Whether the next message of a call, and those behind it, stand in the stream where they were to stand: they are stored, and
-    /// nobody heard it. `was_before` if an earlier call has sent them. Whether there is one.
+    /// Looks whether the next messages of a call, at most so many, stand in the stream where they were to stand: then they are stored,
+    /// and nobody heard it. `was_before` if an earlier call has sent them. How many there are.
     async fn read_back(
         &self,
         call: &mut Call<'_>,
         end: &mut u64,
+        at_most: usize,
         was_before: bool,
-    ) -> Result<bool, PublishError> {
-        let mut found = false;
-        while let Some((n, message)) = call.take() {
+    ) -> Result<usize, PublishError> {
+        let mut found = 0;
+        while found < at_most {
+            let Some((n, message)) = call.take() else { break };
             let at = end.saturating_add(1);
             let is_there = self.has(at, message).await;
             if !matches!(is_there, Ok(true)) {
@@ -225,8 +242,7 @@ impl Shared {
                 return is_there.map(|_| found);
             }
             call.answer(n, Ok(Stored::new(Some(at), was_before)));
-            (*end, found) = (at, true);
-            self.expect(Some(at));
+            (*end, found) = (at, found + 1);
         }
         Ok(found)
     }
@@ -234,35 +250,44 @@ impl Shared {
 
 /// What the answers to guarded messages say.
 struct Heard {
-    /// One of them was stored before, so that those behind it were guarded by wrong places.
-    is_duplicate: bool,
+    /// How many were not stored since they do not stand where they are, or the one before them was not stored now.
+    moved: usize,
+    /// None was answered otherwise.
+    is_stuck: bool,
+    /// Where the last one stands that is stored behind those.
+    ahead: Option<u64>,
+    /// Some were stored before, and others may be: the next goes alone.
+    is_careful: bool,
     trouble: Option<PublishError>,
 }
 
-/// Takes in the answers to guarded messages: those that were not stored since one before them was not, are put back.
+/// Takes in the answers to guarded messages. Those that are not stored and not refused are put back.
 fn hear(call: &mut Call<'_>, end: &mut u64, answers: Vec<(usize, Answer)>) -> Heard {
-    let mut heard = Heard { is_duplicate: false, trouble: None };
-    let mut back = Vec::new();
+    let (mut back, mut ahead, mut trouble) = (Vec::new(), None, None);
+    let (count, mut is_known) = (answers.len(), false);
     for (n, answer) in answers {
         match answer {
             Ok(stored) => {
-                if stored.is_duplicate {
-                    heard.is_duplicate = true;
-                } else {
-                    *end = stored.position.unwrap_or(*end).max(*end);
+                is_known |= stored.is_duplicate;
+                match stored.position {
+                    Some(at) if back.is_empty() && at == *end + 1 => *end = at,
+                    Some(at) if at > *end => ahead = ahead.max(Some(at)),
+                    _ => {}
                 }
                 call.answer(n, Ok(stored));
             }
             Err(NotStored::Error(why @ PublishError::Refused(_))) => call.answer(n, Err(why)),
             Err(NotStored::Error(why)) => {
-                heard.trouble.get_or_insert(why);
+                trouble.get_or_insert(why);
                 back.push(n);
             }
             Err(_) => back.push(n),
         }
     }
+    let moved = back.len();
     call.put_back(back.into_iter());
-    heard
+    let (is_stuck, is_careful) = (moved > 0 && moved == count, is_known || ahead.is_some());
+    Heard { moved, is_stuck, ahead, is_careful: is_careful || is_stuck, trouble }
 }
 
 /// What is answered to a message that was sent alone and without a guard.

@@ -5,7 +5,8 @@ use std::sync::atomic::Ordering::Relaxed;
 
 use async_nats::header::{
     HeaderMap, HeaderValue, NATS_BATCH_COMMIT, NATS_BATCH_COMMIT_FINAL, NATS_BATCH_ID,
-    NATS_BATCH_SEQUENCE, NATS_EXPECTED_LAST_SEQUENCE,
+    NATS_BATCH_SEQUENCE, NATS_EXPECTED_LAST_MESSAGE_ID, NATS_EXPECTED_LAST_SEQUENCE,
+    NATS_MESSAGE_ID,
 };
 use async_nats::jetstream::{self, ErrorCode};
 use async_nats::{Message, Request, StatusCode, Subject, Subscriber};
@@ -79,7 +80,7 @@ impl Shared {
     }
 
     /// Sends messages, up to `in_flight_messages_max` at a time, and waits for their answers, one for each message that was sent.
-    /// With a `guard`, the first is stored if the stream ends at that place and each other if it stands right behind the one before
+    /// With a `guard`, the first is stored if the stream ends at that place, and each other if the stream ends with the one before
     /// it; behind one that is not stored so, none is sent any more.
     pub(super) async fn pipeline(
         &self,
@@ -96,7 +97,7 @@ impl Shared {
                 return vec![Err(NotStored::Error(error.clone())), Err(NotStored::Error(error))];
             }
         };
-        let mut line = Pipeline { shared: self, subscriber, inbox, guard, answers: Vec::new(), open: 0, goes_on: true };
+        let mut line = Pipeline::new(self, subscriber, inbox, guard);
         let mut waiting = [first, second].into_iter();
         let window = self.options.in_flight_messages_max.max(1);
         loop {
@@ -169,9 +170,9 @@ fn no_batch(error: PublishError) -> NotStored {
 /// Why the stream did not store a message, or a batch.
 fn refusal(error: jetstream::Error) -> NotStored {
     match error.error_code() {
-        ErrorCode::STREAM_WRONG_LAST_SEQUENCE | ErrorCode::STREAM_WRONG_LAST_SEQUENCE_CONSTANT => {
-            NotStored::Moved
-        }
+        ErrorCode::STREAM_WRONG_LAST_SEQUENCE
+        | ErrorCode::STREAM_WRONG_LAST_SEQUENCE_CONSTANT
+        | ErrorCode::STREAM_WRONG_LAST_MESSAGE_ID => NotStored::Moved,
         ErrorCode::ATOMIC_PUBLISH_CONTAINS_DUPLICATE_MESSAGE => NotStored::Known,
         ErrorCode::ATOMIC_PUBLISH_DISABLED
         | ErrorCode::ATOMIC_PUBLISH_INCOMPLETE_BATCH
@@ -187,6 +188,9 @@ struct Pipeline<'s> {
     subscriber: Subscriber,
     inbox: String,
     guard: Option<u64>,
+    /// By which id the server knows the message that was sent last. A place would be no guard for those behind the first: where
+    /// that is refused, since others have published, a later one might be stored just behind theirs.
+    previous: Option<HeaderValue>,
     answers: Vec<Option<Answer>>,
     /// How many are on their way.
     open: usize,
@@ -194,21 +198,27 @@ struct Pipeline<'s> {
     goes_on: bool,
 }
 
-impl Pipeline<'_> {
+impl<'s> Pipeline<'s> {
+    fn new(shared: &'s Shared, subscriber: Subscriber, inbox: String, guard: Option<u64>) -> Self {
+        let (previous, answers) = (None, Vec::new());
+        Self { shared, subscriber, inbox, guard, previous, answers, open: 0, goes_on: true }
+    }
+
     async fn send(&mut self, mut ready: Ready) {
         let n = self.answers.len();
         if let Some(guard) = self.guard {
-            let before = guard.saturating_add(n as u64);
-            ready.headers.insert(NATS_EXPECTED_LAST_SEQUENCE, HeaderValue::from(before));
+            let id = ready.headers.get(NATS_MESSAGE_ID).cloned();
+            match std::mem::replace(&mut self.previous, id) {
+                Some(previous) => ready.headers.insert(NATS_EXPECTED_LAST_MESSAGE_ID, previous),
+                None => {
+                    ready.headers.insert(NATS_EXPECTED_LAST_SEQUENCE, HeaderValue::from(guard));
+                }
+            }
         }
         let reply = format!("{}.{n}", self.inbox);
         let client = &self.shared.client;
-        let sending = client.publish_with_reply_and_headers(
-            ready.subject,
-            reply,
-            ready.headers,
-            ready.data,
-        );
+        let sending =
+            client.publish_with_reply_and_headers(ready.subject, reply, ready.headers, ready.data);
         // The client keeps what it cannot send; if that is too much, it waits.
         let error = match timeout(self.shared.options.answer_timeout, sending).await {
             Ok(Ok(())) => {

@@ -1,7 +1,5 @@
 //! Three servers that keep one stream together: its leader is killed while messages go through it, and another leads.
 
-use std::net::TcpListener;
-
 use fastrand::Rng;
 use freehold::backend::nats::async_nats::jetstream::{self, stream::ClusterInfo};
 use freehold::backend::nats::async_nats::{Client, ServerAddr};
@@ -9,7 +7,7 @@ use freehold::backend::nats::{NatsBroker, NatsOptions};
 
 use super::verdict::until_late;
 use super::world::{STREAM, World, eager, options};
-use crate::server::{Server, until};
+use crate::server::{Server, free_port, until};
 
 const SERVERS: usize = 3;
 const KILLS: usize = 2;
@@ -25,11 +23,7 @@ struct Cluster {
 
 impl Cluster {
     fn start() -> Self {
-        // All are taken before one is given back, so that no two are the same.
-        let taken: Vec<_> =
-            (0..SERVERS).map(|_| TcpListener::bind("127.0.0.1:0").unwrap()).collect();
-        let ports: Vec<_> = taken.iter().map(|it| it.local_addr().unwrap().port()).collect();
-        drop(taken);
+        let ports: Vec<_> = (0..SERVERS).map(|_| free_port()).collect();
         let routes: Vec<_> = ports.iter().map(|port| format!("nats://127.0.0.1:{port}")).collect();
         let routes = routes.join(", ");
         let configuration = |(n, port): (usize, &u16)| {

@@ -4,9 +4,9 @@ use fastrand::Rng;
 use freehold::Broker;
 use freehold::backend::nats::async_nats::Client;
 
-use super::proxy::Proxy;
 use super::verdict::until_late;
-use super::world::{World, broker, eager};
+use super::world::{World, broker, eager, options};
+use crate::proxy::Proxy;
 use crate::server::{Server, until};
 
 const CUTS: usize = 4;
@@ -21,7 +21,7 @@ async fn a_connection_that_is_cut_before_the_answers_come_back_delays_messages_a
     let mut rng = Rng::with_seed(world.seed);
     let server = Server::start();
     let proxy = Proxy::before(server.port()).await;
-    let (relay, answers) = world.relay(through(&proxy).await).await;
+    let (relay, answers) = world.relay_with(through(&proxy).await, options()).await;
     let _consumers = world.consumers(through(&proxy).await).await;
     // What the server has, seen past the proxy.
     let beside = broker(server.client().await).await;

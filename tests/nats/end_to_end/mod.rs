@@ -15,7 +15,6 @@ mod killed;
 mod load;
 mod lost;
 mod other_language;
-mod proxy;
 mod refused;
 mod takeover;
 mod verdict;

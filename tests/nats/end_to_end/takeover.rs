@@ -31,10 +31,10 @@ impl Process {
     async fn relay(world: &World, server: &Server) -> Self {
         let runtime = runtime();
         let store = world.sender().await;
-        let url = server.url();
+        let (url, options) = (server.url(), world.publishing(forgetful()));
         let starting = runtime.spawn(async move {
             let client = eager().connect(url).await.unwrap();
-            let (broker, answers) = Watched::new(broker_with(client, forgetful()).await);
+            let (broker, answers) = Watched::new(broker_with(client, options).await);
             let relay = relay_of(store, broker).start();
             // It works until it is killed, and its handle with it.
             tokio::spawn(async move {

@@ -3,8 +3,8 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use freehold::backend::nats::async_nats::{Client, ConnectOptions};
-use freehold::backend::nats::{self, NatsBroker, NatsOptions};
+use freehold::backend::nats::async_nats::Client;
+use freehold::backend::nats::{self, Batches, NatsBroker, NatsOptions};
 use freehold::backend::sqlite::SqliteStore;
 use freehold::inbox::{
     Consumer, ConsumerOptions, HandleError, Handler, Marks, OnGap, RunningConsumer,
@@ -20,6 +20,7 @@ use uuid::Uuid;
 
 use super::load::Load;
 use super::watched::{Answers, Watched};
+pub(super) use crate::server::eager;
 use crate::server::{destination, until};
 
 /// The stream through which all goes.
@@ -70,10 +71,27 @@ impl World {
         Load::start(self.sender().await, self.seed)
     }
 
-    /// A relay over this client.
+    /// A relay over this client. By the seed, it has the stream for itself or not, and publishes in batches or not.
     pub(super) async fn relay(&self, client: Client) -> (RunningRelay, Arc<Answers>) {
-        let (broker, answers) = Watched::new(broker(client).await);
+        self.relay_with(client, self.publishing(options())).await
+    }
+
+    pub(super) async fn relay_with(
+        &self,
+        client: Client,
+        options: NatsOptions,
+    ) -> (RunningRelay, Arc<Answers>) {
+        let (broker, answers) = Watched::new(broker_with(client, options).await);
         (relay_of(self.sender().await, broker).start(), answers)
+    }
+
+    /// How this world's relays publish.
+    pub(super) fn publishing(&self, options: NatsOptions) -> NatsOptions {
+        let exclusive = self.seed.is_multiple_of(2);
+        let batches =
+            if self.seed.is_multiple_of(3) { Batches::From(2) } else { Batches::Measured };
+        println!("exclusive: {exclusive}, batches: {batches:?}");
+        NatsOptions { exclusive, batches, ..options }
     }
 
     /// Both consumers over this client.
@@ -110,14 +128,6 @@ pub(super) async fn broker_with(client: Client, options: NatsOptions) -> NatsBro
 
 pub(super) fn options() -> NatsOptions {
     NatsOptions { answer_timeout: ANSWER_TIMEOUT, ..NatsOptions::new(STREAM) }
-}
-
-/// A client that comes back soon after a server did, and sees soon that nobody answers any more.
-pub(super) fn eager() -> ConnectOptions {
-    ConnectOptions::new()
-        .reconnect_delay_callback(|_| Duration::from_millis(20))
-        .connection_timeout(Duration::from_secs(2))
-        .ping_interval(Duration::from_millis(500))
 }
 
 fn retry() -> RetryPolicy {

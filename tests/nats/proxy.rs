@@ -18,6 +18,8 @@ enum Way {
     Open,
     /// What the client says goes through, and what the server answers is dropped.
     Answerless,
+    /// Of what the client says this many bytes go through, and the rest waits.
+    Held(u64),
     /// Nothing goes through in either direction, and the connection stays.
     Dead,
     /// It is closed.
@@ -29,10 +31,11 @@ enum Way {
 struct Seen {
     connections: AtomicU64,
     dropped_bytes: AtomicU64,
+    held_bytes: AtomicU64,
 }
 
 /// A proxy on a port of its own. It ends when it is dropped.
-pub(super) struct Proxy {
+pub(crate) struct Proxy {
     port: u16,
     /// The way of the connections that begin now. Those from before have ways of their own.
     way: Arc<Mutex<watch::Sender<Way>>>,
@@ -42,7 +45,7 @@ pub(super) struct Proxy {
 
 impl Proxy {
     /// A proxy before a server on this port.
-    pub(super) async fn before(server: u16) -> Self {
+    pub(crate) async fn before(server: u16) -> Self {
         let listener = TcpListener::bind(("127.0.0.1", 0)).await.unwrap();
         let port = listener.local_addr().unwrap().port();
         let way = Arc::new(Mutex::new(watch::Sender::new(Way::Open)));
@@ -58,32 +61,47 @@ impl Proxy {
         Self { port, way, seen, task }
     }
 
-    pub(super) const fn port(&self) -> u16 {
+    pub(crate) const fn port(&self) -> u16 {
         self.port
     }
 
     /// How many connections there have been.
-    pub(super) fn connections(&self) -> u64 {
+    pub(crate) fn connections(&self) -> u64 {
         self.seen.connections.load(SeqCst)
     }
 
     /// How much was said that nobody has heard.
-    pub(super) fn dropped_bytes(&self) -> u64 {
+    pub(crate) fn dropped_bytes(&self) -> u64 {
         self.seen.dropped_bytes.load(SeqCst)
     }
 
+    /// How much was said that waits, or has waited.
+    pub(crate) fn held_bytes(&self) -> u64 {
+        self.seen.held_bytes.load(SeqCst)
+    }
+
+    /// From now on, so many bytes go through to the server, and what is said behind them waits.
+    pub(crate) fn hold_after(&self, bytes: u64) {
+        self.way.lock().unwrap().send_replace(Way::Held(bytes));
+    }
+
+    /// What waits goes through, and all that follows.
+    pub(crate) fn release(&self) {
+        self.way.lock().unwrap().send_replace(Way::Open);
+    }
+
     /// From now on, nobody hears what the server answers.
-    pub(super) fn drop_answers(&self) {
+    pub(crate) fn drop_answers(&self) {
         self.way.lock().unwrap().send_replace(Way::Answerless);
     }
 
     /// Closes the connections that there are. New ones are as usual.
-    pub(super) fn cut(&self) {
+    pub(crate) fn cut(&self) {
         self.replace(Way::Cut);
     }
 
     /// The connections that there are stay, and nothing goes through them ever again. New ones are as usual.
-    pub(super) fn kill_silently(&self) {
+    pub(crate) fn kill_silently(&self) {
         self.replace(Way::Dead);
     }
 
@@ -127,17 +145,35 @@ async fn cut(way: &mut watch::Receiver<Way>) {
 async fn carry(
     mut from: OwnedReadHalf,
     mut to: OwnedWriteHalf,
-    way: watch::Receiver<Way>,
+    mut way: watch::Receiver<Way>,
     dropping: Way,
     seen: Arc<Seen>,
 ) -> io::Result<()> {
-    let mut buffer = vec![0; 16 * 1024];
+    let (mut buffer, mut gone) = (vec![0; 16 * 1024], 0_u64);
     loop {
         let bytes = from.read(&mut buffer).await?;
         if bytes == 0 {
             return Ok(());
         }
         let now = *way.borrow();
+        if let (Way::Held(upto), Way::Dead) = (now, dropping) {
+            let free = usize::try_from(upto - gone.min(upto)).unwrap().min(bytes);
+            to.write_all(&buffer[..free]).await?;
+            gone += free as u64;
+            if free == bytes {
+                continue;
+            }
+            seen.held_bytes.fetch_add((bytes - free) as u64, SeqCst);
+            let Ok(now) = way.wait_for(|way| !matches!(way, Way::Held(_))).await.map(|way| *way)
+            else {
+                return Ok(());
+            };
+            if now == Way::Open {
+                to.write_all(&buffer[free..bytes]).await?;
+            }
+            gone = 0;
+            continue;
+        }
         if now == dropping || now == Way::Dead {
             seen.dropped_bytes.fetch_add(bytes as u64, SeqCst);
         } else {
