@@ -28,9 +28,10 @@ pub struct NatsOptions {
     pub in_flight_messages_max: usize,
     /// Whether messages go as atomic batches, if the stream takes them. Where they are measured to be faster, by default.
     pub batches: Batches,
-    /// Nobody but one relay publishes to the stream. Each message is stored only where this handle expects it to stand: calls keep the order of their messages, what another handle sends too late is not stored, and
-    /// a message of which the answer was lost is looked for in the stream, and stored once however late it is repeated. If
-    /// others do publish, calls end with [`OtherPublisher`](super::OtherPublisher) again and again. `false` by default.
+    /// Nobody but one relay publishes to the stream. Each message is stored only where this handle expects it to stand: calls keep
+    /// the order of their messages, what another handle sends too late is not stored, and a message of which the answer was lost is
+    /// looked for in the stream, and stored once however late it is repeated. If others do publish, calls end with
+    /// [`OtherPublisher`](super::OtherPublisher) again and again. `false` by default.
     pub exclusive: bool,
 }
 

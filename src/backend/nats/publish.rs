@@ -89,7 +89,7 @@ impl Shared {
         };
         let (mut is_whole, mut is_careful) = (true, false);
         while call.left() > 0 {
-            self.expect(Some(end));
+            self.leaves_at(Some(end));
             let way = if is_careful { Way::Singly(1) } else { self.way(call, is_whole) };
             let trouble = match way {
                 Way::Batch(count) => match self.publish_batch(call, count, Some(end)).await {
@@ -108,14 +108,14 @@ impl Shared {
                     let answers = self.publish_singly(call, count, Some(end)).await;
                     let heard = hear(call, &mut end, answers);
                     if heard.trouble.is_none() && !self.settle(call, &mut end, &heard).await? {
-                        self.expect(None);
+                        self.leaves_at(None);
                         return Err(PublishError::unavailable(OtherPublisher));
                     }
                     is_careful = heard.is_careful;
                     heard.trouble
                 }
             };
-            self.expect(Some(end));
+            self.leaves_at(Some(end));
             match trouble {
                 None => {}
                 // What is not there can be sent again: it is stored once, wherever the first copy is.
@@ -128,7 +128,7 @@ impl Shared {
                 Some(why) => return Err(why),
             }
         }
-        self.expect(Some(end));
+        self.leaves_at(Some(end));
         Ok(())
     }
 
@@ -151,7 +151,8 @@ impl Shared {
         Ok(found > 0 && found >= wanted)
     }
 
-    fn expect(&self, end: Option<u64>) {
+    /// Where the stream ends, as far as this handle knows, from now on.
+    fn leaves_at(&self, end: Option<u64>) {
         *self.end.lock().unwrap_or_else(PoisonError::into_inner) = end;
     }
 
