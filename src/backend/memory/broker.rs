@@ -58,9 +58,8 @@ struct Shared {
     stored: Notify,
 }
 
-#[derive(Default)]
 struct State {
-    /// Which log it is; another one after [`MemoryBroker::recreate`].
+    /// Which log it is. Each broker has its own, so that a relay that comes from another one sees that it must begin again.
     log: Uuid,
     messages: BTreeMap<u64, Outbound>,
     last: u64,
@@ -161,7 +160,7 @@ impl MemoryBroker {
     pub fn recreate(&self) {
         let mut state = self.state();
         let consumers = std::mem::take(&mut state.consumers);
-        *state = State { log: Uuid::now_v7(), ..State::default() };
+        *state = State::default();
         let fresh = |old: Consumer| Consumer { seen: 0, open: BTreeMap::new(), ..old };
         state.consumers = consumers.into_iter().map(|(name, old)| (name, fresh(old))).collect();
     }
@@ -175,6 +174,19 @@ impl MemoryBroker {
 fn id_of(message: &Outbound) -> (Source, MessageId, Destination) {
     let Outbound { message, destination, .. } = message;
     (message.source.clone(), message.envelope.id(), destination.clone())
+}
+
+impl Default for State {
+    fn default() -> Self {
+        Self {
+            log: Uuid::now_v7(),
+            messages: BTreeMap::new(),
+            last: 0,
+            known: HashSet::new(),
+            known_in_order: VecDeque::new(),
+            consumers: HashMap::new(),
+        }
+    }
 }
 
 impl State {

@@ -130,6 +130,24 @@ async fn a_broker_that_was_made_anew_is_fed_from_the_beginning() {
     assert_eq!(stored(&broker), ["a1", "b1", "a2", "a3"]);
 }
 
+/// A broker in memory goes with its process. What others have published into the next one does not look like what was there.
+#[tokio::test(start_paused = true)]
+async fn another_broker_is_fed_from_the_beginning_also_if_it_has_more_than_the_one_before() {
+    let (store, others) = (memory(), memory());
+    let running = relay(name("relay"), &store, MemoryBroker::new());
+    send(&store, &["a1", "b1"]).await;
+    running.drained().await.unwrap();
+    running.stop().await;
+    let broker = MemoryBroker::new();
+    let first = relay(name("relay"), &others, broker.clone());
+    send(&others, &["c1", "c2", "c3"]).await;
+    first.drained().await.unwrap();
+    let running = relay(name("relay"), &store, broker.clone());
+    send(&store, &["a2"]).await;
+    running.drained().await.unwrap();
+    assert_eq!(stored(&broker), ["c1", "c2", "c3", "a1", "b1", "a2"]);
+}
+
 #[tokio::test(start_paused = true)]
 async fn a_graceful_stop_hands_over_at_once() {
     let (store, broker) = (memory(), MemoryBroker::without_dedupe());
