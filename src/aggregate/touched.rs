@@ -80,6 +80,17 @@ impl<A: Aggregate> Touch<A> {
         Ok(Self { repository: repository.clone(), place, base, loaded, events: Vec::new() })
     }
 
+    /// Reads a stream for a unit of work that nobody runs again if the state is not the newest.
+    pub(super) async fn newest(
+        repository: &Repository<A>,
+        stream: &StreamId,
+    ) -> Result<Self, LoadError> {
+        let place = repository.enter(stream);
+        let loaded = repository.load_stream(stream).await?;
+        let base = (loaded.newest(), loaded.version().into());
+        Ok(Self { repository: repository.clone(), place, base, loaded, events: Vec::new() })
+    }
+
     /// Takes a decision in.
     pub(super) fn decide(&mut self, events: &[A::Event], new: Vec<NewEvent>) {
         for (event, new) in events.iter().zip(&new) {

@@ -173,6 +173,27 @@ impl UnitOfWork {
         self.run_until_done(body).instrument(span).await
     }
 
+    /// Runs `body` once, on the newest states, and commits nothing: the write as a value, to commit with others as one. Every
+    /// stream that was read is guarded in it.
+    ///
+    /// A commit that then meets a conflict is for the caller to prepare again. One that was prepared before with the same
+    /// command id, and is committed, is answered as a duplicate.
+    ///
+    /// # Errors
+    /// [`WorkError`]; nothing proves that a refusal was made on the newest states.
+    ///
+    /// # Cancel safety
+    /// Nothing is written; the future may be dropped.
+    pub async fn prepare<T, R, F>(self, body: F) -> Result<(T, Commit), WorkError<R>>
+    where
+        F: AsyncFnOnce(&mut Work) -> Result<T, WorkError<R>>,
+    {
+        let mut work = Work::prepared(self.command, self.metadata);
+        let value = body(&mut work).await?;
+        let touched = work.streams.values();
+        Ok((value, touched.fold(self.rest, |commit, touched| touched.write(commit))))
+    }
+
     async fn run_until_done<T, R, F>(self, body: F) -> Result<Finished<T>, WorkError<R>>
     where
         F: AsyncFnOnce(&mut Work) -> Result<T, WorkError<R>> + Clone,

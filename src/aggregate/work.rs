@@ -21,6 +21,8 @@ pub(super) type Streams = BTreeMap<StreamId, Box<dyn Touched>>;
 pub struct Work {
     pub(super) streams: Streams,
     pub(super) turns: Turns,
+    /// Whether every state is read from the store: nobody runs the unit again.
+    is_prepared: bool,
     /// The id of the first event, if it is not a fresh one.
     first: Option<EventId>,
     metadata: Metadata,
@@ -33,11 +35,17 @@ impl Work {
         Self {
             streams: Streams::new(),
             turns,
+            is_prepared: false,
             first: command.map(|command| EventId::of_command(command, 0)),
             metadata,
             said_by_command: said_by(command),
             events: 0,
         }
+    }
+
+    /// That of a unit which commits nothing itself.
+    pub(super) fn prepared(command: Option<Uuid>, metadata: Metadata) -> Self {
+        Self { is_prepared: true, ..Self::new(Turns::default(), command, metadata) }
     }
 
     /// The state of `id`, with what this unit has decided so far. The commit guards it: if it changes
@@ -88,8 +96,11 @@ impl Work {
     ) -> Result<&mut Touch<A>, WorkError<R>> {
         let stream = Repository::<A>::stream(id)?;
         if !self.streams.contains_key(&stream) {
-            let held = self.turns.hold(&stream);
-            let touch = Touch::new(repository, &stream, held).await?;
+            let touch = if self.is_prepared {
+                Touch::newest(repository, &stream).await?
+            } else {
+                Touch::new(repository, &stream, self.turns.hold(&stream)).await?
+            };
             self.streams.insert(stream.clone(), Box::new(touch));
         }
         let touched: Option<&mut dyn Any> = match self.streams.get_mut(&stream) {

@@ -5,13 +5,13 @@ use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::task::{Context, Waker};
 use std::time::Duration;
 
-use freehold::aggregate::{Options, WorkError};
+use freehold::aggregate::{Options, Work, WorkError};
 use freehold::backend::memory::MemoryStore;
 use freehold::retry::RetryPolicy;
 use freehold::testkit::{Faults, FaultyStore};
 use freehold::{
-    Aggregate, CommitError, EventStore, ExpectedVersion, Filter, InboxKey, Position, Repository,
-    UnitOfWork,
+    Aggregate, Commit, CommitError, EventStore, ExpectedVersion, Filter, InboxKey, Position,
+    Repository, Store, UnitOfWork,
 };
 use uuid::Uuid;
 
@@ -42,6 +42,45 @@ async fn a_debit_and_its_credit_happen_together_or_not_at_all() {
     assert_eq!(accounts.load("alice").await.unwrap().cents, 40);
     assert_eq!(accounts.load("bob").await.unwrap().cents, 60);
     assert_eq!(store.head().await.unwrap(), Position::new(3));
+}
+
+/// Nobody tells the repository of the commit: the next one is prepared on what the store has.
+#[tokio::test]
+async fn a_prepared_unit_is_a_commit_of_all_that_was_decided_on_the_newest_states() {
+    let store = MemoryStore::new();
+    let accounts = Repository::<Account>::new(store.clone());
+    let prepare = async |command: u128, cents: i64| {
+        let unit = UnitOfWork::new(store.clone()).command_id(Uuid::from_u128(command));
+        let key = InboxKey::new("test", &command.to_string()).unwrap();
+        let unit = unit.with(Commit::new().inbox(key));
+        let body = async |work: &mut Work| {
+            let carol = work.load(&accounts, "carol").await?.cents;
+            work.execute(&accounts, "alice", |a| a.pay(-cents)).await?;
+            Ok::<_, WorkError<Overdrawn>>(
+                work.execute(&accounts, "bob", |b| b.pay(cents)).await?.cents + carol,
+            )
+        };
+        unit.prepare(body).await
+    };
+    accounts.execute("alice", |a| a.pay(100)).await.unwrap();
+    let (value, first) = prepare(1, 60).await.unwrap();
+    let head = store.head().await.unwrap();
+    assert_eq!((value, head), (60, Position::new(1)), "nothing is written yet");
+    let (_, late) = prepare(2, 20).await.unwrap();
+    assert!(!store.commit(first.clone()).await.unwrap().is_duplicate());
+    assert!(store.commit(first).await.unwrap().is_duplicate(), "the key came with it");
+    assert_eq!(accounts.load("alice").await.unwrap().cents, 40);
+    assert!(matches!(prepare(3, 60).await, Err(WorkError::Rejected(Overdrawn(40)))));
+    assert_eq!(prepare(4, 40).await.unwrap().0, 100);
+    let late = store.commit(late).await;
+    assert!(matches!(late, Err(CommitError::Conflict(_))), "{late:?}");
+    let (_, guarded) = prepare(5, 40).await.unwrap();
+    accounts.execute("carol", |c| c.pay(1)).await.unwrap();
+    let guarded = store.commit(guarded).await;
+    assert!(
+        matches!(guarded, Err(CommitError::Conflict(_))),
+        "what was read is guarded: {guarded:?}"
+    );
 }
 
 #[tokio::test]
