@@ -1,7 +1,12 @@
 //! What a message does to an instance.
 
-use freehold::process::{InvalidProcessName, ProcessManager, Processes, Reaction, Route, Standing};
-use freehold::{Envelope, Metadata, OrderingKey};
+use freehold::process::{
+    InvalidProcessName, News, ProcessManager, Processes, Reaction, Route, Standing,
+};
+use freehold::{
+    Commit, Envelope, EventId, EventName, EventStore, ExpectedVersion, Filter, Metadata, NewEvent,
+    OrderingKey, Position, Store, StreamId,
+};
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
@@ -18,6 +23,38 @@ async fn a_process_answers_each_message_and_ends() {
         assert_eq!(sent(&store).await, ["1 t.pay.v1", "1 t.ship.v1", "1 t.confirmed.v1"]);
         assert_eq!(outbox(&store).await[2].data(), r#"{"notes":["a"]}"#);
         assert!(orders.list(None, 10).await.unwrap().0.is_empty(), "it is over");
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn the_log_tells_who_follows_it_which_instance_is_over() {
+    everywhere(async |store| {
+        let orders = orders(&store);
+        let story = [paid("1"), placed("1"), noted("2", "x"), placed("2"), noted("2", "bad")];
+        hear_all(&orders, &store, &story).await;
+        hear_all(&orders, &store, &[noted("1", "a"), shipped("1"), cancelled("2")]).await;
+        orders.end("2", "ann", "of no use").await.unwrap();
+        let other = StreamId::new("order", "1").unwrap();
+        let id = EventId::new(Uuid::from_u128(1));
+        let event = NewEvent::new(id, EventName::new("Heard").unwrap(), "{}");
+        let commit = Commit::new().append(&other, ExpectedVersion::Any, [event]);
+        store.commit(commit).await.unwrap();
+        let log = store.read_all(Position::START, &Filter::all(), 100).await.unwrap().events;
+        let told: Vec<_> = log.iter().filter_map(|event| orders.news(event).unwrap()).collect();
+        let told: Vec<_> = told.iter().map(|(instance, news)| (instance.as_str(), *news)).collect();
+        let expected = [
+            ("1", News::GoesOn),
+            ("1", News::GoesOn),
+            ("1", News::GoesOn),
+            ("2", News::GoesOn),
+            ("2", News::Parked),
+            ("1", News::GoesOn),
+            ("1", News::Over),
+            ("2", News::GoesOn),
+            ("2", News::Over),
+        ];
+        assert_eq!(told, expected);
     })
     .await;
 }
