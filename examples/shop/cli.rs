@@ -6,10 +6,12 @@ use std::path::PathBuf;
 
 use clap::{ArgGroup, Args, Parser, Subcommand};
 
-use super::contracts::{InvoiceNo, Money};
+use super::choreography::Mode;
+use super::contracts::{BrokerAddress, InvoiceNo, Money};
 use super::driver::Fail;
 use super::place::{Address, ShopName};
 use super::reads::gateway::Name;
+use super::serve::Served;
 
 /// What a code begins with.
 const STOCK: u64 = 100;
@@ -63,12 +65,18 @@ pub enum Task {
     Ship(Ship),
     /// Print what the three services know of an invoice, in the order of time.
     History(History),
+    /// Print what each service knew of an invoice so many milliseconds after it began, and because of what.
+    Timeline(History),
     /// Print what the views hold: invoices by status, revenue by day and country, products, customers.
     Report(Report),
     /// Print the products in which all these words are, the best first; the last one may be the beginning of a word.
     Search(Search),
     /// Build a view anew, beside the one that is read.
     Rebuild(Rebuild),
+    /// Print who reacts to what with what in a choreography, as flow charts in Mermaid.
+    Flow,
+    /// Run one service of a choreography as a process of its own, until it is told to end.
+    Serve(Serve),
     /// Print how far the views are behind the services, again and again.
     Watch(Watch),
     /// Give a customer another name.
@@ -76,6 +84,23 @@ pub enum Task {
     /// Look after the sagas of the invoices.
     #[command(subcommand)]
     Saga(saga::SagaTask),
+}
+
+/// Which service to run, and how.
+#[derive(Debug, Args)]
+pub struct Serve {
+    /// Which.
+    #[arg(value_enum, value_name = "SERVICE")]
+    pub service: Served,
+    /// The broker between the services: nats://HOST:PORT.
+    #[arg(long, value_name = "URL")]
+    pub broker: BrokerAddress,
+    /// A folder to put the letters to customers into. Without it, that is `mailbox` beside the databases.
+    #[arg(long, value_name = "DIR")]
+    pub mailbox: Option<PathBuf>,
+    /// A folder with the databases, the same for all services.
+    #[arg(long, value_name = "DIR")]
+    pub data: PathBuf,
 }
 
 /// Which invoices to replay, and how.
@@ -126,6 +151,19 @@ pub struct Settings {
     /// some answers are lost; `SHOP_SEED` draws those of an earlier run).
     #[arg(long, value_name = "STEP=HOW")]
     pub fail: Option<Fail>,
+    /// How the services come together. A shop goes on as it began.
+    #[arg(long, value_enum, value_name = "MODE", default_value_t)]
+    pub mode: Mode,
+    /// The broker between the services of a choreography: memory, or nats://HOST:PORT. All that goes through a server is of this
+    /// shop alone.
+    #[arg(long, value_name = "URL")]
+    pub broker: Option<BrokerAddress>,
+    /// The services run as processes of their own (`serve`): only place invoices, and wait for them.
+    #[arg(long, conflicts_with = "broker")]
+    pub served: bool,
+    /// A folder of this machine to put the letters to customers into. Without it, that is `mailbox` beside the databases in a folder.
+    #[arg(long, value_name = "DIR")]
+    pub mailbox: Option<PathBuf>,
 }
 
 /// What to ship.
@@ -231,7 +269,16 @@ impl Replay {
 
 impl Default for Settings {
     fn default() -> Self {
-        Self { stock: STOCK, card_limit: CARD_LIMIT.into(), concurrency: 1, fail: None }
+        Self {
+            stock: STOCK,
+            card_limit: CARD_LIMIT.into(),
+            concurrency: 1,
+            fail: None,
+            mode: Mode::default(),
+            broker: None,
+            served: false,
+            mailbox: None,
+        }
     }
 }
 

@@ -26,11 +26,12 @@ pub async fn of(driver: &Driver, invoice: &InvoiceNo) -> Result<String, Failure>
         driver.inventory().trail(invoice),
         driver.payments().trail(invoice),
     )?;
-    if orders.is_empty() && goods.is_empty() && money.is_empty() {
+    if orders.events.is_empty() && goods.events.is_empty() && money.events.is_empty() {
         let reason = format!("there is no invoice {invoice}");
         return Err(Failure::Refused { service: "history", reason });
     }
     let trails = [("order", orders), ("inventory", goods), ("payment", money)];
+    let trails = trails.map(|(service, trail)| (service, trail.events));
     Ok(in_order(trails).iter().map(|(service, event)| line(service, event)).collect())
 }
 

@@ -14,12 +14,14 @@
     reason = "a program exports nothing; `pub` marks what a part shows to the others"
 )]
 
+mod choreography;
 mod cli;
 mod contracts;
 mod driver;
 mod history;
 mod input;
 mod inventory;
+mod notification;
 mod operate;
 mod order;
 mod payment;
@@ -28,27 +30,35 @@ mod problem;
 mod products;
 mod reads;
 mod replay;
+mod serve;
 mod summary;
+mod timeline;
 mod users;
 mod views;
 
 use std::env;
+use std::path::PathBuf;
 use std::process::ExitCode;
 use std::sync::Arc;
 
 use clap::Parser;
+use freehold::Store;
 
+use choreography::{Choreography, Mode, Stations, flow};
 use cli::saga::SagaTask;
-use cli::{Cli, Replay, Task};
+use cli::{Cli, Replay, Settings, Task};
+use contracts::BrokerAddress;
 use driver::{Driver, Fail, Faults, Outcomes, Services};
 use inventory::service::InventoryService;
+use notification::mailbox::Mailbox;
+use notification::service::NotificationService;
 use order::service::OrderService;
 use payment::service::PaymentService;
 use place::{Databases, Place};
 use problem::Problem;
 use products::service::ProductsService;
 use reads::gateway::{Gateway, Logs};
-use replay::Halfway;
+use replay::{Course, Halfway};
 use summary::Summary;
 use users::service::UsersService;
 use views::Behind;
@@ -64,6 +74,9 @@ async fn main() -> ExitCode {
         Some(Task::Replay(task)) => run_replay(task, "").await,
         Some(Task::Ship(task)) => ship(task).await,
         Some(Task::History(task)) => print_history(task).await,
+        Some(Task::Timeline(task)) => print_timeline(task).await,
+        Some(Task::Flow) => print_flows(),
+        Some(Task::Serve(task)) => serve::serve(task).await,
         Some(Task::Report(task)) => report(task).await,
         Some(Task::Search(task)) => search(task).await,
         Some(Task::Rebuild(task)) => rebuild(task).await,
@@ -80,12 +93,30 @@ async fn main() -> ExitCode {
 async fn run_replay(task: Replay, what_next: &str) -> Result<(), Problem> {
     // The input is judged before anything is opened, let alone written.
     let plan = replay::check(task.files).await?;
-    let mut place = Place::for_replay(&task.at).await?;
+    fits(&task.settings, &task.at)?;
+    let mut place = match (&task.at.data, task.settings.served) {
+        (Some(data), true) => Place::shared(data, "replay")?,
+        _ => Place::for_replay(&task.at).await?,
+    };
     let fail = task.settings.fail;
-    let (driver, gateway) = shop(&place, fail).await?;
+    let (driver, gateway) = shop_with(&place, fail, task.settings.mailbox.clone()).await?;
     let (driver, mut views) = (Arc::new(driver), Behind::start(gateway, task.views));
+    let course = match task.settings.mode {
+        Mode::Saga => Course::Directed(Arc::clone(&driver)),
+        Mode::Choreography => Course::Undirected(Arc::new(Choreography::new(&driver).await?)),
+    };
     let (half, halfway) = Halfway::new();
-    let replay = replay::run(&driver, plan, &task.settings, half);
+    let listening = async |shop: &Choreography| {
+        if task.settings.served {
+            return Ok(Stations::elsewhere());
+        }
+        let broker = task.settings.broker.clone().unwrap_or_default();
+        let name = place.shop_of(driver.orders().published().identity())?;
+        let broker = broker.open(&name).await;
+        let broker = broker.map_err(|why| Problem::other("reach its broker", why))?;
+        Ok(shop.open(&broker).await?)
+    };
+    let replay = replay::run(&course, listening, plan, &task.settings, half);
     let rebuild = async {
         match task.views.rebuild {
             Some(name) => views.rebuild_at(name, halfway).await,
@@ -120,6 +151,32 @@ async fn judge(
     Ok((summary, outcomes))
 }
 
+/// What does not go together is refused before anything is opened.
+fn fits(settings: &Settings, at: &cli::Where) -> Result<(), Problem> {
+    let refused = |text: &str| Err(Problem::Usage(text.to_owned()));
+    let Settings { mode, broker, fail, mailbox, served, .. } = settings;
+    match mode {
+        Mode::Saga if *served => refused("--served: expected --mode choreography with it"),
+        Mode::Choreography if *served && at.data.is_none() => {
+            refused("--served: expected --data, the folder in which the services are served")
+        }
+        Mode::Saga if broker.is_some() => refused("--broker: expected --mode choreography with it"),
+        Mode::Choreography if fail.is_some() => refused("--fail: expected --mode saga with it"),
+        Mode::Choreography if at.store.is_some() && mailbox.is_none() => {
+            refused("--mailbox: expected a folder for letters, beside databases on a server")
+        }
+        // What is still to be said by a shop that goes would be said to the next one.
+        Mode::Choreography
+            if broker.as_ref().is_some_and(BrokerAddress::is_shared)
+                && at.data.is_none()
+                && at.store.is_none() =>
+        {
+            refused("--broker: expected --data or --store with a broker that stays")
+        }
+        _ => Ok(()),
+    }
+}
+
 async fn ship(task: cli::Ship) -> Result<(), Problem> {
     let place = Place::of_a_shop(&task.at).await?;
     let (driver, _) = shop(&place, None).await?;
@@ -133,6 +190,17 @@ async fn print_history(task: cli::History) -> Result<(), Problem> {
     let place = Place::of_a_shop(&task.at).await?;
     let (driver, _) = shop(&place, None).await?;
     problem::print(&history::of(&driver, &task.invoice).await?)
+}
+
+async fn print_timeline(task: cli::History) -> Result<(), Problem> {
+    let place = Place::beside(&task.at).await?;
+    let (driver, _) = shop(&place, None).await?;
+    problem::print(&timeline::of(driver.services(), &task.invoice).await?)
+}
+
+fn print_flows() -> Result<(), Problem> {
+    let flows = [flow::orders(), flow::returns()].map(|flow| flow.mermaid());
+    problem::print(&flows.join("\n"))
 }
 
 async fn report(task: cli::Report) -> Result<(), Problem> {
@@ -175,16 +243,29 @@ async fn look_after(task: SagaTask) -> Result<(), Problem> {
     problem::print(&operate::run(&driver, &task).await?)
 }
 
+/// The shop as it is, with its letters where they usually are.
+async fn shop(place: &Place, fail: Option<Fail>) -> Result<(Driver, Gateway), Problem> {
+    shop_with(place, fail, None).await
+}
+
 /// The composition root: each service on its own database, the driver that speaks to all of them, and the gateway that
 /// follows what they publish.
-async fn shop(place: &Place, fail: Option<Fail>) -> Result<(Driver, Gateway), Problem> {
-    let Databases { order, inventory, payment, users, products, reads } = place.databases();
+async fn shop_with(
+    place: &Place,
+    fail: Option<Fail>,
+    mailbox: Option<PathBuf>,
+) -> Result<(Driver, Gateway), Problem> {
+    let databases = place.databases();
+    let Databases { order, inventory, payment, users, products, notification, reads } = databases;
+    let mailbox = Mailbox::in_folder(mailbox.unwrap_or_else(|| place.mailbox()));
+    let notification = NotificationService::open(notification).await?;
     let services = Services {
-        orders: OrderService::new(OrderService::open(order).await?),
-        inventory: InventoryService::new(InventoryService::open(inventory).await?),
-        payments: PaymentService::new(PaymentService::open(payment).await?),
-        users: UsersService::new(UsersService::open(users).await?),
-        products: ProductsService::new(ProductsService::open(products).await?),
+        orders: Arc::new(OrderService::new(OrderService::open(order).await?)),
+        inventory: Arc::new(InventoryService::new(InventoryService::open(inventory).await?)),
+        payments: Arc::new(PaymentService::new(PaymentService::open(payment).await?)),
+        users: Arc::new(UsersService::new(UsersService::open(users).await?)),
+        products: Arc::new(ProductsService::new(ProductsService::open(products).await?)),
+        notifications: Arc::new(NotificationService::new(notification, mailbox)),
     };
     let logs = Logs {
         orders: services.orders.published(),

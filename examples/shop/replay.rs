@@ -7,9 +7,10 @@ use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 use tokio::sync::{mpsc, watch};
 use tokio::task::{JoinError, JoinSet, spawn_blocking};
 
+use super::choreography::{Choreography, Stations, check_mode};
 use super::cli::Settings;
 use super::contracts::Failure;
-use super::driver::Driver;
+use super::driver::{Driver, Known};
 use super::input::{BadInput, Bounds, Invoice, Invoices, Plan};
 use super::problem::Problem;
 use super::summary::Summary;
@@ -30,6 +31,33 @@ impl Halfway {
     pub async fn reached(mut self) {
         // When the replay has ended, nobody tells any more.
         drop(self.0.wait_for(|is_reached| *is_reached).await);
+    }
+}
+
+/// How an invoice takes its course.
+#[derive(Clone, Debug)]
+pub enum Course {
+    /// A saga directs it.
+    Directed(Arc<Driver>),
+    /// Each service knows what to do.
+    Undirected(Arc<Choreography>),
+}
+
+impl Course {
+    /// Whose services they are.
+    #[must_use]
+    pub fn driver(&self) -> &Driver {
+        match self {
+            Self::Directed(driver) => driver,
+            Self::Undirected(shop) => shop.driver(),
+        }
+    }
+
+    async fn settle(&self, invoice: Invoice) -> Result<(), Failure> {
+        match self {
+            Self::Directed(driver) => driver.settle(invoice).await,
+            Self::Undirected(shop) => shop.settle(invoice).await,
+        }
     }
 }
 
@@ -55,36 +83,57 @@ pub async fn check(files: Vec<PathBuf>) -> Result<Plan, Problem> {
 /// # Cancel safety
 /// Run it again to go on where it ended.
 pub async fn run(
-    driver: &Arc<Driver>,
+    course: &Course,
+    listening: impl AsyncFnOnce(&Choreography) -> Result<Stations, Problem>,
     mut plan: Plan,
     settings: &Settings,
     halfway: watch::Sender<bool>,
 ) -> Result<Summary, Problem> {
+    let driver = course.driver();
+    check_mode(driver, settings.mode).await?;
     driver.check_terms(settings.stock, &settings.card_limit).await?;
     let mut same = Ok(());
-    let open = driver
-        .known(|known| {
-            if same.is_ok() {
-                same = plan.recorded(known.flow, known.fingerprint);
-            }
-        })
-        .await?;
+    let each = |known: Known| {
+        if same.is_ok() {
+            same = plan.recorded(known.flow, known.fingerprint);
+        }
+    };
+    let open = match course {
+        Course::Directed(driver) => driver.known(each).await?,
+        Course::Undirected(shop) => shop.known(each).await.map(|()| Vec::new())?,
+    };
     same?;
     // All is checked: from here on, things happen.
     driver.agree(settings.stock, &settings.card_limit).await?;
-    let running = driver.run()?;
-    driver.finish(&open).await?;
     let progress = Progress { bar: bar(plan.remaining()), halfway };
-    let done = settle_all(driver, plan, settings.concurrency.into(), &progress).await;
+    let settled = settle_all(course, plan, settings.concurrency.into(), &progress);
+    let done = match course {
+        Course::Directed(driver) => {
+            let running = driver.run()?;
+            driver.finish(&open).await?;
+            let done = settled.await;
+            running.stop().await;
+            done
+        }
+        Course::Undirected(shop) => {
+            let stations = listening(shop).await?;
+            let all = async {
+                shop.finish().await?;
+                settled.await
+            };
+            let done = stations.during(all).await;
+            stations.stop().await;
+            done
+        }
+    };
     progress.bar.finish_and_clear();
     done?;
-    running.stop().await;
     Ok(Summary::read(driver).await?)
 }
 
 /// Settles every invoice of the plan, at most `concurrency` at a time, begun in the order of the plan.
 async fn settle_all(
-    driver: &Arc<Driver>,
+    course: &Course,
     plan: Plan,
     concurrency: usize,
     progress: &Progress,
@@ -96,8 +145,8 @@ async fn settle_all(
         if under_way.len() >= concurrency {
             ended(under_way.join_next().await, progress)?;
         }
-        let driver = Arc::clone(driver);
-        under_way.spawn(async move { driver.settle(invoice).await });
+        let course = course.clone();
+        under_way.spawn(async move { course.settle(invoice).await });
     }
     while !under_way.is_empty() {
         ended(under_way.join_next().await, progress)?;

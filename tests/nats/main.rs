@@ -21,4 +21,5 @@ mod opened;
 mod proxy;
 mod refused;
 mod server;
+mod shop;
 mod silent;

@@ -1,6 +1,6 @@
 //! What the driver asks of a service.
 
-use freehold::{InvalidMetadata, Metadata};
+use freehold::{InvalidMetadata, Message, Metadata};
 use uuid::Uuid;
 
 use super::InvoiceNo;
@@ -40,6 +40,8 @@ pub enum Step<'a> {
     Restock,
     /// Order: the return is done.
     Complete,
+    /// Notification: the customer is told that the order is confirmed.
+    Mail,
 }
 
 impl Step<'_> {
@@ -61,6 +63,7 @@ impl Step<'_> {
             Self::Refund => "refund",
             Self::Restock => "restock",
             Self::Complete => "complete",
+            Self::Mail => "mail",
         }
     }
 }
@@ -110,6 +113,21 @@ pub struct Command {
 }
 
 impl Command {
+    /// The command to take `step` for `invoice`, which `service` gives itself because of what it has heard.
+    ///
+    /// # Errors
+    /// [`InvalidMetadata`] if the service's name does not fit an event's metadata.
+    pub fn answering(
+        message: &Message,
+        service: &str,
+        invoice: &InvoiceNo,
+        step: Step<'_>,
+    ) -> Result<Self, InvalidMetadata> {
+        let metadata = Metadata::answering(&message.envelope).with_actor(service)?;
+        let id = Uuid::new_v5(&invoice.flow(), step.name().as_bytes());
+        Ok(Self { invoice: invoice.clone(), id, metadata })
+    }
+
     /// What it is about.
     #[must_use]
     pub const fn invoice(&self) -> &InvoiceNo {

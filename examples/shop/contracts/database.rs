@@ -9,21 +9,24 @@ use std::time::Duration;
 use freehold::backend::postgres::sqlx::postgres::{PgConnectOptions, PgPoolOptions};
 use freehold::backend::postgres::{PostgresOptions, PostgresStore};
 use freehold::backend::sqlite::{SqliteOptions, SqliteStore};
-use freehold::saga::SagaStore;
-use freehold::{BackendError, EventStore, Limits, Owned, RowStore, Service};
+use freehold::{BackendError, EventStore, Limits, Outbox, Owned, RowStore, Service};
 
 /// The most connections that one service has to its database on a server.
 const CONNECTIONS_MAX: u32 = 8;
 /// How long a service waits for a connection, the first one included.
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
+/// How often a file is looked at for what other processes write, where that is part of the business: their messages wait for it.
+const SHARED_POLL_INTERVAL: Duration = Duration::from_millis(10);
+
+/// What a service keeps its data in: its events, what it has heard, what it has to say, and whatever it keeps track of.
+pub trait ServiceStore: EventStore + RowStore + Outbox {}
+
+impl<S: EventStore + RowStore + Outbox + ?Sized> ServiceStore for S {}
 
 /// The open database of the service `O`, in nobody else's hands. Which kind it is, no service knows.
-pub type Handle<O> = Owned<O, Arc<dyn EventStore>>;
+pub type Handle<O> = Owned<O, Arc<dyn ServiceStore>>;
 
-/// The same of one that also keeps sagas.
-pub type SagaHandle<O> = Owned<O, Arc<dyn SagaStore>>;
-
-/// The same of one that keeps views, and no events.
+/// The same of a database that keeps views, and no events.
 pub type RowHandle<O> = Owned<O, Arc<dyn RowStore>>;
 
 /// Where the service `O` keeps its data: a file of its own, or a database of its own with a role of its own.
@@ -35,7 +38,7 @@ pub struct Database<O> {
 
 #[derive(Clone)]
 enum Kept {
-    File(PathBuf),
+    File(PathBuf, SqliteOptions),
     Server(Box<PgConnectOptions>),
 }
 
@@ -43,8 +46,19 @@ impl<O: Service> Database<O> {
     /// The service's file in `folder`.
     #[must_use]
     pub fn in_folder(folder: &Path) -> Self {
+        Self::file_in(folder, SqliteOptions::default())
+    }
+
+    /// The service's file in `folder`, to which other processes write, too.
+    #[must_use]
+    pub fn in_shared_folder(folder: &Path) -> Self {
+        let poll_interval = SHARED_POLL_INTERVAL;
+        Self::file_in(folder, SqliteOptions { poll_interval, ..SqliteOptions::default() })
+    }
+
+    fn file_in(folder: &Path, options: SqliteOptions) -> Self {
         let file = folder.join(format!("{}.db", O::NAME));
-        Self { kept: Kept::File(file), owner: PhantomData }
+        Self { kept: Kept::File(file, options), owner: PhantomData }
     }
 
     /// The database on a server to which `options` lead, as the service's role.
@@ -61,27 +75,8 @@ impl<O: Service> Database<O> {
     /// # Cancel safety
     /// Dropping the future may leave an empty log.
     pub async fn open(self, witness: &O, limits: Limits) -> Result<Handle<O>, BackendError> {
-        let store: Arc<dyn EventStore> = match self.kept {
-            Kept::File(path) => Arc::new(open_file(path, limits).await?),
-            Kept::Server(server) => Arc::new(open_on_server(*server, limits).await?),
-        };
-        Ok(Owned::claim(witness, store))
-    }
-
-    /// Opens it to keep sagas in it beside the service's own events, for the owner.
-    ///
-    /// # Errors
-    /// [`BackendError`] if it cannot be opened.
-    ///
-    /// # Cancel safety
-    /// As [`Database::open`].
-    pub async fn open_sagas(
-        self,
-        witness: &O,
-        limits: Limits,
-    ) -> Result<SagaHandle<O>, BackendError> {
-        let store: Arc<dyn SagaStore> = match self.kept {
-            Kept::File(path) => Arc::new(open_file(path, limits).await?),
+        let store: Arc<dyn ServiceStore> = match self.kept {
+            Kept::File(path, options) => Arc::new(open_file(path, options, limits).await?),
             Kept::Server(server) => Arc::new(open_on_server(*server, limits).await?),
         };
         Ok(Owned::claim(witness, store))
@@ -96,16 +91,21 @@ impl<O: Service> Database<O> {
     /// As [`Database::open`].
     pub async fn open_rows(self, witness: &O) -> Result<RowHandle<O>, BackendError> {
         let store: Arc<dyn RowStore> = match self.kept {
-            Kept::File(path) => Arc::new(open_file(path, Limits::default()).await?),
+            Kept::File(path, options) => {
+                Arc::new(open_file(path, options, Limits::default()).await?)
+            }
             Kept::Server(server) => Arc::new(open_on_server(*server, Limits::default()).await?),
         };
         Ok(Owned::claim(witness, store))
     }
 }
 
-async fn open_file(path: PathBuf, limits: Limits) -> Result<SqliteStore, BackendError> {
-    let options = SqliteOptions { limits, ..SqliteOptions::default() };
-    SqliteStore::open_with(path, options).await
+async fn open_file(
+    path: PathBuf,
+    options: SqliteOptions,
+    limits: Limits,
+) -> Result<SqliteStore, BackendError> {
+    SqliteStore::open_with(path, SqliteOptions { limits, ..options }).await
 }
 
 async fn open_on_server(

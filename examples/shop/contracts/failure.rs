@@ -2,7 +2,9 @@
 
 use std::error::Error;
 
+use freehold::InvalidMetadata;
 use freehold::aggregate::{ExecuteError, WorkError};
+use freehold::inbox::HandleError;
 use freehold::saga::{Again, BarrierError, Do, Failure as Ended, Key};
 
 /// What went wrong beneath.
@@ -112,5 +114,21 @@ impl Failure {
             WorkError::Rejected(refusal) => Self::Refused { service, reason: refusal.to_string() },
             error => Self::failed(service, task, error),
         }
+    }
+}
+
+/// What is forbidden now is forbidden for ever; anything else may be over soon.
+impl From<Failure> for HandleError {
+    fn from(failure: Failure) -> Self {
+        match failure {
+            Failure::Refused { .. } => Self::never(failure),
+            Failure::Failed { .. } => Self::again(failure),
+        }
+    }
+}
+
+impl From<InvalidMetadata> for Failure {
+    fn from(why: InvalidMetadata) -> Self {
+        Self::failed("every", "say who it is", why)
     }
 }

@@ -1,9 +1,11 @@
 //! Reading a service's own events back.
 
+use chrono::{DateTime, Utc};
 use freehold::event::EventError;
-use freehold::{EventStore, Filter, Position, RecordedEvent};
+use freehold::{Envelope, EventStore, Filter, Position, RecordedEvent};
 use uuid::Uuid;
 
+use super::database::ServiceStore;
 use super::failure::{Cause, Failure};
 
 /// How many events are in memory at once.
@@ -73,5 +75,47 @@ impl<'a> Feed<'a> {
         })
         .await?;
         Ok(found)
+    }
+}
+
+/// All that a service knows of one flow, each in the order of its log.
+#[derive(Debug, Default)]
+pub struct Trail {
+    /// What has happened.
+    pub events: Vec<RecordedEvent>,
+    /// What it has said, as far as its outbox still has it, and when.
+    pub messages: Vec<(DateTime<Utc>, Envelope)>,
+}
+
+impl Trail {
+    /// What `service` knows of one flow. It reads all of its data, as [`Feed::of_flow`] does.
+    ///
+    /// # Errors
+    /// [`Failure::Failed`] if the store cannot read.
+    ///
+    /// # Cancel safety
+    /// As [`Feed::read`].
+    pub async fn read(
+        service: &'static str,
+        store: &dyn ServiceStore,
+        flow: Uuid,
+    ) -> Result<Self, Failure> {
+        let failed = |error: Cause| Failure::failed(service, "read its messages", error);
+        let events = Feed::new(service, store).of_flow(flow).await?;
+        let (mut messages, mut after) = (Vec::new(), Position::START);
+        loop {
+            let page = store.outbox_page(after, EVENTS_PER_PAGE).await;
+            let page = page.map_err(|error| failed(error.into()))?;
+            for kept in &page.events {
+                let said = Envelope::stored(kept.data()).map_err(|error| failed(error.into()))?;
+                if said.metadata().correlation() == Some(flow) {
+                    messages.push((kept.recorded_at(), said));
+                }
+            }
+            if !page.has_more {
+                return Ok(Self { events, messages });
+            }
+            after = page.upto;
+        }
     }
 }

@@ -9,6 +9,8 @@ use freehold::{
     Limits, LogId, Position, ReadFrom, Store, StreamId, StreamPage,
 };
 
+use super::database::ServiceStore;
+
 /// How long a follower that has heard of a new event lets more of them come. A follower that writes what it has read would
 /// else write as often as the service does, to the same disk.
 const GATHER_TIME: Duration = Duration::from_millis(50);
@@ -23,8 +25,9 @@ pub struct Published {
 impl Published {
     /// What `service` publishes: all of its events.
     #[must_use]
-    pub fn new(service: &'static str, log: &Arc<dyn EventStore>) -> Self {
-        Self { service, log: Arc::clone(log) }
+    pub fn new(service: &'static str, store: &Arc<dyn ServiceStore>) -> Self {
+        let log: Arc<dyn EventStore> = store.clone();
+        Self { service, log }
     }
 }
 

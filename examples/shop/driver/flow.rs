@@ -7,7 +7,7 @@ use freehold::saga::{
 };
 use freehold::{BackendError, Token};
 
-use super::super::contracts::{Cause, Clerk, Customer, Failure, InvoiceNo, Step};
+use super::super::contracts::{Cause, Clerk, Command, Customer, Failure, InvoiceNo, Step};
 use super::super::input::{Content, Invoice};
 use super::super::inventory::service::InventoryService;
 use super::super::order::events::{Intake, Nonsense};
@@ -43,6 +43,12 @@ impl Driver {
         let sagas = sagas.saga(&Returns(with.clone())).map_err(malformed)?;
         let sagas = sagas.saga(&Shipping(with.clone())).map_err(malformed)?.build();
         Ok(Self { parties: with, sagas })
+    }
+
+    /// What is asked of Order for an invoice.
+    #[must_use]
+    pub fn asks(&self, invoice: &InvoiceNo, step: Step<'_>) -> Command {
+        self.parties.asks(invoice, step)
     }
 
     /// The services.

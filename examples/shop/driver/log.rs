@@ -63,7 +63,23 @@ impl Open {
     }
 }
 
+impl Known {
+    /// The invoice with this number, whose rows this tells from others.
+    #[must_use]
+    pub fn new(invoice: &InvoiceNo, fingerprint: Uuid) -> Self {
+        Self { flow: invoice.flow(), fingerprint }
+    }
+}
+
 impl Driver {
+    /// Whether an event of Order's log is of a saga that settles an invoice.
+    ///
+    /// # Errors
+    /// [`Failure::Failed`] if it is, and cannot be read.
+    pub fn has_begun(event: &RecordedEvent) -> Result<bool, Failure> {
+        Ok(news::<Fulfilment>(event)?.is_some() || news::<Returns>(event)?.is_some())
+    }
+
     /// Hands every invoice that was replayed or begun before to `each`, and returns the sagas that are not over, in the order
     /// in which they were started. Only those are in memory.
     ///
@@ -75,7 +91,7 @@ impl Driver {
     pub async fn known(&self, mut each: impl FnMut(Known) + Send) -> Result<Vec<SagaId>, Failure> {
         let mut open = Open::default();
         let mut know = |invoice: &InvoiceNo, fingerprint| {
-            each(Known { flow: invoice.flow(), fingerprint });
+            each(Known::new(invoice, fingerprint));
         };
         let mut take = |event: &RecordedEvent| -> Result<(), Failure> {
             for news in [news::<Fulfilment>(event)?, news::<Returns>(event)?].into_iter().flatten()

@@ -20,5 +20,5 @@ mod terms;
 
 pub use faults::{Fail, Faults};
 pub use flow::Driver;
-pub use log::{Outcomes, Waiting};
+pub use log::{Known, Outcomes, Waiting};
 pub use parties::Services;

@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use super::super::contracts::{Clerk, Command, InvoiceNo, Step};
 use super::super::inventory::service::InventoryService;
+use super::super::notification::service::NotificationService;
 use super::super::order::service::OrderService;
 use super::super::payment::service::PaymentService;
 use super::super::products::service::ProductsService;
@@ -14,15 +15,17 @@ use super::faults::Faults;
 #[derive(Debug)]
 pub struct Services {
     /// What becomes of an invoice.
-    pub orders: OrderService,
+    pub orders: Arc<OrderService>,
     /// Goods.
-    pub inventory: InventoryService,
+    pub inventory: Arc<InventoryService>,
     /// Money.
-    pub payments: PaymentService,
+    pub payments: Arc<PaymentService>,
     /// Customers.
-    pub users: UsersService,
+    pub users: Arc<UsersService>,
     /// The catalogue.
-    pub products: ProductsService,
+    pub products: Arc<ProductsService>,
+    /// Letters. Sagas send none.
+    pub notifications: Arc<NotificationService>,
 }
 
 /// Those who take part in a saga: the services, which do not know of each other, who asks them, and what goes wrong between.

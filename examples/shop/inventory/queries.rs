@@ -1,11 +1,11 @@
 //! What is read back from the service's own events.
 
 use freehold::event::{self, EventError};
-use freehold::{Event, RecordedEvent};
+use freehold::{Event, RecordedEvent, Service};
 
-use super::contracts::{Failure, InvoiceNo, Units};
+use super::contracts::{Failure, InvoiceNo, Trail, Units};
 use super::events::{Move, StockEvent};
-use super::service::InventoryService;
+use super::service::{InventoryOwner, InventoryService};
 
 /// How many goods went where.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -46,8 +46,8 @@ impl InventoryService {
     ///
     /// # Cancel safety
     /// Reading changes nothing.
-    pub async fn trail(&self, invoice: &InvoiceNo) -> Result<Vec<RecordedEvent>, Failure> {
-        self.feed().of_flow(invoice.flow()).await
+    pub async fn trail(&self, invoice: &InvoiceNo) -> Result<Trail, Failure> {
+        Trail::read(InventoryOwner::NAME, &*self.handle(), invoice.flow()).await
     }
 }
 

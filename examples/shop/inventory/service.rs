@@ -1,6 +1,7 @@
 //! The face of the service: commands, each of which may be repeated.
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
 use freehold::aggregate::{Finished, Options, Work, WorkError};
 use freehold::saga::{Barrier, Do, Entered, Key, Leaving};
@@ -9,7 +10,7 @@ use tokio::sync::OnceCell;
 
 use super::aggregate::{Answer, Refusal, Reservation, Stock, Terms};
 use super::contracts::{
-    Cause, Command, Database, Failure, Feed, Handle, Published, StockCode, Units,
+    Cause, Command, Database, Failure, Feed, Handle, Published, ServiceStore, StockCode, Units,
 };
 use super::events::{Move, ReservationEvent, StockEvent};
 
@@ -148,12 +149,7 @@ impl InventoryService {
     /// # Cancel safety
     /// As [`InventoryService::agree`].
     pub async fn take(&self, command: &Command) -> Result<(), Failure> {
-        let event = ReservationEvent::ReservationTaken;
-        let body = async |work: &mut Work| {
-            let before = work.load(&self.reservations, command.invoice().stream()).await?;
-            let goods = before.to_take().map_err(WorkError::Rejected)?;
-            self.settle_in(work, command, goods, &event, Stock::take).await
-        };
+        let body = async |work: &mut Work| self.take_in(work, command).await;
         self.run(command, Commit::new(), "take goods", body).await.map(|_| ())
     }
 
@@ -173,12 +169,7 @@ impl InventoryService {
             Leaving::Happened((), pass) | Leaving::Never(pass) => pass.commit(&()),
             _ => return Ok(()),
         };
-        let event = ReservationEvent::ReservationReleased;
-        let body = async |work: &mut Work| {
-            let before = work.load(&self.reservations, command.invoice().stream()).await?;
-            let goods = before.to_release().map_err(WorkError::Rejected)?;
-            self.settle_in(work, command, goods, &event, Stock::release).await
-        };
+        let body = async |work: &mut Work| self.release_in(work, command).await;
         self.run(command, mark.map_err(failed)?, task, body).await.map(|_| ())
     }
 
@@ -191,22 +182,62 @@ impl InventoryService {
     /// As [`InventoryService::agree`].
     pub async fn restock(&self, command: &Command, goods: &Goods) -> Result<(), Failure> {
         let at_first = self.at_first().await?;
-        let body = async |work: &mut Work| {
-            let invoice = command.invoice();
-            let before = work.load(&self.reservations, invoice.stream()).await?;
-            let events = before.restock(goods).map_err(WorkError::Rejected)?;
-            if events.is_empty() {
-                return Ok(());
-            }
-            work.execute(&self.reservations, invoice.stream(), |_| Ok(events)).await?;
-            for (code, units) in goods {
-                let back = Move::new(invoice, *units);
-                let decide = |stock: &Stock| Ok(stock.put_back(back, at_first));
-                work.execute(&self.stocks, code.stream(), decide).await?;
-            }
-            Ok(())
-        };
+        let body = async |work: &mut Work| self.restock_in(work, command, goods, at_first).await;
         self.run(command, Commit::new(), "restock goods", body).await.map(|_| ())
+    }
+
+    /// What reserves all of `goods` or nothing, when the commit is committed, and which of the two.
+    ///
+    /// # Errors
+    /// [`Failure::Refused`] if the invoice is a return.
+    ///
+    /// # Cancel safety
+    /// Nothing happens before the commit. So it is with all that follow.
+    pub async fn to_reserve(
+        &self,
+        command: &Command,
+        goods: &Goods,
+    ) -> Result<(Answer, Commit), Failure> {
+        let at_first = self.at_first().await?;
+        let body = async |work: &mut Work| self.reserve_in(work, command, goods, at_first).await;
+        self.prepare(command, "reserve goods", body).await
+    }
+
+    /// What lets leave the shop what was reserved, when the commit is committed.
+    ///
+    /// # Errors
+    /// [`Failure::Refused`] if nothing is reserved, or it was released.
+    ///
+    /// # Cancel safety
+    /// As [`InventoryService::to_reserve`].
+    pub async fn to_take(&self, command: &Command) -> Result<Commit, Failure> {
+        let body = async |work: &mut Work| self.take_in(work, command).await;
+        Ok(self.prepare(command, "take goods", body).await?.1)
+    }
+
+    /// What takes a reservation back, when the commit is committed.
+    ///
+    /// # Errors
+    /// [`Failure::Refused`] if the goods have left the shop.
+    ///
+    /// # Cancel safety
+    /// As [`InventoryService::to_reserve`].
+    pub async fn to_release(&self, command: &Command) -> Result<Commit, Failure> {
+        let body = async |work: &mut Work| self.release_in(work, command).await;
+        Ok(self.prepare(command, "release goods", body).await?.1)
+    }
+
+    /// What puts the goods of a return back, when the commit is committed.
+    ///
+    /// # Errors
+    /// [`Failure::Refused`] if the invoice is an order.
+    ///
+    /// # Cancel safety
+    /// As [`InventoryService::to_reserve`].
+    pub async fn to_restock(&self, command: &Command, goods: &Goods) -> Result<Commit, Failure> {
+        let at_first = self.at_first().await?;
+        let body = async |work: &mut Work| self.restock_in(work, command, goods, at_first).await;
+        Ok(self.prepare(command, "restock goods", body).await?.1)
     }
 
     /// The service's events, for others to follow.
@@ -218,6 +249,11 @@ impl InventoryService {
     /// The service's own events.
     pub(super) fn feed(&self) -> Feed<'_> {
         Feed::new(InventoryOwner::NAME, self.store.get(&self.owner))
+    }
+
+    /// The service's own database.
+    pub(super) fn handle(&self) -> Arc<dyn ServiceStore> {
+        Arc::clone(self.store.get(&self.owner))
     }
 
     async fn at_first(&self) -> Result<Units, Failure> {
@@ -277,6 +313,45 @@ impl InventoryService {
         }
     }
 
+    async fn take_in(&self, work: &mut Work, command: &Command) -> Result<(), WorkError<Refusal>> {
+        let before = work.load(&self.reservations, command.invoice().stream()).await?;
+        let goods = before.to_take().map_err(WorkError::Rejected)?;
+        self.settle_in(work, command, goods, &ReservationEvent::ReservationTaken, Stock::take).await
+    }
+
+    async fn release_in(
+        &self,
+        work: &mut Work,
+        command: &Command,
+    ) -> Result<(), WorkError<Refusal>> {
+        let before = work.load(&self.reservations, command.invoice().stream()).await?;
+        let goods = before.to_release().map_err(WorkError::Rejected)?;
+        let event = ReservationEvent::ReservationReleased;
+        self.settle_in(work, command, goods, &event, Stock::release).await
+    }
+
+    async fn restock_in(
+        &self,
+        work: &mut Work,
+        command: &Command,
+        goods: &Goods,
+        at_first: Units,
+    ) -> Result<(), WorkError<Refusal>> {
+        let invoice = command.invoice();
+        let before = work.load(&self.reservations, invoice.stream()).await?;
+        let events = before.restock(goods).map_err(WorkError::Rejected)?;
+        if events.is_empty() {
+            return Ok(());
+        }
+        work.execute(&self.reservations, invoice.stream(), |_| Ok(events)).await?;
+        for (code, units) in goods {
+            let back = Move::new(invoice, *units);
+            let decide = |stock: &Stock| Ok(stock.put_back(back, at_first));
+            work.execute(&self.stocks, code.stream(), decide).await?;
+        }
+        Ok(())
+    }
+
     /// Settles a reservation with `event`, and each of its codes by `decide`; nothing without goods.
     async fn settle_in(
         &self,
@@ -306,6 +381,18 @@ impl InventoryService {
     ) -> Result<Finished<T>, Failure> {
         let unit = self.units.clone().command_id(command.id()).metadata(command.metadata());
         let done = unit.with(mark).run(body).await;
+        done.map_err(|error| Failure::work(InventoryOwner::NAME, task, error))
+    }
+
+    /// The same as a commit for somebody else to commit.
+    async fn prepare<T>(
+        &self,
+        command: &Command,
+        task: &'static str,
+        body: impl AsyncFn(&mut Work) -> Result<T, WorkError<Refusal>>,
+    ) -> Result<(T, Commit), Failure> {
+        let unit = self.units.clone().command_id(command.id()).metadata(command.metadata());
+        let done = unit.prepare(body).await;
         done.map_err(|error| Failure::work(InventoryOwner::NAME, task, error))
     }
 }

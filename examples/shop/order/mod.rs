@@ -5,11 +5,13 @@
 //! one stream here, with a fingerprint of its rows.
 //!
 //! In reading order: `events`, what can happen; `aggregate`, what may happen when; `service`, the face that
-//! others see; `queries`, what is read back.
+//! others see; `process`, what it remembers of an invoice that nobody directs, and `reactions`, what it does when it hears others; `queries`, what is read back.
 
 pub mod aggregate;
 pub mod events;
+pub mod process;
 pub mod queries;
+pub mod reactions;
 pub mod service;
 
 // All that comes in from outside: the published language.

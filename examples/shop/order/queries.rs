@@ -1,10 +1,11 @@
 //! What is read back from the service's own events.
 
-use freehold::{Event, RecordedEvent, event};
+use freehold::{Event, Service, event};
+use uuid::Uuid;
 
-use super::contracts::{Failure, InvoiceNo};
-use super::events::{CancelReason, OrderEvent};
-use super::service::OrderService;
+use super::contracts::{Failure, InvoiceNo, Trail};
+use super::events::{CancelReason, Intake, Nonsense, OrderEvent};
+use super::service::{OrderOwner, OrderService};
 
 /// How many invoices became what.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -46,6 +47,35 @@ impl OrderService {
         Ok(figures)
     }
 
+    /// Hands every invoice that was placed, announced or rejected to `each`, with what tells its rows from others.
+    ///
+    /// # Errors
+    /// [`Failure::Failed`] if the events cannot be read.
+    ///
+    /// # Cancel safety
+    /// Reading changes nothing.
+    pub async fn known(
+        &self,
+        mut each: impl FnMut(&InvoiceNo, Uuid) + Send,
+    ) -> Result<(), Failure> {
+        self.feed()
+            .read(|recorded| {
+                if recorded.stream().category() != OrderEvent::CATEGORY {
+                    return Ok(());
+                }
+                match event::decode(recorded)? {
+                    OrderEvent::OrderPlaced(Intake { invoice, fingerprint, .. })
+                    | OrderEvent::ReturnAnnounced(Intake { invoice, fingerprint, .. })
+                    | OrderEvent::InvoiceRejected(Nonsense { invoice, fingerprint, .. }) => {
+                        each(&invoice, fingerprint);
+                    }
+                    _ => {}
+                }
+                Ok(())
+            })
+            .await
+    }
+
     /// All that this service knows of the invoice.
     ///
     /// # Errors
@@ -53,8 +83,8 @@ impl OrderService {
     ///
     /// # Cancel safety
     /// Reading changes nothing.
-    pub async fn trail(&self, invoice: &InvoiceNo) -> Result<Vec<RecordedEvent>, Failure> {
-        self.feed().of_flow(invoice.flow()).await
+    pub async fn trail(&self, invoice: &InvoiceNo) -> Result<Trail, Failure> {
+        Trail::read(OrderOwner::NAME, &*self.handle(), invoice.flow()).await
     }
 }
 

@@ -3,10 +3,10 @@
 use std::sync::Arc;
 
 use freehold::saga::{GivenUp, SagaId, Sagas, SagasBuilder};
-use freehold::{BackendError, Commit, EventStore, Limits, Repository, Service};
+use freehold::{BackendError, Commit, Limits, Repository, Service};
 
 use super::aggregate::{Order, Refusal};
-use super::contracts::{Command, Database, Failure, Feed, Published, SagaHandle};
+use super::contracts::{Command, Database, Failure, Feed, Handle, Published, ServiceStore};
 use super::events::{CancelReason, Intake, Nonsense, OrderEvent};
 
 /// The proof of being the Order service; nothing outside this file can make one.
@@ -18,7 +18,7 @@ impl Service for OrderOwner {
 }
 
 /// The database of the Order service, in nobody else's hands. The sagas are in it, too.
-pub type OrderStore = SagaHandle<OrderOwner>;
+pub type OrderStore = Handle<OrderOwner>;
 
 /// The Order service.
 ///
@@ -43,10 +43,11 @@ impl OrderService {
         // An order is one event, however many lines it has, and is placed in one commit with the saga's record.
         let limits = Limits {
             bytes_per_event_max: 64 << 20,
+            bytes_per_message_max: 64 << 20,
             bytes_per_commit_max: 128 << 20,
             ..Limits::default()
         };
-        database.open_sagas(&OrderOwner(()), limits).await
+        database.open(&OrderOwner(()), limits).await
     }
 
     /// The service on its database.
@@ -164,8 +165,12 @@ impl OrderService {
     /// The service's events, for others to follow.
     #[must_use]
     pub fn published(&self) -> Published {
-        let log: Arc<dyn EventStore> = self.store.get(&self.owner).clone();
-        Published::new(OrderOwner::NAME, &log)
+        Published::new(OrderOwner::NAME, self.store.get(&self.owner))
+    }
+
+    /// The service's own database.
+    pub(super) fn handle(&self) -> Arc<dyn ServiceStore> {
+        Arc::clone(self.store.get(&self.owner))
     }
 
     /// The service's own events, and those of the sagas.

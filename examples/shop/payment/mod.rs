@@ -5,11 +5,12 @@
 //! commit, and so at every position that a reader can find the log at.
 //!
 //! In reading order: `events`, what can happen; `aggregate`, what may happen when; `service`, the face that
-//! others see; `queries`, what is read back.
+//! others see; `reactions`, what it does when it hears others; `queries`, what is read back.
 
 pub mod aggregate;
 pub mod events;
 pub mod queries;
+pub mod reactions;
 pub mod service;
 
 // All that comes in from outside: the published language.

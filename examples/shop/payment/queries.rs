@@ -1,12 +1,12 @@
 //! What is read back from the service's own events.
 
 use freehold::event;
-use freehold::{Aggregate, Event, RecordedEvent, StreamId};
+use freehold::{Aggregate, Event, Service, StreamId};
 
 use super::aggregate::Balance;
-use super::contracts::{Cause, Failure, InvoiceNo, Money};
+use super::contracts::{Cause, Failure, InvoiceNo, Money, Trail};
 use super::events::{Account, EntryEvent};
-use super::service::PaymentService;
+use super::service::{PaymentOwner, PaymentService};
 
 /// What the ledger says.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -60,7 +60,7 @@ impl PaymentService {
     ///
     /// # Cancel safety
     /// Reading changes nothing.
-    pub async fn trail(&self, invoice: &InvoiceNo) -> Result<Vec<RecordedEvent>, Failure> {
-        self.feed().of_flow(invoice.flow()).await
+    pub async fn trail(&self, invoice: &InvoiceNo) -> Result<Trail, Failure> {
+        Trail::read(PaymentOwner::NAME, &*self.handle(), invoice.flow()).await
     }
 }

@@ -1,5 +1,7 @@
 //! The face of the service: commands, each of which may be repeated.
 
+use std::sync::Arc;
+
 use freehold::aggregate::{ExecuteError, Prepared};
 use freehold::event::{self, EventError};
 use freehold::saga::{Again, Barrier, Failure as Ended, Local};
@@ -10,7 +12,9 @@ use freehold::{
 use tokio::sync::OnceCell;
 
 use super::aggregate::{Answer, Payment, Refusal, Terms};
-use super::contracts::{Cause, Command, Customer, Database, Failure, Feed, Handle, Money};
+use super::contracts::{
+    Cause, Command, Customer, Database, Failure, Feed, Handle, Money, ServiceStore,
+};
 use super::events::{Account, EntryEvent, PaymentEvent};
 
 /// The one stream of the terms.
@@ -114,9 +118,7 @@ impl PaymentService {
                 ExecuteError::Rejected(refusal) => Ended::Rejected(refusal),
                 error => Ended::transient(error),
             })?;
-            let mut payment = **prepared.before();
-            prepared.events().iter().for_each(|event| Aggregate::apply(&mut payment, event));
-            let answer = payment.answer().ok_or_else(|| Ended::broken("it has no answer"))?;
+            let answer = answer_of(&prepared).ok_or_else(|| Ended::broken("it has no answer"))?;
             Ok(Local::new(answer, with_entries(prepared, command).map_err(Ended::broken)?))
         };
         let charged = self.barrier.act(&action, &(customer, amount), charge).await;
@@ -163,20 +165,61 @@ impl PaymentService {
         customer: Customer,
         amount: &Money,
     ) -> Result<(), Failure> {
+        let commit = self.to_refund(command, customer, amount).await?;
+        let done = self.store.get(&self.owner).commit(commit).await;
+        done.map(drop).map_err(|error| Failure::failed(PaymentOwner::NAME, "pay back", error))
+    }
+
+    /// What charges the customer's card or declines, when the commit is committed, and which of the two.
+    ///
+    /// # Errors
+    /// [`Failure::Refused`] if the invoice is a return, or the charge was given back.
+    ///
+    /// # Cancel safety
+    /// Nothing happens before the commit.
+    pub async fn to_charge(
+        &self,
+        command: &Command,
+        customer: Customer,
+        amount: &Money,
+    ) -> Result<(Answer, Commit), Failure> {
+        let (limit, task) = (self.card_limit().await?, "charge a card");
+        let decide = |payment: &Payment| payment.charge(customer, amount, limit);
+        let prepared = self.decide(command, task, decide).await?;
+        let failed = |why: Cause| Failure::failed(PaymentOwner::NAME, task, why);
+        let answer = answer_of(&prepared).ok_or_else(|| failed("it has no answer".into()))?;
+        let commit = with_entries(prepared, command).map_err(|why| failed(why.into()))?;
+        Ok((answer, commit))
+    }
+
+    /// What pays the total of a return back, when the commit is committed.
+    ///
+    /// # Errors
+    /// [`Failure::Refused`] if the invoice is an order.
+    ///
+    /// # Cancel safety
+    /// As [`PaymentService::to_charge`].
+    pub async fn to_refund(
+        &self,
+        command: &Command,
+        customer: Customer,
+        amount: &Money,
+    ) -> Result<Commit, Failure> {
         let task = "pay back";
         let decide = |payment: &Payment| payment.refund(customer, amount);
-        let prepared = self.prepare(command, decide).await;
-        let prepared =
-            prepared.map_err(|error| Failure::command(PaymentOwner::NAME, task, error))?;
-        let failed = |error: Cause| Failure::failed(PaymentOwner::NAME, task, error);
-        let commit = with_entries(prepared, command).map_err(|error| failed(error.into()))?;
-        let done = self.store.get(&self.owner).commit(commit).await;
-        done.map(drop).map_err(|error| failed(error.into()))
+        let prepared = self.decide(command, task, decide).await?;
+        let failed = |why| Failure::failed(PaymentOwner::NAME, task, why);
+        with_entries(prepared, command).map_err(failed)
     }
 
     /// The service's own events.
     pub(super) fn feed(&self) -> Feed<'_> {
         Feed::new(PaymentOwner::NAME, self.store.get(&self.owner))
+    }
+
+    /// The service's own database.
+    pub(super) fn handle(&self) -> Arc<dyn ServiceStore> {
+        Arc::clone(self.store.get(&self.owner))
     }
 
     async fn card_limit(&self) -> Result<&Money, Failure> {
@@ -190,6 +233,16 @@ impl PaymentService {
         self.card_limit.get_or_try_init(read).await
     }
 
+    async fn decide(
+        &self,
+        command: &Command,
+        task: &'static str,
+        decide: impl Fn(&Payment) -> Result<Vec<PaymentEvent>, Refusal> + Send + Sync,
+    ) -> Result<Prepared<Payment>, Failure> {
+        let prepared = self.prepare(command, decide).await;
+        prepared.map_err(|error| Failure::command(PaymentOwner::NAME, task, error))
+    }
+
     /// Decides on the payment of the invoice, and commits nothing.
     async fn prepare(
         &self,
@@ -199,6 +252,13 @@ impl PaymentService {
         let command_of = self.payments.execute(command.invoice().stream(), decide);
         command_of.command_id(command.id()).metadata(command.metadata()).prepare().await
     }
+}
+
+/// What a charge was answered, when its decision is committed.
+fn answer_of(prepared: &Prepared<Payment>) -> Option<Answer> {
+    let mut payment = **prepared.before();
+    prepared.events().iter().for_each(|event| Aggregate::apply(&mut payment, event));
+    payment.answer()
 }
 
 /// Why an entry cannot be made.

@@ -1,10 +1,13 @@
 //! A folder or a server, chosen once.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
+
+use freehold::LogId;
 
 use super::super::cli::Where;
 use super::super::contracts::Database;
 use super::super::inventory::service::InventoryOwner;
+use super::super::notification::service::NotificationOwner;
 use super::super::order::service::OrderOwner;
 use super::super::payment::service::PaymentOwner;
 use super::super::problem::Problem;
@@ -17,6 +20,8 @@ use super::server::{IfMissing, Server};
 
 /// The folder in that of a shop with its search index.
 const INDEX: &str = "search";
+/// The folder in that of a shop with its letters.
+const MAILBOX: &str = "mailbox";
 
 /// Where the databases are. No other process has them, until this value goes or the process does, in whatever way.
 #[derive(Debug)]
@@ -24,7 +29,7 @@ pub enum Place {
     /// A folder with a SQLite file for each service.
     Folder(Folder),
     /// A PostgreSQL server with a database and a role for each service, and a folder of this machine for the search index.
-    Server(Server, Local),
+    Server(Box<Server>, Local),
 }
 
 /// The database of each service. The type of each names its owner: they cannot be mixed up.
@@ -40,6 +45,8 @@ pub struct Databases {
     pub users: Database<UsersOwner>,
     /// The Products service's.
     pub products: Database<ProductsOwner>,
+    /// The Notification service's.
+    pub notification: Database<NotificationOwner>,
     /// The views'.
     pub reads: Database<ReadsOwner>,
 }
@@ -58,6 +65,15 @@ impl Place {
             Some(store) => on_server(store, at, IfMissing::Create).await,
             None => Folder::for_replay(at.data.as_deref()).map(Self::Folder),
         }
+    }
+
+    /// The place of a shop whose services are processes of their own, for the one that is called `who`. It is a folder: the roles
+    /// of a server have passwords that only one process knows.
+    ///
+    /// # Errors
+    /// [`Problem::Usage`] if it cannot be had, or somebody is called so already.
+    pub fn shared(data: &Path, who: &str) -> Result<Self, Problem> {
+        Folder::shared(data, who).map(Self::Folder)
     }
 
     /// The place of a shop that has replayed something before.
@@ -93,15 +109,47 @@ impl Place {
     #[must_use]
     pub fn databases(&self) -> Databases {
         match self {
+            Self::Folder(folder) if folder.is_shared() => Databases {
+                order: Database::in_shared_folder(folder.path()),
+                inventory: Database::in_shared_folder(folder.path()),
+                payment: Database::in_shared_folder(folder.path()),
+                users: Database::in_shared_folder(folder.path()),
+                products: Database::in_shared_folder(folder.path()),
+                notification: Database::in_shared_folder(folder.path()),
+                reads: Database::in_folder(folder.path()),
+            },
             Self::Folder(folder) => Databases {
                 order: Database::in_folder(folder.path()),
                 inventory: Database::in_folder(folder.path()),
                 payment: Database::in_folder(folder.path()),
                 users: Database::in_folder(folder.path()),
                 products: Database::in_folder(folder.path()),
+                notification: Database::in_folder(folder.path()),
                 reads: Database::in_folder(folder.path()),
             },
             Self::Server(server, _) => server.databases(),
+        }
+    }
+
+    /// What the shop is called where others are, too, as in a broker. A shop on a server is called as the log of its `orders`.
+    ///
+    /// # Errors
+    /// [`Problem::Usage`] if it cannot be written down.
+    pub fn shop_of(&self, orders: LogId) -> Result<String, Problem> {
+        match self {
+            Self::Folder(_) => self.shop(),
+            Self::Server(..) => Ok(format!("shop-{}", orders.as_uuid())),
+        }
+    }
+
+    /// The same of a folder.
+    ///
+    /// # Errors
+    /// As [`Place::shop_of`]; [`Problem::Usage`] if it is a server.
+    pub fn shop(&self) -> Result<String, Problem> {
+        match self {
+            Self::Folder(folder) => Ok(format!("shop-{}", folder.id()?)),
+            Self::Server(..) => Err(Problem::Usage("--data: expected a folder".to_owned())),
         }
     }
 
@@ -111,6 +159,15 @@ impl Place {
         match self {
             Self::Folder(folder) => folder.path().join(INDEX),
             Self::Server(_, local) => local.path().join(INDEX),
+        }
+    }
+
+    /// The folder of this machine with the letters to customers: nobody but the Notification service writes there.
+    #[must_use]
+    pub fn mailbox(&self) -> PathBuf {
+        match self {
+            Self::Folder(folder) => folder.path().join(MAILBOX),
+            Self::Server(_, local) => local.path().join(MAILBOX),
         }
     }
 
@@ -132,5 +189,6 @@ impl Place {
 
 async fn on_server(store: &Address, at: &Where, if_missing: IfMissing) -> Result<Place, Problem> {
     let local = Local::new(at.index.as_deref())?;
-    Ok(Place::Server(Server::open(store, &at.name, if_missing).await?, local))
+    let server = Server::open(store, &at.name, if_missing).await?;
+    Ok(Place::Server(Box::new(server), local))
 }

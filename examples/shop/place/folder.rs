@@ -5,18 +5,22 @@ use std::io;
 use std::path::{Path, PathBuf};
 
 use tempfile::TempDir;
+use uuid::Uuid;
 
 use super::super::problem::Problem;
 
 /// Whoever holds the lock on this file has the folder.
 const LOCK: &str = "lock";
+/// In this file is what the folder is called where others are, too.
+const ID: &str = "id";
 
 /// The folder with the databases. Unless it was opened beside another process, no other has it until this value goes
 /// or the process does, in whatever way.
 #[derive(Debug)]
 pub struct Folder {
     path: PathBuf,
-    _lock: Option<File>,
+    is_shared: bool,
+    _locks: Vec<File>,
     _temporary: Option<TempDir>,
 }
 
@@ -33,8 +37,22 @@ impl Folder {
         };
         let path = temporary.as_ref().map(TempDir::path).or(path).unwrap_or(Path::new("."));
         fs::create_dir_all(path).map_err(|error| unusable(path, &error))?;
-        let lock = lock(path)?;
-        Ok(Self { path: path.to_owned(), _lock: Some(lock), _temporary: temporary })
+        let lock = lock(path, LOCK)?;
+        let (path, is_shared) = (path.to_owned(), false);
+        Ok(Self { path, is_shared, _locks: vec![lock], _temporary: temporary })
+    }
+
+    /// The folder of a shop whose services are processes of their own, for the one that is called `who`; made if it is not there.
+    /// No process has it for itself meanwhile.
+    ///
+    /// # Errors
+    /// [`Problem::Usage`] if it cannot be had, or somebody is called so already.
+    pub fn shared(path: &Path, who: &str) -> Result<Self, Problem> {
+        fs::create_dir_all(path).map_err(|error| unusable(path, &error))?;
+        let all = lock_file(path, LOCK)?;
+        all.try_lock_shared().map_err(|error| taken(path, error))?;
+        let locks = vec![all, lock(path, &format!("{who}.{LOCK}"))?];
+        Ok(Self { path: path.to_owned(), is_shared: true, _locks: locks, _temporary: None })
     }
 
     /// The folder of a shop that has replayed something before.
@@ -43,7 +61,8 @@ impl Folder {
     /// [`Problem::Usage`] if there is none, none is named, or it cannot be had.
     pub fn of_a_shop(path: Option<&Path>) -> Result<Self, Problem> {
         let path = replayed_into(path)?;
-        Ok(Self { path: path.to_owned(), _lock: Some(lock(path)?), _temporary: None })
+        let (path, locks) = (path.to_owned(), vec![lock(path, LOCK)?]);
+        Ok(Self { path, is_shared: false, _locks: locks, _temporary: None })
     }
 
     /// The same beside another process that may work in it: for who reads the services' data, and writes none of it.
@@ -52,7 +71,35 @@ impl Folder {
     /// As [`Folder::of_a_shop`].
     pub fn beside(path: Option<&Path>) -> Result<Self, Problem> {
         let path = replayed_into(path)?.to_owned();
-        Ok(Self { path, _lock: None, _temporary: None })
+        Ok(Self { path, is_shared: false, _locks: Vec::new(), _temporary: None })
+    }
+
+    /// What no other folder is called, for as long as it is there.
+    ///
+    /// # Errors
+    /// [`Problem::Usage`] if it cannot be written down.
+    pub fn id(&self) -> Result<Uuid, Problem> {
+        let (path, new) = (self.path.join(ID), Uuid::now_v7());
+        let unusable = |error: io::Error| unusable(&self.path, &error);
+        if !path.try_exists().map_err(unusable)? {
+            // Whole, and by one of all processes that want to know it.
+            let draft = self.path.join(format!("{ID}.{new}"));
+            fs::write(&draft, new.to_string()).map_err(unusable)?;
+            let linked = fs::hard_link(&draft, &path);
+            fs::remove_file(&draft).map_err(unusable)?;
+            linked.or_else(|error| match error.kind() {
+                io::ErrorKind::AlreadyExists => Ok(()),
+                _ => Err(unusable(error)),
+            })?;
+        }
+        let text = fs::read_to_string(&path).map_err(unusable)?;
+        text.parse().map_err(|_| Problem::Usage(format!("{}: expected an id", path.display())))
+    }
+
+    /// Whether other processes work in it, too.
+    #[must_use]
+    pub const fn is_shared(&self) -> bool {
+        self.is_shared
     }
 
     /// Where it is.
@@ -108,19 +155,29 @@ fn replayed_into(path: Option<&Path>) -> Result<&Path, Problem> {
     Ok(path)
 }
 
-fn lock(path: &Path) -> Result<File, Problem> {
-    let open = File::options().create(true).truncate(false).write(true).open(path.join(LOCK));
-    let file = open.map_err(|error| unusable(path, &error))?;
+fn lock_file(path: &Path, name: &str) -> Result<File, Problem> {
+    let open = File::options().create(true).truncate(false).write(true).open(path.join(name));
+    open.map_err(|error| unusable(path, &error))
+}
+
+fn lock(path: &Path, name: &str) -> Result<File, Problem> {
+    let file = lock_file(path, name)?;
     match file.try_lock() {
         Ok(()) => Ok(file),
-        Err(TryLockError::WouldBlock) => {
+        Err(error) => Err(taken(path, error)),
+    }
+}
+
+fn taken(path: &Path, error: TryLockError) -> Problem {
+    match error {
+        TryLockError::WouldBlock => {
             let text = format!(
                 "{}: another process works in this folder; wait until it has ended",
                 path.display()
             );
-            Err(Problem::Usage(text))
+            Problem::Usage(text)
         }
-        Err(TryLockError::Error(error)) => Err(unusable(path, &error)),
+        TryLockError::Error(error) => unusable(path, &error),
     }
 }
 

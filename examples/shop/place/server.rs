@@ -7,6 +7,7 @@ use freehold::backend::postgres::sqlx::{self, ConnectOptions, Connection, Execut
 
 use super::super::contracts::Database;
 use super::super::inventory::service::InventoryOwner;
+use super::super::notification::service::NotificationOwner;
 use super::super::order::service::OrderOwner;
 use super::super::payment::service::PaymentOwner;
 use super::super::problem::Problem;
@@ -69,8 +70,9 @@ impl Server {
         let payment = Account::of::<PaymentOwner>(shop);
         let users = Account::of::<UsersOwner>(shop);
         let products = Account::of::<ProductsOwner>(shop);
+        let notification = Account::of::<NotificationOwner>(shop);
         let reads = Account::of::<ReadsOwner>(shop);
-        let all = [&order, &inventory, &payment, &users, &products, &reads];
+        let all = [&order, &inventory, &payment, &users, &products, &notification, &reads];
         admin.make_missing(shop, &all, if_missing).await?;
         // The lock is in a database of the shop: it is then the same one by whatever database the administrator comes.
         let mut keeper = admin.connect_to(&order).await?;
@@ -81,6 +83,7 @@ impl Server {
             payment: admin.open(&payment, &mut keeper).await?,
             users: admin.open(&users, &mut keeper).await?,
             products: admin.open(&products, &mut keeper).await?,
+            notification: admin.open(&notification, &mut keeper).await?,
             reads: admin.open(&reads, &mut keeper).await?,
         };
         Ok(Self { keeper, databases })

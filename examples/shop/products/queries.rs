@@ -2,11 +2,11 @@
 
 use std::collections::BTreeMap;
 
-use freehold::event;
+use freehold::{Service, event};
 
-use super::contracts::{Article, Failure, Money};
+use super::contracts::{Article, Failure, InvoiceNo, Money, Trail};
 use super::events::ProductEvent;
-use super::service::ProductsService;
+use super::service::{ProductsOwner, ProductsService};
 
 /// Every product, by the id of its stream.
 pub type Figures = BTreeMap<String, Article>;
@@ -36,5 +36,16 @@ impl ProductsService {
             })
             .await?;
         Ok(figures)
+    }
+
+    /// All that this service knows of the invoice.
+    ///
+    /// # Errors
+    /// [`Failure::Failed`] if its data cannot be read.
+    ///
+    /// # Cancel safety
+    /// Reading changes nothing.
+    pub async fn trail(&self, invoice: &InvoiceNo) -> Result<Trail, Failure> {
+        Trail::read(ProductsOwner::NAME, &*self.handle(), invoice.flow()).await
     }
 }

@@ -1,13 +1,15 @@
 //! The face of the service: commands, each of which may be repeated.
 
 use std::collections::{BTreeMap, HashMap};
-use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use freehold::aggregate::{Loaded, Options, Work, WorkError};
-use freehold::{BackendError, Limits, Repository, Service, UnitOfWork};
+use freehold::{BackendError, Commit, Limits, Repository, Service, UnitOfWork};
 
 use super::aggregate::{Product, Refusal};
-use super::contracts::{Article, Command, Database, Failure, Feed, Handle, Published, StockCode};
+use super::contracts::{
+    Article, Command, Database, Failure, Feed, Handle, Published, ServiceStore, StockCode,
+};
 
 /// How many products are kept in memory, so that what is known costs no reading.
 const CACHED_PRODUCTS_MAX: usize = 65_536;
@@ -97,6 +99,30 @@ impl ProductsService {
         Ok(())
     }
 
+    /// What takes over what an invoice says of its codes, when the commit is committed.
+    ///
+    /// # Errors
+    /// [`Failure::Failed`] if the service cannot.
+    ///
+    /// # Cancel safety
+    /// Nothing happens before the commit.
+    pub async fn to_list(
+        &self,
+        command: &Command,
+        articles: &BTreeMap<StockCode, Article>,
+    ) -> Result<Commit, Failure> {
+        let body = async |work: &mut Work| {
+            for (code, article) in articles {
+                let list = |product: &Product| Ok::<_, Refusal>(product.list(article));
+                work.execute(&self.products, code.stream(), list).await?;
+            }
+            Ok(())
+        };
+        let unit = self.units.clone().command_id(command.id()).metadata(command.metadata());
+        let failed = |error| Failure::work(ProductsOwner::NAME, "list products", error);
+        Ok(unit.prepare(body).await.map_err(failed)?.1)
+    }
+
     /// What is new of what an invoice says.
     fn news<'a>(
         &self,
@@ -132,6 +158,11 @@ impl ProductsService {
     #[must_use]
     pub fn published(&self) -> Published {
         Published::new(ProductsOwner::NAME, self.store.get(&self.owner))
+    }
+
+    /// The service's own database.
+    pub(super) fn handle(&self) -> Arc<dyn ServiceStore> {
+        Arc::clone(self.store.get(&self.owner))
     }
 
     /// The service's own events.

@@ -2,11 +2,11 @@
 
 use std::collections::BTreeMap;
 
-use freehold::event;
+use freehold::{Service, event};
 
-use super::contracts::{Failure, Profile};
+use super::contracts::{Failure, InvoiceNo, Profile, Trail};
 use super::events::UserEvent;
-use super::service::UsersService;
+use super::service::{UsersOwner, UsersService};
 
 /// Every customer, by the id of their stream.
 pub type Figures = BTreeMap<String, Profile>;
@@ -32,5 +32,16 @@ impl UsersService {
             })
             .await?;
         Ok(figures)
+    }
+
+    /// All that this service knows of the invoice.
+    ///
+    /// # Errors
+    /// [`Failure::Failed`] if its data cannot be read.
+    ///
+    /// # Cancel safety
+    /// Reading changes nothing.
+    pub async fn trail(&self, invoice: &InvoiceNo) -> Result<Trail, Failure> {
+        Trail::read(UsersOwner::NAME, &*self.handle(), invoice.flow()).await
     }
 }

@@ -1,12 +1,15 @@
 //! The face of the service: commands, each of which may be repeated.
 
 use std::convert::Infallible;
+use std::sync::Arc;
 
 use freehold::aggregate::Options;
-use freehold::{BackendError, Limits, Metadata, Repository, Service, Token};
+use freehold::{BackendError, Commit, Limits, Metadata, Repository, Service, Token};
 
 use super::aggregate::User;
-use super::contracts::{Command, Customer, Database, Failure, Feed, Handle, Profile, Published};
+use super::contracts::{
+    Command, Customer, Database, Failure, Feed, Handle, Profile, Published, ServiceStore,
+};
 
 /// How many customers' profiles are kept in memory, so that whoever is known costs no reading.
 const CACHED_USERS_MAX: usize = 65_536;
@@ -70,6 +73,30 @@ impl UsersService {
         done.await.map(|_| ()).map_err(failed)
     }
 
+    /// What registers a customer who is not known yet, when the commit is committed.
+    ///
+    /// # Errors
+    /// [`Failure::Failed`] if the service cannot.
+    ///
+    /// # Cancel safety
+    /// Nothing happens before the commit.
+    pub async fn to_register(
+        &self,
+        command: &Command,
+        customer: Customer,
+    ) -> Result<Commit, Failure> {
+        let Customer::Number(number) = customer else { return Ok(Commit::new()) };
+        let profile = Profile::of_number(number);
+        let prepared = self
+            .users
+            .execute(customer.to_string(), |user| Ok::<_, Infallible>(user.register(&profile)))
+            .command_id(command.id())
+            .metadata(command.metadata())
+            .prepare();
+        let failed = |error| Failure::command(UsersOwner::NAME, "register a customer", error);
+        Ok(prepared.await.map_err(failed)?.into_commit())
+    }
+
     /// Gives a customer another name. Returns what to wait for to see it in a view, if anything happened.
     ///
     /// # Errors
@@ -94,6 +121,11 @@ impl UsersService {
     #[must_use]
     pub fn published(&self) -> Published {
         Published::new(UsersOwner::NAME, self.store.get(&self.owner))
+    }
+
+    /// The service's own database.
+    pub(super) fn handle(&self) -> Arc<dyn ServiceStore> {
+        Arc::clone(self.store.get(&self.owner))
     }
 
     /// The service's own events.

@@ -6,8 +6,8 @@ use freehold::{EventStore, Filter, Position, RecordedEvent};
 pub(super) const SERVICES: [&str; 5] = ["order", "inventory", "payment", "users", "products"];
 /// All databases: those of the services, and that of the views.
 #[allow(dead_code, reason = "only a server has rights to look at")]
-pub(super) const DATABASES: [&str; 6] =
-    ["order", "inventory", "payment", "users", "products", "reads"];
+pub(super) const DATABASES: [&str; 7] =
+    ["order", "inventory", "payment", "users", "products", "notification", "reads"];
 /// With these an invoice ends. A shipped order had ended before.
 const LAST: [&str; 4] = ["OrderConfirmed", "OrderCancelled", "ReturnCompleted", "InvoiceRejected"];
 

@@ -10,8 +10,12 @@
 
 #[path = "../../../examples/shop/contracts/mod.rs"]
 pub(super) mod contracts;
+#[path = "../../../examples/shop/choreography/flow.rs"]
+pub(super) mod flow;
 #[path = "../../../examples/shop/inventory/mod.rs"]
 pub(super) mod inventory;
+#[path = "../../../examples/shop/notification/mod.rs"]
+pub(super) mod notification;
 #[path = "../../../examples/shop/order/mod.rs"]
 pub(super) mod order;
 #[path = "../../../examples/shop/payment/mod.rs"]

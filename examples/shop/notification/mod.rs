@@ -1,0 +1,17 @@
+//! The Notification service: tells customers that their order is confirmed. Its database is its own, and nobody else reads it.
+//!
+//! It only listens: nobody asks it for anything. A letter is a file in a mailbox, which no commit can hold; so the letter is
+//! there first, under a name that follows from the message, and then the mark that the message was handled.
+//!
+//! In reading order: `events`, what can happen; `aggregate`, what may happen when; `mailbox`, where the letters are; `service`, the
+//! face that others see; `reactions`, what it does when it hears others; `queries`, what is read back.
+
+pub mod aggregate;
+pub mod events;
+pub mod mailbox;
+pub mod queries;
+pub mod reactions;
+pub mod service;
+
+// All that comes in from outside: the published language.
+use super::contracts;
