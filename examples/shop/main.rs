@@ -4,8 +4,8 @@
 //! what it shows, by which rules, and what happens when it is killed at any moment.
 //!
 //! This file only puts the parts together. In reading order: `contracts`, what the services have in common;
-//! `order`, `inventory`, `payment`, `users` and `products`, with the same files in each; `driver`, with the sagas that lead
-//! invoices through them; `reads`, the views over what they publish; `input`, which reads the files; `place`, where the
+//! `order`, `inventory`, `payment`, `users`, `products` and `notification`, with the same files in each; `driver`, with the sagas
+//! that lead invoices through them, and `choreography`, without; `reads`, the views over what they publish; `input`, which reads the files; `place`, where the
 //! databases are; `cli`, `replay`, `views`, `summary`, `history` and `operate`, the program around.
 
 #![allow(
@@ -132,6 +132,7 @@ async fn run_replay(task: Replay, what_next: &str) -> Result<(), Problem> {
     place.check_lock().await?;
     // For programs nothing is said of what goes as usual.
     let is_told = !task.json || fail.is_some() || !outcomes.waiting.is_empty();
+    let is_told = is_told && task.settings.mode == Mode::Saga;
     let summary = if is_told { summary.with_sagas(outcomes) } else { summary };
     let text = if task.json { summary.to_json()? } else { summary.to_table() + what_next };
     problem::print(&text)

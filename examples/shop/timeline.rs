@@ -79,9 +79,9 @@ fn moments_of(service: &'static str, trail: &Trail) -> Vec<Moment> {
             None => moment.happened.push((name.to_owned(), 1)),
         }
     }
-    for (at, said) in &trail.messages {
+    for (kept, said) in &trail.messages {
         let (because, nth) = (said.metadata().causation(), moments.len());
-        let moment = moments.entry(because).or_insert(new(because, *at, nth));
+        let moment = moments.entry(because).or_insert(new(because, kept.recorded_at(), nth));
         moment.said.push(said.kind().to_string());
     }
     moments.into_values().collect()

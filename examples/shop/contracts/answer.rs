@@ -28,7 +28,7 @@ pub fn said<M: Serialize>(command: &Command, says: &M) -> Result<Envelope, Failu
         let envelope = message::encode(id, key_of(command)?, says)?;
         Ok(envelope.with_metadata(command.metadata()))
     };
-    said().map_err(|why| Failure::failed("every", "say what it has done", why))
+    said().map_err(|why| Failure::failed("answering", "say what it has done", why))
 }
 
 /// A commit, and in it the message that says what it has come to.

@@ -129,6 +129,6 @@ impl From<Failure> for HandleError {
 
 impl From<InvalidMetadata> for Failure {
     fn from(why: InvalidMetadata) -> Self {
-        Self::failed("every", "say who it is", why)
+        Self::failed("answering", "say who it is", why)
     }
 }

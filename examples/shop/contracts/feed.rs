@@ -1,6 +1,5 @@
 //! Reading a service's own events back.
 
-use chrono::{DateTime, Utc};
 use freehold::event::EventError;
 use freehold::{Envelope, EventStore, Filter, Position, RecordedEvent};
 use uuid::Uuid;
@@ -83,8 +82,8 @@ impl<'a> Feed<'a> {
 pub struct Trail {
     /// What has happened.
     pub events: Vec<RecordedEvent>,
-    /// What it has said, as far as its outbox still has it, and when.
-    pub messages: Vec<(DateTime<Utc>, Envelope)>,
+    /// What it has said, as far as its outbox still has it, each beside what the outbox says of it.
+    pub messages: Vec<(RecordedEvent, Envelope)>,
 }
 
 impl Trail {
@@ -106,10 +105,10 @@ impl Trail {
         loop {
             let page = store.outbox_page(after, EVENTS_PER_PAGE).await;
             let page = page.map_err(|error| failed(error.into()))?;
-            for kept in &page.events {
+            for kept in page.events {
                 let said = Envelope::stored(kept.data()).map_err(|error| failed(error.into()))?;
                 if said.metadata().correlation() == Some(flow) {
-                    messages.push((kept.recorded_at(), said));
+                    messages.push((kept, said));
                 }
             }
             if !page.has_more {
