@@ -7,6 +7,7 @@ use std::sync::atomic::AtomicBool;
 use chrono::{DateTime, Utc};
 use rusqlite::{Connection, params};
 
+use super::inline::KnownFolds;
 use super::insert::Insert;
 use super::rows;
 use super::streams::{self, Ends, Place};
@@ -66,6 +67,7 @@ impl Log {
         &self,
         conn: &Connection,
         parts: &Parts,
+        known: &mut KnownFolds,
     ) -> Result<Committed, CommitError> {
         if let Some(key) = &parts.inbox
             && let Some(first) = duplicate::of_inbox(conn, self.id, key).map_err(failed)?
@@ -80,7 +82,8 @@ impl Log {
         // A new inbox key, or an advance, would be lost if its commit passed for an old one without it.
         let is_bare = parts.inbox.is_none() && parts.advance.is_none();
         let repeated = || duplicate::of_events(conn, self.id, parts, is_bare);
-        let before = match guard(conn, parts).map_err(failed)? {
+        let mut ends = Ends::new(conn).map_err(failed)?;
+        let before = match guard(conn, &mut ends, parts).map_err(failed)? {
             Ok(before) => before,
             // A repetition often meets the very versions that its first time made.
             Err(conflict) => return repeated()?.ok_or(CommitError::Conflict(conflict)),
@@ -89,14 +92,14 @@ impl Log {
             let missing = BackendError::new(error::BACKEND, "commit", Fault::Missing, why);
             return repeated()?.ok_or(CommitError::Backend(missing));
         }
-        let folds = match self.folds(conn, parts) {
+        let folds = match self.folds(conn, parts, known) {
             Ok(folds) => folds,
             Err(error) => return repeated()?.ok_or(error),
         };
         let now = self.now();
-        match self.insert(conn, parts, &before, now) {
+        match self.insert(conn, &mut ends, (parts, &before), now) {
             Ok(committed) => {
-                self.fold(conn, &folds, (parts, &committed), now)?;
+                self.fold(conn, folds, (parts, &committed), now)?;
                 Ok(committed)
             }
             Err(Stop::Sqlite(error)) => Err(failed(error)),
@@ -131,8 +134,8 @@ impl Log {
     fn insert(
         &self,
         conn: &Connection,
-        parts: &Parts,
-        before: &[Option<Place>],
+        ends: &mut Ends<'_>,
+        (parts, before): (&Parts, &[Option<Place>]),
         now: DateTime<Utc>,
     ) -> Result<Committed, Stop> {
         let mut events = Insert::new(conn, now)?;
@@ -148,7 +151,6 @@ impl Log {
             }
         }
         // Nothing below fails because of what the commit says.
-        let mut ends = Ends::new(conn)?;
         for (append, (stream, newest)) in parts.appends.iter().zip(&after) {
             ends.advance(stream, *newest, append.events.len())?;
         }
@@ -178,9 +180,9 @@ pub(super) fn head(conn: &Connection) -> rusqlite::Result<Position> {
 /// The newest event of each stream that the commit writes, if every expectation holds.
 fn guard(
     conn: &Connection,
+    ends: &mut Ends<'_>,
     parts: &Parts,
 ) -> rusqlite::Result<Result<Vec<Option<Place>>, Conflict>> {
-    let mut ends = Ends::new(conn)?;
     let mut before = Vec::with_capacity(parts.appends.len());
     for (stream, expected) in parts.guards() {
         let newest = ends.newest(stream)?;

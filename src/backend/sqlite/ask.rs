@@ -7,6 +7,7 @@ use tokio::sync::oneshot;
 use super::append::Log;
 use super::error::{BACKEND, backend};
 use super::handle::SqliteStore;
+use super::inline::KnownFolds;
 use super::job::{Broken, Job};
 use crate::ports::{BackendError, CommitError, Fault};
 use crate::types::Committed;
@@ -42,8 +43,15 @@ where
     A: Send,
     F: FnMut(&Connection) -> rusqlite::Result<A> + Send,
 {
-    fn apply(&mut self, tx: &Transaction<'_>, _: &Log) -> Result<(), Broken> {
+    fn apply(
+        &mut self,
+        tx: &Transaction<'_>,
+        _: &Log,
+        known: &mut KnownFolds,
+    ) -> Result<(), Broken> {
         let answer = (self.question)(tx);
+        // It may have been about folds.
+        *known = None;
         self.answer = Some(answer.map_err(|why| backend(self.operation, why)));
         // A statement that fails undoes itself; some errors undo the whole transaction.
         if tx.is_autocommit() { Err(Broken::RolledBack) } else { Ok(()) }

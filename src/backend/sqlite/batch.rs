@@ -7,6 +7,7 @@ use rusqlite::{Connection, Transaction, TransactionBehavior};
 use tokio::sync::{mpsc, watch};
 
 use super::error::{BACKEND, backend, fault_of, is_constraint};
+use super::inline::KnownFolds;
 use super::job::{Broken, Job};
 use super::writer::Writer;
 use crate::ports::{CommitError, Fault, telemetry};
@@ -69,9 +70,9 @@ impl Writer {
                 return Err(Trouble::Begin(error));
             }
         };
-        let mut next = Some(first);
+        let (mut next, mut known) = (Some(first), KnownFolds::None);
         while let Some(mut job) = next {
-            let applied = job.apply(&tx, &self.log);
+            let applied = job.apply(&tx, &self.log, &mut known);
             batch.push(job);
             applied.map_err(Trouble::Broken)?;
             next = if batch.len() < commits_max { waiting(&mut self.jobs) } else { None };

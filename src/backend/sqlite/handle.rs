@@ -237,7 +237,7 @@ impl SqliteStore {
         }
         let failed = |why| CommitError::from(backend("commit_in", why));
         Savepoint::Commit.open(tx).map_err(failed)?;
-        match log.append(tx, &parts) {
+        match log.append(tx, &parts, &mut None) {
             Ok(committed) => {
                 Savepoint::Commit.keep(tx).map_err(failed)?;
                 let Shared { heads, outbox, .. } = &*self.shared;

@@ -20,7 +20,10 @@ use crate::types::{
     StreamVersion, Token,
 };
 
-type Folds = Vec<Arc<dyn InlineFold>>;
+type Folds = [Arc<dyn InlineFold>];
+
+/// The folds that commits of one transaction are folded by, once that is found out: nobody else can change it meanwhile.
+pub(super) type KnownFolds = Option<Vec<Arc<dyn InlineFold>>>;
 
 #[async_trait]
 impl InlineStore for SqliteStore {
@@ -39,17 +42,25 @@ impl InlineStore for SqliteStore {
 
 impl Log {
     /// The folds that a commit is to be folded by. Their sets are there.
-    pub(super) fn folds(&self, conn: &Connection, parts: &Parts) -> Result<Folds, CommitError> {
+    pub(super) fn folds<'k>(
+        &self,
+        conn: &Connection,
+        parts: &Parts,
+        known: &'k mut KnownFolds,
+    ) -> Result<&'k Folds, CommitError> {
         if parts.appends.is_empty() {
-            return Ok(Vec::new());
+            return Ok(&[]);
         }
-        let folds = self.folds.named(names(conn).map_err(failed)?)?;
-        for fold in &folds {
-            if !rows::is_prepared(conn, fold.set()).map_err(failed)? {
-                return Err(missing(Unprepared(fold.set().clone())));
+        if known.is_none() {
+            let folds = self.folds.named(names(conn).map_err(failed)?)?;
+            for fold in &folds {
+                if !rows::is_prepared(conn, fold.set()).map_err(failed)? {
+                    return Err(missing(Unprepared(fold.set().clone())));
+                }
             }
+            *known = Some(folds);
         }
-        Ok(folds)
+        Ok(known.as_deref().unwrap_or_default())
     }
 
     /// Folds what was written.

@@ -5,6 +5,7 @@ use tokio::sync::oneshot;
 
 use super::append::Log;
 use super::error::BACKEND;
+use super::inline::KnownFolds;
 use crate::ports::{CommitError, Fault, Unfoldable, telemetry};
 use crate::types::{Committed, Parts};
 
@@ -15,7 +16,12 @@ pub(super) trait Job: Send {
     /// # Errors
     /// [`Broken`] if the transaction cannot go on, for nobody. The answer then says what this job did to
     /// it.
-    fn apply(&mut self, tx: &Transaction<'_>, log: &Log) -> Result<(), Broken>;
+    fn apply(
+        &mut self,
+        tx: &Transaction<'_>,
+        log: &Log,
+        known: &mut KnownFolds,
+    ) -> Result<(), Broken>;
 
     /// The transaction was broken by one of its jobs. Says whether this one can be applied again, in a
     /// transaction of its own; if not, its answer is settled.
@@ -57,8 +63,13 @@ impl CommitJob {
 }
 
 impl Job for CommitJob {
-    fn apply(&mut self, tx: &Transaction<'_>, log: &Log) -> Result<(), Broken> {
-        let answer = log.append(tx, &self.parts);
+    fn apply(
+        &mut self,
+        tx: &Transaction<'_>,
+        log: &Log,
+        known: &mut KnownFolds,
+    ) -> Result<(), Broken> {
+        let answer = log.append(tx, &self.parts, known);
         // A part of it may be there, unless a set is missing, which is seen before: then all is rolled back.
         let failed = match &answer {
             Err(CommitError::Backend(why)) => why.fault() != Fault::Missing,

@@ -7,6 +7,7 @@ use tokio::sync::oneshot;
 
 use super::append::{Log, head};
 use super::error::{BACKEND, backend};
+use super::inline::KnownFolds;
 use super::job::{Broken, Job};
 use super::savepoint::Savepoint;
 use crate::ports::{BackendError, CommitError, Fault, telemetry};
@@ -75,9 +76,16 @@ where
     R: Send,
     F: FnOnce(&Transaction<'_>) -> Result<(T, Commit), R> + Send,
 {
-    fn apply(&mut self, tx: &Transaction<'_>, log: &Log) -> Result<(), Broken> {
+    fn apply(
+        &mut self,
+        tx: &Transaction<'_>,
+        log: &Log,
+        known: &mut KnownFolds,
+    ) -> Result<(), Broken> {
         let Some(work) = self.run.take() else { return Ok(()) };
         let (answer, survived) = run(work, tx, log);
+        // Nobody knows what it has written.
+        *known = None;
         self.guilty = survived.is_err();
         self.answer = Some(answer);
         survived
@@ -160,5 +168,5 @@ fn record(tx: &Transaction<'_>, commit: Commit, log: &Log) -> Result<Committed, 
         let head = head(tx).map_err(|why| backend("transact", why))?;
         return Ok(Committed::new(Vec::new(), None, Token::new(log.id, head)));
     }
-    log.append(tx, &log.open(commit)?)
+    log.append(tx, &log.open(commit)?, &mut None)
 }
