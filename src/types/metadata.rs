@@ -15,6 +15,8 @@ const NAME_BYTES_MAX: usize = 190;
 const VALUE_BYTES_MAX: usize = 1024;
 /// The most entries.
 const ENTRIES_MAX: usize = 32;
+/// What stands before and behind the flow, if a JSON says nothing else.
+const FLOW: (&str, &str) = (r#"{"correlation":""#, r#""}"#);
 
 /// What travels beside an event's payload. Empty metadata costs nothing; cloning shares it.
 ///
@@ -231,6 +233,35 @@ impl Metadata {
         self.fields().into_iter().flat_map(|f| f.entries.iter().map(|(k, v)| (&**k, &**v)))
     }
 
+    /// For backends: what it says as JSON; nothing if it says nothing.
+    ///
+    /// # Errors
+    /// What `serde_json` says.
+    pub fn json(&self) -> serde_json::Result<Option<String>> {
+        match self.fields() {
+            None => Ok(None),
+            // Most say which flow an event is of, and no more.
+            Some(fields) if let Some(flow) = fields.flow_alone() => {
+                let mut json = String::with_capacity(FLOW.0.len() + 36 + FLOW.1.len());
+                json.push_str(FLOW.0);
+                json.push_str(flow.hyphenated().encode_lower(&mut Uuid::encode_buffer()));
+                json.push_str(FLOW.1);
+                Ok(Some(json))
+            }
+            Some(_) if self.is_empty() => Ok(None),
+            Some(_) => serde_json::to_string(self).map(Some),
+        }
+    }
+
+    /// What such a JSON says.
+    pub(super) fn of_json(json: &str) -> serde_json::Result<Self> {
+        let flow = json.strip_prefix(FLOW.0).and_then(|rest| rest.strip_suffix(FLOW.1));
+        match flow.map(Uuid::try_parse) {
+            Some(Ok(flow)) => Ok(Self::new().with_correlation(flow)),
+            _ => serde_json::from_str(json),
+        }
+    }
+
     fn fields(&self) -> Option<&Fields> {
         self.0.as_deref()
     }
@@ -285,6 +316,13 @@ impl Serialize for Metadata {
 }
 
 impl Fields {
+    /// The flow, if nothing else is said.
+    fn flow_alone(&self) -> Option<Uuid> {
+        let Self { correlation, causation, actor, tenant, trace, entries } = self;
+        let is_alone = causation.is_none() && actor.is_none() && tenant.is_none();
+        correlation.filter(|_| is_alone && trace.is_none() && entries.is_empty())
+    }
+
     /// Whether `other` says something that is not said here.
     fn lacks(&self, other: &Self) -> bool {
         (self.correlation.is_none() && other.correlation.is_some())
@@ -341,6 +379,25 @@ mod tests {
         assert_eq!(serde_json::from_str::<Metadata>(&wire).unwrap(), metadata);
         assert_eq!(serde_json::to_string(&Metadata::new()).unwrap(), "{}");
         assert_eq!(serde_json::from_str::<Metadata>("{}").unwrap(), Metadata::new());
+    }
+
+    #[test]
+    fn a_flow_alone_is_written_and_read_as_all_metadata_is() {
+        let alone = Metadata::new().with_correlation(Uuid::from_u128(0xFEED << 64 | 7));
+        let more = alone.clone().with_actor("alice").unwrap();
+        for metadata in [alone.clone(), more] {
+            let json = metadata.json().unwrap().unwrap();
+            assert_eq!(json, serde_json::to_string(&metadata).unwrap());
+            assert_eq!(Metadata::of_json(&json).unwrap(), metadata);
+            assert_eq!(Metadata::of_json(&format!(" {json}")).unwrap(), metadata);
+        }
+        assert_eq!(Metadata::new().json().unwrap(), None);
+        let mut nothing = Metadata::new();
+        nothing.edit();
+        assert_eq!(nothing.json().unwrap(), None);
+        for wrong in [r#"{"correlation":"x"}"#, r#"{"correlation":""}"#, r#"{"correlation":"#] {
+            assert!(Metadata::of_json(wrong).is_err(), "{wrong}");
+        }
     }
 
     #[test]

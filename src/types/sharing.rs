@@ -70,7 +70,7 @@ impl Sharing {
         {
             return Ok(metadata.clone());
         }
-        let metadata: Metadata = serde_json::from_str(json)?;
+        let metadata = Metadata::of_json(json)?;
         self.metadata = Some((json.into(), metadata.clone()));
         Ok(metadata)
     }

@@ -129,8 +129,7 @@ impl<'p> Events<'p> {
 
     fn take(&mut self, guard: i32, nth: i32, event: &'p NewEvent) -> sqlx::Result<()> {
         let metadata = event.metadata();
-        let json = (!metadata.is_empty()).then(|| serde_json::to_string(metadata)).transpose();
-        let json = json.map_err(|why| sqlx::Error::Encode(why.into()))?;
+        let json = metadata.json().map_err(|why| sqlx::Error::Encode(why.into()))?;
         self.guard.push(guard);
         self.nth.push(nth);
         self.id.push(Uuid(event.id().as_uuid()));

@@ -78,8 +78,9 @@ impl<'c> Insert<'c> {
 
     fn encode(&mut self, metadata: &Metadata) -> rusqlite::Result<()> {
         if *metadata != self.metadata.0 {
-            let json = (!metadata.is_empty()).then(|| serde_json::to_string(metadata)).transpose();
-            let json = json.map_err(|why| rusqlite::Error::ToSqlConversionFailure(why.into()))?;
+            let json = metadata
+                .json()
+                .map_err(|why| rusqlite::Error::ToSqlConversionFailure(why.into()))?;
             self.metadata = (metadata.clone(), json);
         }
         Ok(())
