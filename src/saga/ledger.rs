@@ -20,6 +20,7 @@ use crate::ports::{BackendError, CommitError, telemetry};
 use crate::subscription::{Applied, Batch, Partition, Sink, SinkError};
 use crate::types::{
     Commit, Filter, LeaseName, RecordedEvent, RowKey, RowSet, RowValue, RowWrite, RowsWanted,
+    StreamId,
 };
 
 /// The name of the job.
@@ -109,6 +110,17 @@ impl Ledger {
         let is_here = part.has_caught_up;
         let patience = if is_here { self.shared.options.adopt_after } else { Duration::ZERO };
         Instant::now() + patience
+    }
+
+    /// A saga is over: it leaves the list, and whoever waits for its end is told.
+    fn take_out(&self, part: &mut Part, (id, ended): (&SagaId, Ended), touched: &mut Touched) {
+        self.shared.desk.tell(id, ended);
+        part.guests.remove(id);
+        if part.rows.contains_key(id) {
+            touched.insert(id.clone(), None);
+        } else {
+            touched.remove(id);
+        }
     }
 
     /// Looks at what an event says, and tells those whom it concerns.
@@ -201,6 +213,19 @@ impl Ledger {
     }
 }
 
+/// Whether an event is the last one of a saga; of those that an operator has ended there are few, and they are not known by
+/// their names.
+fn is_end(event: &RecordedEvent) -> bool {
+    let is_one = matches!(event.name().as_str(), "Completed" | "Compensated");
+    is_one && event.stream().category() == CATEGORY
+}
+
+/// How a saga has ended, if an event says that it has.
+fn end_of(event: &RecordedEvent) -> Option<(&StreamId, Ended)> {
+    let record = is_end(event).then(|| event::decode::<Record>(event).ok())??;
+    Some((event.stream(), Ended::of(&record)?))
+}
+
 /// The rows that a batch has touched, as they are after it.
 type Touched = HashMap<SagaId, Option<Row>>;
 
@@ -256,8 +281,18 @@ impl Sink for Ledger {
         let writes = {
             let mut parts = self.parts();
             let part = parts.entry(index).or_default();
+            let ends: HashMap<&StreamId, Ended> =
+                batch.events().iter().filter_map(end_of).collect();
             for event in batch.events() {
-                self.take_in(part, event, &mut touched, &mut begun);
+                match ends.get(event.stream()) {
+                    None => self.take_in(part, event, &mut touched, &mut begun),
+                    // Most sagas are over when they are heard of, and nothing else matters of them.
+                    Some(ended) if is_end(event) => {
+                        let Some(id) = SagaId::of(event.stream()) else { continue };
+                        self.take_out(part, (&id, *ended), &mut touched);
+                    }
+                    Some(_) => {}
+                }
             }
             // Most have ended since.
             for (id, is_ours) in begun {
