@@ -2,6 +2,7 @@
 //!
 //! The names are documented in `docs/telemetry.md`.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 /// A metric with the label `backend`. For the backends of the crate the key is a constant, which costs
@@ -146,14 +147,14 @@ pub(crate) fn saga_ended(saga: &str, outcome: &'static str) {
 /// A step of a saga was called. `way` is `do`, `redrive` or `undo`; `outcome` says how it ended.
 pub(crate) fn saga_call(
     saga: &'static str,
-    step: &str,
+    step: &Arc<str>,
     way: &'static str,
     outcome: &'static str,
     took: Duration,
 ) {
     #[cfg(feature = "metrics")]
     {
-        let step = step.to_owned();
+        let step = metrics::SharedString::from(Arc::clone(step));
         metrics::histogram!(
             "freehold_saga_call_seconds",
             "saga" => saga, "step" => step, "way" => way, "outcome" => outcome

@@ -50,16 +50,14 @@ const SHORT_PATIENCE: RetryPolicy = RetryPolicy { retries_max: 5, ..PATIENCE };
 ///
 /// # Errors
 /// Why a record cannot be written.
-pub(super) fn commit_of(
-    ids: &dyn Ids,
+pub(super) fn commit_of<'r>(
     log: &Log<'_>,
-    records: &[Record],
+    records: impl ExactSizeIterator<Item = (EventId, &'r Record)>,
     beside: Option<Commit>,
 ) -> Result<Commit, String> {
     let mut events = Vec::with_capacity(records.len());
-    for record in records {
-        let event =
-            event::encode(record, EventId::new(ids.draw())).map_err(|error| told(&error))?;
+    for (id, record) in records {
+        let event = event::encode(record, id).map_err(|error| told(&error))?;
         events.push(event.with_metadata(log.metadata.clone()));
     }
     let commit = Commit::new().append(log.stream, log.version, events);
@@ -87,8 +85,8 @@ pub(super) async fn append_now(
     record: &Record,
 ) -> Result<bool, OperateError> {
     let unreadable = OperateError::Unreadable;
-    let commit = commit_of(&*shared.ids, log, std::slice::from_ref(record), None);
-    let commit = commit.map_err(unreadable)?;
+    let record = (EventId::new(shared.ids.draw()), record);
+    let commit = commit_of(log, std::iter::once(record), None).map_err(unreadable)?;
     let mut backoff = SHORT_PATIENCE.begin(0);
     loop {
         let Err(error) = shared.store.commit(commit.clone()).await else { return Ok(true) };
@@ -105,25 +103,29 @@ pub(super) async fn append_now(
 pub(super) fn append(
     shared: &Arc<Shared>,
     saga: &Instance,
-    records: &[Record],
+    records: Arc<[Record]>,
     beside: Option<Commit>,
 ) -> BoxFuture<'static, Appended> {
-    let has_beside = beside.is_some();
-    let commit = match commit_of(&*shared.ids, &saga.log(), records, beside) {
-        Ok(commit) => commit,
-        Err(why) => return std::future::ready(Appended::Invalid(why)).boxed(),
-    };
-    let (shared, stream) = (Arc::clone(shared), saga.stream.clone());
+    let (shared, id, version) = (Arc::clone(shared), saga.id.clone(), saga.version);
+    let (metadata, has_beside) = (saga.log().metadata.clone(), beside.is_some());
+    // By their ids they are known if they are committed again.
+    let ids: Vec<EventId> = records.iter().map(|_| EventId::new(shared.ids.draw())).collect();
     async move {
         let mut backoff = PATIENCE.begin(0);
         loop {
-            let Err(error) = shared.store.commit(commit.clone()).await else {
+            let log = Log { stream: id.stream(), version, metadata: &metadata };
+            let records = ids.iter().copied().zip(&*records);
+            let commit = match commit_of(&log, records, beside.clone()) {
+                Ok(commit) => commit,
+                Err(why) => return Appended::Invalid(why),
+            };
+            let Err(error) = shared.store.commit(commit).await else {
                 return Appended::Done;
             };
-            if let Some(refused) = refused(&error, &stream, has_beside) {
+            if let Some(refused) = refused(&error, id.stream(), has_beside) {
                 return refused;
             }
-            tracing::warn!(%stream, error = %told(&error), "a saga cannot be written down");
+            tracing::warn!(saga = %id, error = %told(&error), "a saga cannot be written down");
             if shared.desk.is_closed() {
                 return Appended::Stopped;
             }

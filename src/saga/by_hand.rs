@@ -11,7 +11,7 @@ use super::append::{Appended, commit_of, refused};
 use super::book::{Book, Registered};
 use super::hand::{Follows, Hand, Seen};
 use super::id::SagaId;
-use super::instance::{Instance, Opened, later, records};
+use super::instance::{Instance, Opened, later, metadata, records};
 use super::json::{Json, Out};
 use super::node::{Fault, Node, Work};
 use super::outcome::{Effect, told};
@@ -21,7 +21,7 @@ use super::shared::SagaStore;
 use super::waiting::{came, passed};
 use crate::event;
 use crate::ports::{EventStoreExt, Ids};
-use crate::types::{Commit, StreamId, StreamVersion};
+use crate::types::{Commit, EventId, StreamVersion};
 
 /// One saga, its definition and its log.
 pub(crate) struct Stage {
@@ -29,7 +29,6 @@ pub(crate) struct Stage {
     book: Book,
     ids: Box<dyn Ids>,
     pub(crate) id: SagaId,
-    stream: StreamId,
     pub(crate) definition: Arc<Registered>,
 }
 
@@ -57,11 +56,10 @@ impl Stage {
         key: &str,
     ) -> Result<Self, String> {
         let id = SagaId::new(definition.name, key).map_err(|error| error.to_string())?;
-        let stream = id.stream().map_err(|error| error.to_string())?;
         let (mut book, name) = (Book::default(), definition.name);
         book.add(definition).map_err(|fault: Fault| fault.to_string())?;
         let definition = Arc::clone(book.get(name).ok_or("its definition is not there")?);
-        Ok(Self { store, book, ids, id, stream, definition })
+        Ok(Self { store, book, ids, id, definition })
     }
 
     /// Starts the saga.
@@ -73,8 +71,8 @@ impl Stage {
         let started =
             Started { version, fingerprint, input: input.clone(), by: Some(by), deadline };
         let value = (definition.read_input)(input).map_err(|error| told(&error))?;
-        let (id, stream) = (self.id.clone(), self.stream.clone());
-        let mut saga = Instance::begun(id, stream, definition, &started, value, now);
+        let (id, metadata) = (self.id.clone(), metadata(&self.id));
+        let mut saga = Instance::begun(id, metadata, definition, &started, value, now);
         saga.version = StreamVersion::NONE;
         match self.write(&saga, &[Record::Started(started)], None, 1).await? {
             Appended::Done => {
@@ -132,7 +130,7 @@ impl Stage {
 
     /// What is written down behind the first `known` records.
     pub(crate) async fn log(&self, known: u64) -> Result<Vec<Record>, String> {
-        let events = self.store.read_tail(&self.stream, StreamVersion::new(known)).await;
+        let events = self.store.read_tail(self.id.stream(), StreamVersion::new(known)).await;
         let records = records(&events.map_err(|error| told(&error))?)?;
         Ok(records.into_iter().map(|(record, _)| record).collect())
     }
@@ -146,12 +144,13 @@ impl Stage {
         times: usize,
     ) -> Result<Appended, String> {
         let has_beside = beside.is_some();
-        let commit = commit_of(&*self.ids, &saga.log(), records, beside)?;
+        let ids = records.iter().map(|_| EventId::new(self.ids.draw()));
+        let commit = commit_of(&saga.log(), ids.zip(records), beside)?;
         let mut appended = Appended::Done;
         for _ in 0..times {
             appended = match self.store.commit(commit.clone()).await {
                 Ok(_) => Appended::Done,
-                Err(error) => refused(&error, &self.stream, has_beside)
+                Err(error) => refused(&error, self.id.stream(), has_beside)
                     .ok_or_else(|| format!("the store fails: {}", told(&error)))?,
             };
         }
@@ -170,12 +169,12 @@ impl Hand {
 
     /// What is to be done now.
     pub(crate) fn poll(&mut self) -> Vec<Command> {
-        self.next(DateTime::<Utc>::UNIX_EPOCH)
+        self.next(|| DateTime::<Utc>::UNIX_EPOCH)
     }
 
     /// What is to be written down, if something is.
     pub(crate) fn appending(&self) -> Option<&[Record]> {
-        self.appending.as_ref().map(|appending| appending.records.as_slice())
+        self.appending.as_ref().map(|appending| &*appending.records)
     }
 
     /// Writes down what is to be, `times` times.
@@ -203,7 +202,7 @@ impl Hand {
 
     /// Reads what others have written. `false` if the saga is theirs.
     pub(crate) async fn look(&mut self, stage: &Stage) -> Result<bool, String> {
-        let tail = stage.store.read_tail(&self.saga.stream, self.saga.version).await;
+        let tail = stage.store.read_tail(self.saga.id.stream(), self.saga.version).await;
         for event in tail.map_err(|error| told(&error))? {
             let record = event::decode::<Record>(&event).map_err(|error| told(&error))?;
             if !matches!(self.see(&record), Seen::Asked) {

@@ -1,9 +1,10 @@
 //! Which sagas this process has under way, which wait their turn, and which are parked until a time or a signal.
 
 use std::collections::{BTreeSet, HashMap, HashSet, VecDeque};
-use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
+use tokio::runtime::Handle;
 use tokio::sync::{Notify, oneshot};
 use tokio::time::Instant;
 
@@ -93,9 +94,48 @@ struct Books {
     over_in_order: VecDeque<SagaId>,
     /// When nothing may begin any more.
     is_closed: bool,
+    /// The most that are under way.
+    running_max: usize,
+    /// Where sagas are driven.
+    runtime: Option<Handle>,
+    /// Whether somebody counts what is here now and then.
+    is_watched: bool,
+}
+
+impl Entry {
+    const fn is_starting(&self) -> bool {
+        matches!(self, Self::Starting(_))
+    }
 }
 
 impl Books {
+    fn count(&self) -> (usize, usize, usize) {
+        let waiting = self.queue.len();
+        (self.running, waiting, self.entries.len().saturating_sub(self.running + waiting))
+    }
+
+    /// Whether one more can be under way.
+    const fn has_room(&self) -> bool {
+        !self.is_closed && self.running < self.running_max
+    }
+
+    /// A saga's turn has come.
+    fn give_turn(&mut self, id: SagaId, tries: Tries, fresh: Option<Box<Instance>>) -> Turn {
+        self.running += 1;
+        let notice = Arc::new(Notice { is_fresh: fresh.is_some(), ..Notice::default() });
+        let entry = Entry::Running(Arc::clone(&notice));
+        let before = self.entries.insert(id.clone(), entry);
+        let takes_over = matches!(before, Some(Entry::Waiting(Wake::ForGood)));
+        Turn { id, notice, tries, fresh, takes_over }
+    }
+
+    /// A saga is under way no more; whoever waited for its end.
+    fn take_away(&mut self, id: &SagaId) -> Vec<oneshot::Sender<Ended>> {
+        self.running = self.running.saturating_sub(1);
+        self.entries.remove(id);
+        self.waiters.remove(id).unwrap_or_default()
+    }
+
     /// Rings for all that is under way.
     fn ring_all(&self) {
         for entry in self.entries.values() {
@@ -141,8 +181,7 @@ impl Books {
 #[derive(Default)]
 pub(super) struct Desk {
     books: Mutex<Books>,
-    running_max: AtomicUsize,
-    /// An alarm is set that is earlier than all others, or a saga waits its turn.
+    /// An alarm is set that is earlier than all others, a saga waits its turn, or nobody counts what is here.
     pub(super) changed: Notify,
     /// A saga has come to an end.
     pub(super) left: Notify,
@@ -151,16 +190,17 @@ pub(super) struct Desk {
 impl Desk {
     /// One that is closed.
     pub(super) fn new() -> Self {
-        let desk = Self { running_max: AtomicUsize::new(1), ..Self::default() };
+        let desk = Self::default();
         desk.books().is_closed = true;
         desk
     }
 
     /// From now on sagas are driven, so many at once.
-    pub(super) fn open(&self, running_max: usize) {
-        self.running_max.store(running_max.max(1), Ordering::SeqCst);
+    pub(super) fn open(&self, running_max: usize, runtime: Handle) {
         let mut books = self.books();
         books.is_closed = false;
+        books.running_max = running_max.max(1);
+        books.runtime = Some(runtime);
         // What was under way when the desk was closed may be still, and goes on.
         books.ring_all();
     }
@@ -221,10 +261,26 @@ impl Desk {
         }
     }
 
-    /// The same for a saga that was started just now.
-    pub(super) fn begin(&self, instance: Box<Instance>) {
+    /// The same for a saga that was started just now. If nobody waits before it, its turn has come, and here is where it is to
+    /// be driven.
+    #[must_use = "a turn that was given is to be taken"]
+    pub(super) fn begin(&self, instance: Box<Instance>) -> Option<(Handle, Turn)> {
         let id = instance.id.clone();
-        self.enter(&id, Some(instance), Wake::IfOurs);
+        let mut books = self.books();
+        let is_next = books.has_room() && books.queue.is_empty();
+        let is_here = matches!(books.entries.get(&id), Some(entry) if !entry.is_starting());
+        let Some(runtime) = books.runtime.clone().filter(|_| is_next && !is_here) else {
+            drop(books);
+            self.enter(&id, Some(instance), Wake::IfOurs);
+            return None;
+        };
+        let turn = books.give_turn(id, Tries::new(), Some(instance));
+        let is_watched = std::mem::replace(&mut books.is_watched, true);
+        drop(books);
+        if !is_watched {
+            self.changed.notify_one();
+        }
+        Some((runtime, turn))
     }
 
     fn enter(&self, id: &SagaId, fresh: Option<Box<Instance>>, mut how: Wake) {
@@ -263,24 +319,24 @@ impl Desk {
 
     /// How many are under way, wait their turn, and are parked.
     pub(super) fn count(&self) -> (usize, usize, usize) {
-        let books = self.books();
-        let waiting = books.queue.len();
-        (books.running, waiting, books.entries.len().saturating_sub(books.running + waiting))
+        self.books().count()
+    }
+
+    /// The same for somebody who counts again soon as long as some are under way, and else when there is a change.
+    pub(super) fn watch(&self) -> (usize, usize, usize) {
+        let mut books = self.books();
+        books.is_watched = books.running > 0;
+        books.count()
     }
 
     /// The next saga whose turn it is.
     pub(super) fn next(&self) -> Option<Turn> {
         let mut books = self.books();
-        if books.is_closed || books.running >= self.running_max.load(Ordering::SeqCst) {
+        if !books.has_room() {
             return None;
         }
         let (id, tries, fresh) = books.queue.pop_front()?;
-        books.running += 1;
-        let notice = Arc::new(Notice { is_fresh: fresh.is_some(), ..Notice::default() });
-        let entry = Entry::Running(Arc::clone(&notice));
-        let before = books.entries.insert(id.clone(), entry);
-        let takes_over = matches!(before, Some(Entry::Waiting(Wake::ForGood)));
-        Some(Turn { id, notice, tries, fresh, takes_over })
+        Some(books.give_turn(id, tries, fresh))
     }
 
     /// Wakes all whose time has come, and says when the next one's does.
@@ -311,9 +367,9 @@ impl Desk {
             books.alarms.insert((until, id.clone()));
         }
         books.entries.insert(id.clone(), Entry::Parked { until, tries, then });
-        drop(books);
+        // The alarm may be the earliest.
         self.changed.notify_one();
-        self.left.notify_waiters();
+        self.has_left(books);
     }
 
     /// A saga waits for an operator, or is not this process's any more: nothing of it is kept. If somebody has rung meanwhile,
@@ -338,21 +394,34 @@ impl Desk {
 
     /// A saga is over: whoever waits for its end is told.
     pub(super) fn is_over(&self, id: &SagaId, ended: Ended) {
-        self.tell(id, ended);
-        self.books().remember_as_over(id);
-        self.forget(id);
+        let mut books = self.books();
+        books.remember_as_over(id);
+        let waiters = books.take_away(id);
+        self.has_left(books);
+        for waiter in waiters {
+            // Who has gone away does not hear it.
+            let _ = waiter.send(ended);
+        }
     }
 
-    /// A saga cannot be run here.
+    /// A saga cannot be run here. Whoever waits for the end looks elsewhere.
     pub(super) fn forget(&self, id: &SagaId) {
         let mut books = self.books();
-        books.running = books.running.saturating_sub(1);
-        books.entries.remove(id);
-        // Whoever waits for the end looks elsewhere.
-        books.waiters.remove(id);
+        let waiters = books.take_away(id);
+        self.has_left(books);
+        drop(waiters);
+    }
+
+    /// One is under way no more: whoever waits their turn may have it, and who closes waits for the last.
+    fn has_left(&self, books: MutexGuard<'_, Books>) {
+        let (is_awaited, is_closed) = (!books.queue.is_empty(), books.is_closed);
         drop(books);
-        self.changed.notify_one();
-        self.left.notify_waiters();
+        if is_awaited {
+            self.changed.notify_one();
+        }
+        if is_closed {
+            self.left.notify_waiters();
+        }
     }
 
     /// Whoever waits for the end of the saga is told.
@@ -369,14 +438,15 @@ impl Desk {
         self.books().waiters.remove(id);
     }
 
-    /// Waits for the end, if it is seen here.
-    pub(super) fn wait_for(&self, id: &SagaId) -> oneshot::Receiver<Ended> {
+    /// Waits for the end, if it is seen here; and whether somebody has the saga here.
+    pub(super) fn wait_for(&self, id: &SagaId) -> (oneshot::Receiver<Ended>, bool) {
         let (tell, told) = oneshot::channel();
         let mut books = self.books();
+        let is_here = !books.is_closed && books.entries.contains_key(id);
         let waiters = books.waiters.entry(id.clone()).or_default();
         waiters.retain(|waiter| !waiter.is_closed());
         waiters.push(tell);
-        told
+        (told, is_here)
     }
 
     /// Somebody waits no more, and may have been the last.

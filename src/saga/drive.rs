@@ -1,17 +1,16 @@
 //! Drives one saga: calls its steps, writes down what came of them, waits, and parks it.
 
 use std::collections::BTreeMap;
-use std::panic::AssertUnwindSafe;
 use std::sync::Arc;
 
 use futures::future::BoxFuture;
 use futures::stream::FuturesUnordered;
 use futures::{FutureExt, StreamExt};
-use tokio::time::{Instant, sleep_until, timeout};
-use tracing::Instrument;
+use tokio::time::{Instant, sleep_until};
 
 use super::act::Said;
 use super::append::{Appended, append};
+use super::calling::{Calling, UnderWay};
 use super::desk::{Notice, Tries, Turn, Wake};
 use super::hand::{Follows, Hand, Seen};
 use super::instance::{Instance, Opened};
@@ -54,7 +53,7 @@ pub(super) struct Drive {
     pub(super) shared: Arc<Shared>,
     pub(super) hand: Hand,
     notice: Arc<Notice>,
-    pub(super) calls: FuturesUnordered<BoxFuture<'static, Ending>>,
+    pub(super) calls: FuturesUnordered<UnderWay>,
     append: Option<BoxFuture<'static, Appended>>,
     /// Steps that are tried again later.
     rests: BTreeMap<usize, Instant>,
@@ -170,8 +169,8 @@ impl Drive {
         }
         let record = Record::TakenOver { by: self.shared.owner };
         tracing::debug!(saga = %self.hand.saga.id, "taking a saga over");
-        let append = append(&self.shared, &self.hand.saga, std::slice::from_ref(&record), None);
-        match append.await {
+        let records = Arc::from([record.clone()]);
+        match append(&self.shared, &self.hand.saga, records, None).await {
             Appended::Done => {
                 self.hand.saga.note(&record, self.shared.clock.now());
                 self.hand.saga.version = self.hand.saga.version.plus(1);
@@ -185,9 +184,10 @@ impl Drive {
 
     /// Does what is to be done.
     fn go_on(&mut self, is_closing: bool) {
-        for command in self.hand.next(self.shared.clock.now()) {
+        let clock = Arc::clone(&self.shared.clock);
+        for command in self.hand.next(|| clock.now()) {
             match command {
-                Command::Append(records) => self.write(&records),
+                Command::Append(records) => self.write(records),
                 Command::Rest { step, tries } => self.rest(step, tries),
                 // Whoever stops begins nothing new; what was to be called is called by the next owner, or here, if the
                 // runner is started again while other calls are still under way.
@@ -197,10 +197,10 @@ impl Drive {
         }
     }
 
-    fn write(&mut self, records: &[Record]) {
+    fn write(&mut self, records: Arc<[Record]>) {
         let saga = &self.hand.saga;
         let name = saga.definition.name;
-        for record in records {
+        for record in &*records {
             match record {
                 Record::Unwind { cause, uncertain } => {
                     telemetry::saga_given_up(name, cause.as_str(), uncertain.len());
@@ -275,24 +275,13 @@ impl Drive {
             Ok(call) => call,
             Err(why) => {
                 let said = std::future::ready(Ending::Call(step, way, Said::broken(why)));
-                return self.calls.push(said.boxed());
+                return self.calls.push(UnderWay::Other(said.boxed()));
             }
         };
-        let (saga, name) = (self.hand.saga.definition.name, Arc::clone(&call.step));
-        let span = tracing::debug_span!("saga_call", step = &*name, ?way);
-        let ran = AssertUnwindSafe(act.call(call)).catch_unwind();
-        let calling = async move {
-            let begun = Instant::now();
-            let said = match timeout(time_max, ran).await {
-                Ok(Ok(said)) => said,
-                Ok(Err(_)) => Said::unknown("it panicked"),
-                Err(_) => Said::unknown("it took too long"),
-            };
-            let outcome = said.outcome.as_str();
-            telemetry::saga_call(saga, &name, way.as_str(), outcome, begun.elapsed());
-            Ending::Call(step, way, said)
-        };
-        self.calls.push(calling.instrument(span).boxed());
+        let saga = self.hand.saga.definition.name;
+        let name = Arc::clone(&call.step);
+        let calling = Calling::begin(act.call(call), (saga, name), (step, way), time_max);
+        self.calls.push(UnderWay::Call(calling));
     }
 
     fn ended(&mut self, ending: Ending) {

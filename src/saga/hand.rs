@@ -1,6 +1,7 @@
 //! A saga in the hand of its owner: what is to be written down of it, and what is committed beside that.
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
 use chrono::{DateTime, Utc};
 
@@ -24,7 +25,7 @@ pub(crate) struct Hand {
 
 /// What is to be written down.
 pub(super) struct Appending {
-    pub(super) records: Vec<Record>,
+    pub(super) records: Arc<[Record]>,
     /// The steps whose commits are part of it.
     steps: Vec<usize>,
 }
@@ -64,16 +65,21 @@ impl Hand {
     }
 
     /// What is to be done now. What is to be written down is kept until it [is](Self::written).
-    pub(super) fn next(&mut self, now: DateTime<Utc>) -> Vec<Command> {
+    pub(super) fn next(&mut self, now: impl FnOnce() -> DateTime<Utc>) -> Vec<Command> {
         let mut commands = self.saga.run.poll();
-        for command in &mut commands {
-            let Command::Append(records) = command else { continue };
+        // Of what is written down there is one list at a time.
+        let append = commands.iter_mut().find_map(|command| match command {
+            Command::Append(records) => Some(records),
+            _ => None,
+        });
+        if let Some(records) = append {
+            let now = now();
             self.explain(records);
             for record in records.iter() {
                 self.saga.note(record, now);
             }
             let steps = records.iter().filter_map(|record| self.local_of(record)).collect();
-            self.appending = Some(Appending { records: records.clone(), steps });
+            self.appending = Some(Appending { records: Arc::clone(records), steps });
         }
         commands
     }
@@ -170,8 +176,11 @@ impl Hand {
     }
 
     /// Tells an operator what went wrong last.
-    fn explain(&self, records: &mut [Record]) {
-        for record in records {
+    fn explain(&self, records: &mut Arc<[Record]>) {
+        if !records.iter().any(|record| matches!(record, Record::Suspended { .. })) {
+            return;
+        }
+        for record in Arc::make_mut(records) {
             if let Record::Suspended { step, why } = record
                 && let Some(error) = self.saga.place(step).and_then(|at| self.errors.get(&at))
             {

@@ -1,8 +1,7 @@
 //! Which saga, and which call of which of its steps.
 
-use std::fmt;
+use std::fmt::{self, Write};
 use std::marker::PhantomData;
-use std::sync::Arc;
 
 use uuid::Uuid;
 
@@ -18,8 +17,8 @@ pub(crate) const SIGNALS: &str = "saga_signal";
 /// Two starts with one key are one saga.
 #[derive(Clone, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct SagaId {
-    /// The id of its stream: the name, a slash, and the key.
-    text: Arc<str>,
+    /// Where its log is. The id of the stream is the name, a slash, and the key.
+    stream: StreamId,
     name_bytes: usize,
 }
 
@@ -40,62 +39,68 @@ impl SagaId {
         if !category_is_valid(name) || key.is_empty() {
             return Err(InvalidSagaId);
         }
-        let id = Self { text: format!("{name}/{key}").into(), name_bytes: name.len() };
-        id.stream().map_err(|_| InvalidSagaId)?;
-        Ok(id)
+        let mut text = String::with_capacity(name.len() + 1 + key.len());
+        text.push_str(name);
+        text.push('/');
+        text.push_str(key);
+        let stream = StreamId::new(CATEGORY, text).map_err(|_| InvalidSagaId)?;
+        Ok(Self { stream, name_bytes: name.len() })
     }
 
     /// The name of its definition.
     #[must_use]
     pub fn name(&self) -> &str {
-        self.text.get(..self.name_bytes).unwrap_or_default()
+        self.as_str().get(..self.name_bytes).unwrap_or_default()
     }
 
     /// The key with which it was started.
     #[must_use]
     pub fn key(&self) -> &str {
-        self.text.get(self.name_bytes + 1..).unwrap_or_default()
+        self.as_str().get(self.name_bytes + 1..).unwrap_or_default()
     }
 
     /// Both: `fulfilment/order-17`.
     #[must_use]
     pub fn as_str(&self) -> &str {
-        &self.text
+        self.stream.id()
     }
 
     /// The flow that all its records, and what it causes, are part of.
     #[must_use]
     pub fn flow(&self) -> Uuid {
-        Uuid::new_v5(&Uuid::NAMESPACE_OID, self.text.as_bytes())
+        Uuid::new_v5(&Uuid::NAMESPACE_OID, self.as_str().as_bytes())
     }
 
-    /// The saga of a stream.
+    /// The saga of a stream: of its log, or of the signals for it.
     pub(crate) fn of(stream: &StreamId) -> Option<Self> {
-        // What is the id of a stream was checked when it was made.
         let name_bytes = stream.id().find('/')?;
-        Some(Self { text: stream.id().into(), name_bytes })
+        let stream = match stream.category() {
+            CATEGORY => stream.clone(),
+            _ => StreamId::new(CATEGORY, stream.id()).ok()?,
+        };
+        Some(Self { stream, name_bytes })
     }
 
     /// Where its log is.
-    pub(crate) fn stream(&self) -> Result<StreamId, InvalidStreamId> {
-        StreamId::new(CATEGORY, &self.text)
+    pub(crate) const fn stream(&self) -> &StreamId {
+        &self.stream
     }
 
     /// Where the signals for it are.
     pub(crate) fn signals(&self) -> Result<StreamId, InvalidStreamId> {
-        StreamId::new(SIGNALS, &self.text)
+        StreamId::new(SIGNALS, self.as_str())
     }
 }
 
 impl fmt::Display for SagaId {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(&self.text)
+        f.write_str(self.as_str())
     }
 }
 
 impl fmt::Debug for SagaId {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "SagaId({})", self.text)
+        write!(f, "SagaId({})", self.as_str())
     }
 }
 
@@ -115,13 +120,22 @@ pub enum Undo {}
 /// restarts and changes of owner it is the same, and no other call has it. Only a running saga makes one, so a participant
 /// that asks for the key of an action cannot be given that of a compensation, or one that was made up.
 pub struct Key<D> {
-    text: Arc<str>,
+    text: Box<str>,
     direction: PhantomData<fn() -> D>,
 }
 
 impl<D> Key<D> {
     fn new(saga: &SagaId, step: &str, item: usize, direction: &str) -> Self {
-        Self { text: format!("{saga}:{step}:{item}:{direction}").into(), direction: PhantomData }
+        let digits = item.checked_ilog10().unwrap_or_default() as usize + 1;
+        let bytes = saga.as_str().len() + step.len() + digits + direction.len() + 3;
+        let mut text = String::with_capacity(bytes);
+        text.push_str(saga.as_str());
+        text.push(':');
+        text.push_str(step);
+        // A text takes in whatever it is given.
+        let _ = write!(text, ":{item}:");
+        text.push_str(direction);
+        Self { text: text.into(), direction: PhantomData }
     }
 
     /// The key: `fulfilment/order-17:charge:0:do`.

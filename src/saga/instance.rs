@@ -21,12 +21,11 @@ use super::show::Ended;
 use super::state::{Phase, State, StepState};
 use crate::event;
 use crate::ports::{BackendError, EventStore, EventStoreExt};
-use crate::types::{Metadata, RecordedEvent, StreamId, StreamVersion};
+use crate::types::{Metadata, RecordedEvent, StreamVersion};
 
 /// A saga that somebody runs.
 pub(super) struct Instance {
     pub(super) id: SagaId,
-    pub(super) stream: StreamId,
     pub(super) version: StreamVersion,
     /// The names of steps that have changed since it was started, old and new: calls and signals go by the old ones.
     names: Renamed,
@@ -66,7 +65,7 @@ impl Instance {
     /// A saga that was started just now.
     pub(super) fn begun(
         id: SagaId,
-        stream: StreamId,
+        metadata: Metadata,
         definition: Arc<Registered>,
         started: &Started,
         input: Arc<Value>,
@@ -77,10 +76,8 @@ impl Instance {
         if let Some(first) = inputs.first_mut() {
             *first = Some(input);
         }
-        let metadata = metadata(&id);
         Self {
             id,
-            stream,
             names: &[],
             metadata,
             version: StreamVersion::new(1),
@@ -103,17 +100,11 @@ impl Instance {
         book: &Book,
         id: &SagaId,
     ) -> Result<Opened, BackendError> {
-        let Ok(stream) = id.stream() else { return Ok(Opened::Stuck("its name".to_owned())) };
-        let events = store.read_tail(&stream, StreamVersion::NONE).await?;
-        Ok(Self::of(book, id, stream, &events))
+        let events = store.read_tail(id.stream(), StreamVersion::NONE).await?;
+        Ok(Self::of(book, id, &events))
     }
 
-    pub(super) fn of(
-        book: &Book,
-        id: &SagaId,
-        stream: StreamId,
-        events: &[RecordedEvent],
-    ) -> Opened {
+    pub(super) fn of(book: &Book, id: &SagaId, events: &[RecordedEvent]) -> Opened {
         if events.is_empty() {
             return Opened::Nothing;
         }
@@ -141,7 +132,8 @@ impl Instance {
             Err(error) => return Opened::Stuck(format!("its input cannot be read: {error}")),
         };
         let definition = Arc::clone(definition);
-        let mut saga = Self::begun(id.clone(), stream, definition, started, input, *started_at);
+        let (id, metadata) = (id.clone(), metadata(id));
+        let mut saga = Self::begun(id, metadata, definition, started, input, *started_at);
         saga.names = names;
         let mut log = Vec::with_capacity(records.len());
         for (record, at) in records {
@@ -162,7 +154,7 @@ impl Instance {
 
     /// Where its next records are written.
     pub(super) const fn log(&self) -> Log<'_> {
-        Log { stream: &self.stream, version: self.version, metadata: &self.metadata }
+        Log { stream: self.id.stream(), version: self.version, metadata: &self.metadata }
     }
 
     /// Remembers when something was written down, and by whom.

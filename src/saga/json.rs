@@ -2,6 +2,7 @@
 
 use std::fmt;
 use std::hash::{Hash, Hasher};
+use std::io::{self, Write};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 
@@ -38,10 +39,42 @@ impl Json {
 
     /// So short that it can be kept, and so long that a changed value has another.
     pub(crate) fn digest(&self) -> u64 {
-        // FNV-1a of 64 bits: Fowler, Noll, Vo, https://datatracker.ietf.org/doc/draft-eastlake-fnv/.
-        self.text().bytes().fold(0xcbf2_9ce4_8422_2325, |hash, byte| {
-            (hash ^ u64::from(byte)).wrapping_mul(0x0000_0100_0000_01b3)
-        })
+        let mut digest = Digest::new();
+        digest.take(self.text().as_bytes());
+        digest.0
+    }
+
+    /// The digest of `value` as JSON, which nobody keeps.
+    pub(crate) fn digest_of(value: &impl Serialize) -> Result<u64, serde_json::Error> {
+        let mut digest = Digest::new();
+        serde_json::to_writer(&mut digest, value)?;
+        Ok(digest.0)
+    }
+}
+
+/// FNV-1a of 64 bits: Fowler, Noll, Vo, <https://datatracker.ietf.org/doc/draft-eastlake-fnv/>.
+struct Digest(u64);
+
+impl Digest {
+    const fn new() -> Self {
+        Self(0xcbf2_9ce4_8422_2325)
+    }
+
+    fn take(&mut self, bytes: &[u8]) {
+        for byte in bytes {
+            self.0 = (self.0 ^ u64::from(*byte)).wrapping_mul(0x0000_0100_0000_01b3);
+        }
+    }
+}
+
+impl Write for Digest {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        self.take(bytes);
+        Ok(bytes.len())
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
     }
 }
 

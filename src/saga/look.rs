@@ -55,8 +55,7 @@ impl Sagas {
     /// [`OperateError::Missing`] if it was never started; [`OperateError::Read`] if its log cannot be read.
     pub async fn find(&self, id: &SagaId) -> Result<Found, OperateError> {
         let missing = || OperateError::Missing(id.clone());
-        let stream = id.stream().map_err(|_| missing())?;
-        let events = self.0.store.read_tail(&stream, StreamVersion::NONE).await?;
+        let events = self.0.store.read_tail(id.stream(), StreamVersion::NONE).await?;
         let first = events.first().ok_or_else(missing)?;
         if let Some(ended) = end(&events) {
             return Ok(Found::Over(ended));
@@ -69,7 +68,7 @@ impl Sagas {
                 Err(_) => row.since = event.recorded_at(),
             }
         }
-        if let Opened::Stuck(why) = Instance::of(&self.0.book, id, stream, &events) {
+        if let Opened::Stuck(why) = Instance::of(&self.0.book, id, &events) {
             row.standing = Standing::Stuck;
             row.why = Some(why);
         }
@@ -103,8 +102,7 @@ impl Sagas {
     /// # Errors
     /// As [`Sagas::ended`].
     pub async fn has_ended(&self, id: &SagaId) -> Result<Option<Ended>, OperateError> {
-        let stream = id.stream().map_err(|_| OperateError::Missing(id.clone()))?;
-        let page = self.0.store.read_stream(&stream, ReadFrom::End, 1).await?;
+        let page = self.0.store.read_stream(id.stream(), ReadFrom::End, 1).await?;
         let last = records(&page.events).map_err(OperateError::Unreadable)?;
         let (last, _) = last.first().ok_or_else(|| OperateError::Missing(id.clone()))?;
         Ok(Ended::of(last))
@@ -186,15 +184,19 @@ impl<'s> Listening<'s> {
 
     /// Begins to listen; whether the log is to be looked at now. What happens from here on is heard.
     fn begins_with_a_look(&mut self) -> bool {
-        self.told = Some(self.desk.wait_for(self.id));
-        self.is_here = self.desk.holds(self.id) && !self.desk.is_closed();
+        let (told, is_here) = self.desk.wait_for(self.id);
+        (self.told, self.is_here) = (Some(told), is_here);
         self.is_late || !self.is_here
     }
 
     /// The end, if it is told in time.
     async fn end(&mut self) -> Option<Ended> {
-        match timeout(self.patience, self.told.take()?).await {
-            Ok(Ok(ended)) => return Some(ended),
+        match timeout(self.patience, self.told.as_mut()?).await {
+            Ok(Ok(ended)) => {
+                // Whoever tells strikes all off the list of those who wait.
+                self.told = None;
+                return Some(ended);
+            }
             Ok(Err(_)) => {}
             Err(_) if self.is_here => {
                 self.is_late = true;
@@ -202,14 +204,16 @@ impl<'s> Listening<'s> {
             }
             Err(_) => self.patience = LOOK_EVERY,
         }
+        self.told = None;
         None
     }
 }
 
 impl Drop for Listening<'_> {
     fn drop(&mut self) {
-        self.told = None;
-        self.desk.waits_no_more(self.id);
+        if self.told.take().is_some() {
+            self.desk.waits_no_more(self.id);
+        }
     }
 }
 
@@ -220,8 +224,7 @@ impl GivenUp {
     /// # Errors
     /// [`OperateError::Read`] and [`OperateError::Unreadable`].
     pub async fn of(store: &dyn EventStore, id: &SagaId) -> Result<Option<Self>, OperateError> {
-        let stream = id.stream().map_err(|_| OperateError::Missing(id.clone()))?;
-        let events = store.read_tail(&stream, StreamVersion::NONE).await?;
+        let events = store.read_tail(id.stream(), StreamVersion::NONE).await?;
         let records = records(&events).map_err(OperateError::Unreadable)?;
         Ok(records.iter().find_map(|(record, _)| match record {
             Record::Unwind { cause, .. } => Some(Self::from(cause)),

@@ -110,6 +110,7 @@ mod barrier;
 mod book;
 #[cfg(feature = "testkit")]
 mod by_hand;
+mod calling;
 mod contract;
 mod define;
 mod desk;

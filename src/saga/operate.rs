@@ -133,8 +133,7 @@ impl Sagas {
     /// # Errors
     /// [`OperateError::Missing`] if it was never started; [`OperateError::Read`] if its log cannot be read.
     pub async fn history(&self, id: &SagaId) -> Result<Vec<Entry>, OperateError> {
-        let stream = id.stream().map_err(|_| OperateError::Missing(id.clone()))?;
-        let events = self.0.store.read_tail(&stream, StreamVersion::NONE).await?;
+        let events = self.0.store.read_tail(id.stream(), StreamVersion::NONE).await?;
         if events.is_empty() {
             return Err(OperateError::Missing(id.clone()));
         }
@@ -216,15 +215,14 @@ impl Sagas {
     /// [`OperateError`]; [`OperateError::NotSuspended`] if it waits for nobody.
     pub async fn abandon(&self, id: &SagaId, by: By) -> Result<(), OperateError> {
         for _ in 0..TRIES {
-            let stream = id.stream().map_err(|_| OperateError::Missing(id.clone()))?;
-            let events = self.0.store.read_tail(&stream, StreamVersion::NONE).await?;
+            let events = self.0.store.read_tail(id.stream(), StreamVersion::NONE).await?;
             let version = StreamVersion::new(events.len() as u64);
-            let Opened::Stuck(_) = Instance::of(&self.0.book, id, stream.clone(), &events) else {
+            let Opened::Stuck(_) = Instance::of(&self.0.book, id, &events) else {
                 return self.operate(id, Action::Abandon, by).await;
             };
             let By { actor, reason } = by.clone();
             let record = Record::Operator { actor, action: Action::Abandon, reason };
-            let log = Log { stream: &stream, version, metadata: &metadata(id) };
+            let log = Log { stream: id.stream(), version, metadata: &metadata(id) };
             if self.write(id, &log, &record).await? {
                 return Ok(());
             }

@@ -40,7 +40,7 @@ pub(crate) struct Run {
     /// What is to be written down next.
     results: Vec<Record>,
     /// What is being written down.
-    appending: Vec<Record>,
+    appending: Option<Arc<[Record]>>,
     /// Answers that came while the saga was being given up.
     held: Vec<(usize, Way, Outcome)>,
     giving_up: Option<Cause>,
@@ -101,7 +101,7 @@ impl Outcome {
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub(crate) enum Command {
     /// Write these down, all or none, as the next of this owner.
-    Append(Vec<Record>),
+    Append(Arc<[Record]>),
     Call {
         step: usize,
         way: Way,
@@ -156,7 +156,7 @@ impl Run {
             misfits: BTreeMap::new(),
             resting: BTreeSet::new(),
             results: Vec::new(),
-            appending: Vec::new(),
+            appending: None,
             held: Vec::new(),
             giving_up: None,
         }
@@ -222,24 +222,29 @@ impl Run {
     }
 
     fn append_what_is_due(&mut self, commands: &mut Vec<Command>) {
-        if !self.appending.is_empty() {
+        if self.appending.is_some() {
             return;
         }
-        self.appending = self.due();
-        if !self.appending.is_empty() {
-            commands.push(Command::Append(self.appending.clone()));
-            if !self.rules.unwinds_first {
-                self.write_down();
-            }
+        let mut due = self.due();
+        if due.is_empty() {
+            return;
         }
+        let records: Arc<[Record]> = due.drain(..).collect();
+        // Its room is for the next results.
+        self.results = due;
+        commands.push(Command::Append(Arc::clone(&records)));
+        if !self.rules.unwinds_first {
+            self.write_down(&records);
+        }
+        self.appending = Some(records);
     }
 
     /// What it was told to append is durable.
     pub(crate) fn appended(&mut self) {
-        if self.rules.unwinds_first {
-            self.write_down();
+        let records = self.appending.take();
+        if let Some(records) = records.filter(|_| self.rules.unwinds_first) {
+            self.write_down(&records);
         }
-        self.appending.clear();
         for (step, way, outcome) in std::mem::take(&mut self.held) {
             self.take_answer(step, way, outcome);
         }
@@ -255,7 +260,8 @@ impl Run {
             Record::Unwind { .. } | Record::Completed | Record::Compensated => false,
             _ => true,
         };
-        let mut results = std::mem::take(&mut self.appending);
+        let mut results = self.being_written().to_vec();
+        self.appending = None;
         results.retain(is_kept);
         results.append(&mut self.results);
         self.results = results;
@@ -295,7 +301,7 @@ impl Run {
             }
             _ => None,
         };
-        self.appending.iter().filter_map(of).max().map(|(_, step)| step)
+        self.being_written().iter().filter_map(of).max().map(|(_, step)| step)
     }
 
     /// Somebody has written down that the saga is to be given up; `false` if it cannot be any more.
@@ -318,7 +324,7 @@ impl Run {
     pub(crate) fn answered(&mut self, step: usize, way: Way, outcome: Outcome) -> Vec<Command> {
         self.calls.remove(&step);
         let is_giving_up =
-            self.appending.iter().any(|record| matches!(record, Record::Unwind { .. }));
+            self.being_written().iter().any(|record| matches!(record, Record::Unwind { .. }));
         if is_giving_up && self.state.phase == Phase::Forward {
             self.held.push((step, way, outcome));
             return Vec::new();
@@ -361,6 +367,12 @@ impl Run {
         if records.is_empty() && self.giving_up.is_none() {
             return self.state.end(&self.shape).into_iter().collect();
         }
+        if self.is_plain(&records) {
+            if self.state.open() == records.len() {
+                records.push(Record::Completed);
+            }
+            return records;
+        }
         let mut then = self.state.clone();
         let applied = records.iter().try_for_each(|record| then.apply(&self.shape, record));
         debug_assert!(applied.is_ok(), "{applied:?}: {records:?}");
@@ -374,6 +386,23 @@ impl Run {
         }
         records.extend(then.end(&self.shape));
         records
+    }
+
+    /// Whether nothing but this is to be written down: that steps have happened, each of which could.
+    fn is_plain(&self, records: &[Record]) -> bool {
+        let has_happened = |record: &Record| match record {
+            Record::Done { step, .. } => {
+                let place = self.shape.place(step);
+                place.is_some_and(|step| self.state.is_ready(&self.shape, step))
+            }
+            _ => false,
+        };
+        self.giving_up.is_none() && records.iter().all(has_happened)
+    }
+
+    /// What is being written down.
+    fn being_written(&self) -> &[Record] {
+        self.appending.as_deref().unwrap_or_default()
     }
 
     /// That the saga is given up, and what is not known of it.
@@ -392,8 +421,8 @@ impl Run {
         Record::Unwind { cause, uncertain }
     }
 
-    fn write_down(&mut self) {
-        for record in &self.appending {
+    fn write_down(&mut self, records: &[Record]) {
+        for record in records {
             let applied = self.state.apply(&self.shape, record);
             debug_assert!(applied.is_ok(), "{applied:?}: {record:?}");
             if let Record::Unwind { .. } = record {
@@ -407,7 +436,7 @@ impl Run {
     /// Whether an answer of the step waits to be written down.
     fn is_answered(&self, step: usize) -> bool {
         let Some(of) = self.shape.steps.get(step) else { return false };
-        self.results.iter().chain(&self.appending).any(|record| match record {
+        self.results.iter().chain(self.being_written()).any(|record| match record {
             Record::Done { step, .. }
             | Record::Settled { step, .. }
             | Record::Undone { step }

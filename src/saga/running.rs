@@ -3,8 +3,10 @@
 use std::fmt;
 use std::panic::AssertUnwindSafe;
 use std::sync::Arc;
+use std::time::Duration;
 
 use futures::FutureExt;
+use tokio::runtime::Handle;
 use tokio::task::JoinHandle;
 use tokio::time::{Instant, sleep_until, timeout};
 use tracing::Instrument;
@@ -17,6 +19,9 @@ use super::shared::Shared;
 use crate::ports::{BackendError, telemetry};
 use crate::retry::RetryPolicy;
 use crate::subscription::{Health, Running, Subscription, SubscriptionOptions};
+
+/// How often those are counted that come and go.
+const COUNT_EVERY: Duration = Duration::from_secs(1);
 
 /// Sagas that are run by this process. When the handle is dropped, nothing new is called any more.
 #[must_use = "sagas are run no more when the handle is dropped"]
@@ -44,7 +49,7 @@ impl Sagas {
             ..SubscriptionOptions::default()
         };
         warn_of_impatience(&shared);
-        shared.desk.open(shared.options.running_sagas_max);
+        shared.desk.open(shared.options.running_sagas_max, Handle::current());
         let ledger = Arc::new(Ledger::new(Arc::clone(&shared))?);
         let watch = Arc::clone(&ledger);
         let store = Arc::clone(&shared.store);
@@ -138,10 +143,12 @@ async fn pump(shared: Arc<Shared>) {
         while let Some(turn) = shared.desk.next() {
             tokio::spawn(take_turn(Arc::clone(&shared), turn));
         }
-        let (running, waiting, parked) = shared.desk.count();
+        let (running, waiting, parked) = shared.desk.watch();
         telemetry::sagas_here(running, waiting, parked);
+        // Most sagas come and go, and nobody is woken for that.
+        let count = (running > 0).then(|| Instant::now() + COUNT_EVERY);
         let alarm = async {
-            match next {
+            match next.into_iter().chain(count).min() {
                 Some(at) => sleep_until(at).await,
                 None => std::future::pending().await,
             }
@@ -153,7 +160,8 @@ async fn pump(shared: Arc<Shared>) {
     }
 }
 
-async fn take_turn(shared: Arc<Shared>, turn: Turn) {
+/// Drives a saga whose turn it is, and says what became of it.
+pub(super) async fn take_turn(shared: Arc<Shared>, turn: Turn) {
     let id = turn.id.clone();
     let how = if turn.takes_over { Wake::ForGood } else { Wake::IfOurs };
     let desk = &shared.desk;

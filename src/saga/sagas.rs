@@ -18,11 +18,12 @@ use super::json::Json;
 use super::node::Fault;
 use super::options::SagaOptions;
 use super::record::{Record, Started};
+use super::running::take_turn;
 use super::shared::{SagaStore, Shared, Signal};
 use crate::event;
 use crate::ports::{Clock, CommitError, EventStore, Ids, Store, SystemClock, SystemIds, telemetry};
 use crate::retry::Seeds;
-use crate::types::{Commit, EventId, ExpectedVersion, ReadFrom, StreamVersion};
+use crate::types::{Commit, EventId, ExpectedVersion, Metadata, ReadFrom, StreamVersion};
 
 /// Says which sagas a service has, and where they are kept.
 #[must_use = "nothing is there before it is built"]
@@ -140,16 +141,18 @@ impl Sagas {
         let is_ours = shared.desk.reserve(&id);
         let started = if is_ours { started } else { Started { by: None, ..started } };
         let expected = Expected { shared, id: id.clone(), is_over: false };
-        let commit = self.commit_of(&id, &started)?;
-        let stream = id.stream().map_err(|_| StartError::Key)?;
+        let metadata = metadata(&id);
+        let commit = self.commit_of(&id, &started, &metadata)?;
         let committed = shared.store.commit(commit).await;
         match committed {
             Ok(_) if is_ours => {
                 expected.has_come();
                 let (input, now) = (Arc::new(input) as Arc<Value>, shared.clock.now());
-                let saga = Instance::begun(id.clone(), stream, definition, &started, input, now);
+                let saga = Instance::begun(id.clone(), metadata, definition, &started, input, now);
                 telemetry::saga_started(S::NAME);
-                shared.desk.begin(Box::new(saga));
+                if let Some((runtime, turn)) = shared.desk.begin(Box::new(saga)) {
+                    runtime.spawn(take_turn(Arc::clone(shared), turn));
+                }
                 Ok(id)
             }
             Ok(_) => {
@@ -175,7 +178,7 @@ impl Sagas {
             // It need not be taken over first.
             started.by = Some(self.0.owner);
         }
-        let commit = self.commit_of(&id, &started)?;
+        let commit = self.commit_of(&id, &started, &metadata(&id))?;
         Ok(Starting { id, commit })
     }
 
@@ -187,8 +190,8 @@ impl Sagas {
     ) -> Result<(Arc<Registered>, SagaId, Started), StartError> {
         let id = SagaId::new(S::NAME, key).map_err(|_| StartError::Key)?;
         let definition = self.0.book.get(S::NAME).ok_or(StartError::Unknown(S::NAME))?;
-        let now = self.0.clock.now();
-        let deadline = definition.deadline.map(|time| later(now, time).timestamp_millis());
+        let after = |time| later(self.0.clock.now(), time).timestamp_millis();
+        let deadline = definition.deadline.map(after);
         let started = Started {
             version: definition.version,
             fingerprint: definition.fingerprint,
@@ -199,11 +202,15 @@ impl Sagas {
         Ok((Arc::clone(definition), id, started))
     }
 
-    fn commit_of(&self, id: &SagaId, started: &Started) -> Result<Commit, StartError> {
-        let stream = id.stream().map_err(|_| StartError::Key)?;
+    fn commit_of(
+        &self,
+        id: &SagaId,
+        started: &Started,
+        metadata: &Metadata,
+    ) -> Result<Commit, StartError> {
         let event = event::encode(&Record::Started(started.clone()), self.fresh_id())?;
-        let event = event.with_metadata(metadata(id));
-        Ok(Commit::new().append(&stream, ExpectedVersion::NoStream, [event]))
+        let event = event.with_metadata(metadata.clone());
+        Ok(Commit::new().append(id.stream(), ExpectedVersion::NoStream, [event]))
     }
 
     fn fresh_id(&self) -> EventId {
@@ -212,9 +219,8 @@ impl Sagas {
 
     /// Whether the saga that has this key was given the same.
     async fn is_the_same(&self, id: &SagaId, started: &Started) -> Result<(), StartError> {
-        let stream = id.stream().map_err(|_| StartError::Key)?;
         let from = ReadFrom::After(StreamVersion::NONE);
-        let page = self.0.store.read_stream(&stream, from, 1).await?;
+        let page = self.0.store.read_stream(id.stream(), from, 1).await?;
         let first = page.events.first().map(event::decode::<Record>).transpose()?;
         match first {
             Some(Record::Started(first)) if first.input == started.input => Ok(()),

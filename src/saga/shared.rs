@@ -85,7 +85,7 @@ impl Shared {
         &self,
         saga: &Instance,
     ) -> Result<Vec<(Record, DateTime<Utc>)>, String> {
-        let tail = self.store.read_tail(&saga.stream, saga.version).await;
+        let tail = self.store.read_tail(saga.id.stream(), saga.version).await;
         records(&tail.map_err(|error| told(&error))?)
     }
 

@@ -114,6 +114,11 @@ impl State {
         }
     }
 
+    /// How many steps have not happened, as far as is known.
+    pub(crate) fn open(&self) -> usize {
+        self.steps.iter().filter(|step| **step == StepState::Open).count()
+    }
+
     /// Whether every step has happened.
     pub(crate) fn has_completed(&self) -> bool {
         let is_done = |step: &StepState| matches!(step, StepState::Done(_));

@@ -7,6 +7,7 @@ use futures::FutureExt;
 use tokio::time::Instant;
 
 use super::act::Said;
+use super::calling::UnderWay;
 use super::drive::{Drive, Ending};
 use super::handle::Value;
 use super::instance::later;
@@ -53,7 +54,7 @@ impl Drive {
             Work::Call(_) => return,
             Work::Delay(time) if time.is_zero() => {
                 let ending = Ending::Call(step, Way::Do, passed());
-                return self.calls.push(std::future::ready(ending).boxed());
+                return self.calls.push(UnderWay::Other(std::future::ready(ending).boxed()));
             }
             Work::Delay(time) => Pending::Delay { until: until(*time) },
             Work::Signal { within, .. } => {
@@ -86,7 +87,7 @@ impl Drive {
             self.hand.saga.first_name(&node.name),
         );
         let ask = async move { Ending::Signal(step, is_last, shared.signal_for(&id, &name).await) };
-        self.calls.push(ask.boxed());
+        self.calls.push(UnderWay::Other(ask.boxed()));
     }
 
     /// What came of looking for a signal.

@@ -100,7 +100,7 @@ impl World {
         let Some(owner) = self.owners.get_mut(at) else { return Ok(()) };
         for command in owner.run.poll() {
             match command {
-                Command::Append(records) => owner.appending = Some(records),
+                Command::Append(records) => owner.appending = Some(records.to_vec()),
                 Command::Rest { step, .. } => drop(owner.resting.insert(step)),
                 Command::Call { step, way, .. } => {
                     super::check::call(shape, &self.log, owner.epoch == self.epoch, step, way)?;
