@@ -16,13 +16,13 @@ pub(crate) const WRITERS: [usize; 3] = [1, 2, 4];
 /// The most appends in one statement.
 const GROUP_MAX: usize = 256;
 
-/// One event for the end of each stream that is at the version it is expected at. What two groups write at once,
+/// Events for the end of each stream that is at the version it is expected at, all of a stream or none. What two groups write at once,
 /// the unique version of a stream decides. The triggers of our schema take the feed's lock, and advance the stream.
 const INSERT: &str = "
     INSERT INTO {s}.events (event_id, category, stream, version, name, data, metadata)
-    SELECT j.id, j.category, j.stream, j.expected + 1, j.name, j.data, j.metadata::json
-    FROM unnest($1::uuid[], $2::text[], $3::text[], $4::bigint[], $5::text[], $6::bytea[], $7::text[])
-        AS j (id, category, stream, expected, name, data, metadata)
+    SELECT j.id, j.category, j.stream, j.expected + j.nth, j.name, j.data, j.metadata::json
+    FROM unnest($1::uuid[], $2::text[], $3::text[], $4::bigint[], $5::text[], $6::bytea[], $7::text[], $8::bigint[])
+        AS j (id, category, stream, expected, name, data, metadata, nth)
     WHERE j.expected = coalesce((SELECT s.version FROM {s}.streams AS s
         WHERE s.category = j.category COLLATE \"C\" AND s.stream = j.stream COLLATE \"C\"), 0)
     ON CONFLICT DO NOTHING
@@ -31,7 +31,7 @@ const INSERT: &str = "
 struct Job {
     stream: StreamId,
     expected: i64,
-    event: NewEvent,
+    events: Vec<NewEvent>,
     answer: oneshot::Sender<Option<i64>>,
 }
 
@@ -57,8 +57,18 @@ impl Writers {
         expected: usize,
         event: NewEvent,
     ) -> Option<i64> {
+        self.append_all(stream, expected, vec![event]).await
+    }
+
+    /// The position of the first of several events.
+    pub(crate) async fn append_all(
+        &self,
+        stream: &StreamId,
+        expected: usize,
+        events: Vec<NewEvent>,
+    ) -> Option<i64> {
         let (answer, answered) = oneshot::channel();
-        let job = Job { stream: stream.clone(), expected: expected as i64, event, answer };
+        let job = Job { stream: stream.clone(), expected: expected as i64, events, answer };
         assert!(self.0.send(job).await.is_ok());
         answered.await.unwrap()
     }
@@ -86,30 +96,30 @@ async fn write(
         }
         // Groups lock streams in one order, and so wait for each other and never in a circle.
         jobs.sort_unstable_by(|a, b| a.stream.cmp(&b.stream));
-        let each = || jobs.iter();
+        let each = || jobs.iter().flat_map(|job| job.events.iter().map(move |event| (job, event)));
+        let nth = jobs.iter().flat_map(|job| 1..=job.events.len() as i64);
         let written = sqlx::query(insert.clone())
-            .bind(each().map(|job| Uuid(job.event.id().as_uuid())).collect::<Vec<_>>())
-            .bind(each().map(|job| job.stream.category()).collect::<Vec<_>>())
-            .bind(each().map(|job| job.stream.id()).collect::<Vec<_>>())
-            .bind(each().map(|job| job.expected).collect::<Vec<_>>())
-            .bind(each().map(|job| job.event.name().as_str()).collect::<Vec<_>>())
-            .bind(each().map(|job| &**job.event.data()).collect::<Vec<_>>())
-            .bind(each().map(|job| metadata(&job.event)).collect::<Vec<_>>())
+            .bind(each().map(|(_, event)| Uuid(event.id().as_uuid())).collect::<Vec<_>>())
+            .bind(each().map(|(job, _)| job.stream.category()).collect::<Vec<_>>())
+            .bind(each().map(|(job, _)| job.stream.id()).collect::<Vec<_>>())
+            .bind(each().map(|(job, _)| job.expected).collect::<Vec<_>>())
+            .bind(each().map(|(_, event)| event.name().as_str()).collect::<Vec<_>>())
+            .bind(each().map(|(_, event)| &**event.data()).collect::<Vec<_>>())
+            .bind(each().map(|(_, event)| event.metadata().json().unwrap()).collect::<Vec<_>>())
+            .bind(nth.collect::<Vec<_>>())
             .fetch_all(&mut *conn)
             .await
             .unwrap();
         // The rows stand in the order of the arrays, without those that were refused.
         let mut written = written.iter().peekable();
         for job in jobs {
-            let id = Uuid(job.event.id().as_uuid());
-            let row = written.next_if(|row| row.get::<Uuid, _>(0) == id);
-            job.answer.send(row.map(|row| row.get(1))).unwrap();
+            let rows = job.events.iter().map(|event| {
+                let id = Uuid(event.id().as_uuid());
+                written.next_if(|row| row.get::<Uuid, _>(0) == id)
+            });
+            let rows: Vec<_> = rows.collect();
+            let first = rows.into_iter().next().flatten();
+            job.answer.send(first.map(|row| row.get(1))).unwrap();
         }
     }
-}
-
-/// As a store writes it: nothing where there is none.
-fn metadata(event: &NewEvent) -> Option<String> {
-    let metadata = event.metadata();
-    (!metadata.is_empty()).then(|| serde_json::to_string(metadata).unwrap())
 }

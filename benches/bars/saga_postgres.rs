@@ -48,7 +48,7 @@ fn ours(url: &str, tasks: usize, sagas: usize) -> f64 {
     })
 }
 
-/// The rows of a saga but the last, which is written with the one before: one row for each time that something is written.
+/// The rows of a saga, those together that a saga writes together: the end stands beside the last step.
 fn by_hand(
     url: &str,
     records: &Arc<[Vec<NewEvent>]>,
@@ -65,8 +65,8 @@ fn by_hand(
                 for n in 0..sagas {
                     let stream = saga::stream(task, n);
                     for (expected, record) in records.iter().enumerate() {
-                        let event = saga::fresh(&record[..1]).remove(0);
-                        writers.append(&stream, expected, event).await.unwrap();
+                        let events = saga::fresh(record);
+                        writers.append_all(&stream, expected, events).await.unwrap();
                     }
                 }
             }

@@ -78,9 +78,9 @@ fn write(conn: &rusqlite::Connection, mut queue: mpsc::Receiver<Job>) {
         while let Some(Job { stream, expected, events, answer }) = job {
             let newest = bare::newest(conn, &stream);
             assert_eq!(newest.0, expected);
-            let metadata = events.iter().map(|event| serde_json::to_string(event.metadata()));
-            let metadata: Vec<String> = metadata.map(Result::unwrap).collect();
-            let rows = events.iter().zip(metadata.iter().map(|text| Some(text.as_str())));
+            let metadata = events.iter().map(|event| event.metadata().json());
+            let metadata: Vec<Option<String>> = metadata.map(Result::unwrap).collect();
+            let rows = events.iter().zip(metadata.iter().map(Option::as_deref));
             bare::insert(conn, &stream, newest, rows);
             answers.push(answer);
             job = if answers.len() < 256 { queue.try_recv().ok() } else { None };
