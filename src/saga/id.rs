@@ -1,6 +1,7 @@
 //! Which saga, and which call of which of its steps.
 
 use std::fmt::{self, Write};
+use std::hash::{Hash, Hasher};
 use std::marker::PhantomData;
 
 use uuid::Uuid;
@@ -15,7 +16,7 @@ pub(crate) const SIGNALS: &str = "saga_signal";
 /// Names one saga: the name of its definition, and the key with which it was started: `fulfilment/order-17`.
 ///
 /// Two starts with one key are one saga.
-#[derive(Clone, PartialEq, Eq, Hash, PartialOrd, Ord)]
+#[derive(Clone, PartialEq, Eq, PartialOrd, Ord)]
 pub struct SagaId {
     /// Where its log is. The id of the stream is the name, a slash, and the key.
     stream: StreamId,
@@ -89,6 +90,13 @@ impl SagaId {
     /// Where the signals for it are.
     pub(crate) fn signals(&self) -> Result<StreamId, InvalidStreamId> {
         StreamId::new(SIGNALS, self.as_str())
+    }
+}
+
+// Where its log is says what its name is.
+impl Hash for SagaId {
+    fn hash<H: Hasher>(&self, state: &mut H) {
+        self.stream.hash(state);
     }
 }
 
