@@ -7,10 +7,10 @@ use std::sync::atomic::AtomicBool;
 use chrono::{DateTime, Utc};
 use rusqlite::{Connection, params};
 
-use super::inline::KnownFolds;
 use super::insert::Insert;
 use super::rows;
 use super::streams::{self, Ends, Place};
+use super::within::{Statements, Within};
 use super::{duplicate, error, row};
 use crate::ports::{BackendError, Clock, CommitError, Fault, InlineFolds};
 use crate::types::{
@@ -65,10 +65,10 @@ impl Log {
     /// cannot take its events in, a part of it may be there: the transaction, or a savepoint that was opened before, must be rolled back.
     pub(super) fn append(
         &self,
-        conn: &Connection,
+        within: &mut Within<'_>,
         parts: &Parts,
-        known: &mut KnownFolds,
     ) -> Result<Committed, CommitError> {
+        let conn = within.conn;
         if let Some(key) = &parts.inbox
             && let Some(first) = duplicate::of_inbox(conn, self.id, key).map_err(failed)?
         {
@@ -82,8 +82,8 @@ impl Log {
         // A new inbox key, or an advance, would be lost if its commit passed for an old one without it.
         let is_bare = parts.inbox.is_none() && parts.advance.is_none();
         let repeated = || duplicate::of_events(conn, self.id, parts, is_bare);
-        let mut ends = Ends::new(conn).map_err(failed)?;
-        let before = match guard(conn, &mut ends, parts).map_err(failed)? {
+        let statements = within.statements.on(conn).map_err(failed)?;
+        let before = match guard(conn, &mut statements.ends, parts).map_err(failed)? {
             Ok(before) => before,
             // A repetition often meets the very versions that its first time made.
             Err(conflict) => return repeated()?.ok_or(CommitError::Conflict(conflict)),
@@ -92,12 +92,12 @@ impl Log {
             let missing = BackendError::new(error::BACKEND, "commit", Fault::Missing, why);
             return repeated()?.ok_or(CommitError::Backend(missing));
         }
-        let folds = match self.folds(conn, parts, known) {
+        let folds = match self.folds(conn, parts, &mut within.folds) {
             Ok(folds) => folds,
             Err(error) => return repeated()?.ok_or(error),
         };
         let now = self.now();
-        match self.insert(conn, &mut ends, (parts, &before), now) {
+        match self.insert(conn, statements, (parts, &before), now) {
             Ok(committed) => {
                 self.fold(conn, folds, (parts, &committed), now)?;
                 Ok(committed)
@@ -131,14 +131,14 @@ impl Log {
         }
     }
 
-    fn insert(
+    fn insert<'c>(
         &self,
-        conn: &Connection,
-        ends: &mut Ends<'_>,
+        conn: &'c Connection,
+        Statements { ends, insert }: &mut Statements<'c>,
         (parts, before): (&Parts, &[Option<Place>]),
         now: DateTime<Utc>,
     ) -> Result<Committed, Stop> {
-        let mut events = Insert::new(conn, now)?;
+        let mut events = Insert::new(conn, insert, now);
         let mut after = Vec::with_capacity(parts.appends.len());
         for (append, newest) in parts.appends.iter().zip(before) {
             match events.insert(append, *newest) {

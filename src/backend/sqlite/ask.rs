@@ -7,8 +7,8 @@ use tokio::sync::oneshot;
 use super::append::Log;
 use super::error::{BACKEND, backend};
 use super::handle::SqliteStore;
-use super::inline::KnownFolds;
 use super::job::{Broken, Job};
+use super::within::Within;
 use crate::ports::{BackendError, CommitError, Fault};
 use crate::types::Committed;
 
@@ -47,11 +47,11 @@ where
         &mut self,
         tx: &Transaction<'_>,
         _: &Log,
-        known: &mut KnownFolds,
+        within: &mut Within<'_>,
     ) -> Result<(), Broken> {
         let answer = (self.question)(tx);
         // It may have been about folds.
-        *known = None;
+        within.forget();
         self.answer = Some(answer.map_err(|why| backend(self.operation, why)));
         // A statement that fails undoes itself; some errors undo the whole transaction.
         if tx.is_autocommit() { Err(Broken::RolledBack) } else { Ok(()) }

@@ -7,8 +7,8 @@ use rusqlite::{Connection, Transaction, TransactionBehavior};
 use tokio::sync::{mpsc, watch};
 
 use super::error::{BACKEND, backend, fault_of, is_constraint};
-use super::inline::KnownFolds;
 use super::job::{Broken, Job};
+use super::within::Within;
 use super::writer::Writer;
 use crate::ports::{CommitError, Fault, telemetry};
 use crate::types::Position;
@@ -70,13 +70,14 @@ impl Writer {
                 return Err(Trouble::Begin(error));
             }
         };
-        let (mut next, mut known) = (Some(first), KnownFolds::None);
+        let (mut next, mut within) = (Some(first), Within::new(&tx));
         while let Some(mut job) = next {
-            let applied = job.apply(&tx, &self.log, &mut known);
+            let applied = job.apply(&tx, &self.log, &mut within);
             batch.push(job);
             applied.map_err(Trouble::Broken)?;
             next = if batch.len() < commits_max { waiting(&mut self.jobs) } else { None };
         }
+        drop(within);
         let Err(error) = tx.commit() else { return Ok(()) };
         // The failed transaction was dropped, and so rolled back if SQLite had not done so itself.
         if self.conn.is_autocommit() && is_clean(&error) {

@@ -18,6 +18,7 @@ use super::readers::Readers;
 use super::savepoint::Savepoint;
 use super::staged::Staged;
 use super::transact::{TransactError, Work};
+use super::within::Within;
 use super::{schema, writer};
 use crate::ports::{BackendError, CommitError, Fault, InlineFolds, telemetry};
 use crate::types::{Commit, Committed, Position};
@@ -237,7 +238,7 @@ impl SqliteStore {
         }
         let failed = |why| CommitError::from(backend("commit_in", why));
         Savepoint::Commit.open(tx).map_err(failed)?;
-        match log.append(tx, &parts, &mut None) {
+        match log.append(&mut Within::new(tx), &parts) {
             Ok(committed) => {
                 Savepoint::Commit.keep(tx).map_err(failed)?;
                 let Shared { heads, outbox, .. } = &*self.shared;

@@ -22,7 +22,7 @@ use crate::types::{
 
 type Folds = [Arc<dyn InlineFold>];
 
-/// The folds that commits of one transaction are folded by, once that is found out: nobody else can change it meanwhile.
+/// The folds that the commits of one transaction are folded by, once that is found out.
 pub(super) type KnownFolds = Option<Vec<Arc<dyn InlineFold>>>;
 
 #[async_trait]

@@ -8,24 +8,32 @@ use super::streams::Place;
 use crate::types::{Append, Metadata, Position, StreamVersion};
 
 /// Inserts the events of one commit, and can take them back while nothing points to them yet.
-pub(super) struct Insert<'c> {
+pub(super) struct Insert<'s, 'c> {
     conn: &'c Connection,
-    statement: CachedStatement<'c>,
+    statement: &'s mut CachedStatement<'c>,
     recorded_at: i64,
     /// The metadata of the last event, as JSON. Most commits have one for all.
     metadata: (Metadata, Option<String>),
     first: Option<Position>,
 }
 
-impl<'c> Insert<'c> {
-    pub(super) fn new(conn: &'c Connection, now: DateTime<Utc>) -> rusqlite::Result<Self> {
-        let statement = conn.prepare_cached(
-            "INSERT INTO freehold_events
-                 (event_id, category, stream, version, previous, name, data, metadata, recorded_at)
-             VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9)",
-        )?;
+/// The statement that inserts an event.
+pub(super) fn prepare(conn: &Connection) -> rusqlite::Result<CachedStatement<'_>> {
+    conn.prepare_cached(
+        "INSERT INTO freehold_events
+             (event_id, category, stream, version, previous, name, data, metadata, recorded_at)
+         VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9)",
+    )
+}
+
+impl<'s, 'c> Insert<'s, 'c> {
+    pub(super) const fn new(
+        conn: &'c Connection,
+        statement: &'s mut CachedStatement<'c>,
+        now: DateTime<Utc>,
+    ) -> Self {
         let recorded_at = now.timestamp_micros();
-        Ok(Self { conn, statement, recorded_at, metadata: (Metadata::new(), None), first: None })
+        Self { conn, statement, recorded_at, metadata: (Metadata::new(), None), first: None }
     }
 
     /// The position of the first event.

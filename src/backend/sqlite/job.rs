@@ -5,7 +5,7 @@ use tokio::sync::oneshot;
 
 use super::append::Log;
 use super::error::BACKEND;
-use super::inline::KnownFolds;
+use super::within::Within;
 use crate::ports::{CommitError, Fault, Unfoldable, telemetry};
 use crate::types::{Committed, Parts};
 
@@ -20,7 +20,7 @@ pub(super) trait Job: Send {
         &mut self,
         tx: &Transaction<'_>,
         log: &Log,
-        known: &mut KnownFolds,
+        within: &mut Within<'_>,
     ) -> Result<(), Broken>;
 
     /// The transaction was broken by one of its jobs. Says whether this one can be applied again, in a
@@ -65,11 +65,11 @@ impl CommitJob {
 impl Job for CommitJob {
     fn apply(
         &mut self,
-        tx: &Transaction<'_>,
+        _: &Transaction<'_>,
         log: &Log,
-        known: &mut KnownFolds,
+        within: &mut Within<'_>,
     ) -> Result<(), Broken> {
-        let answer = log.append(tx, &self.parts, known);
+        let answer = log.append(within, &self.parts);
         // A part of it may be there, unless a set is missing, which is seen before: then all is rolled back.
         let failed = match &answer {
             Err(CommitError::Backend(why)) => why.fault() != Fault::Missing,

@@ -39,6 +39,7 @@ mod staged;
 mod store;
 mod streams;
 mod transact;
+mod within;
 mod writer;
 
 pub use error::{NewerSchema, NotWal, OtherLog};

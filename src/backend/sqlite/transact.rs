@@ -7,9 +7,9 @@ use tokio::sync::oneshot;
 
 use super::append::{Log, head};
 use super::error::{BACKEND, backend};
-use super::inline::KnownFolds;
 use super::job::{Broken, Job};
 use super::savepoint::Savepoint;
+use super::within::Within;
 use crate::ports::{BackendError, CommitError, Fault, telemetry};
 use crate::types::{Commit, Committed, Token};
 
@@ -80,12 +80,12 @@ where
         &mut self,
         tx: &Transaction<'_>,
         log: &Log,
-        known: &mut KnownFolds,
+        within: &mut Within<'_>,
     ) -> Result<(), Broken> {
         let Some(work) = self.run.take() else { return Ok(()) };
         let (answer, survived) = run(work, tx, log);
         // Nobody knows what it has written.
-        *known = None;
+        within.forget();
         self.guilty = survived.is_err();
         self.answer = Some(answer);
         survived
@@ -168,5 +168,5 @@ fn record(tx: &Transaction<'_>, commit: Commit, log: &Log) -> Result<Committed, 
         let head = head(tx).map_err(|why| backend("transact", why))?;
         return Ok(Committed::new(Vec::new(), None, Token::new(log.id, head)));
     }
-    log.append(tx, &log.open(commit)?, &mut None)
+    log.append(&mut Within::new(tx), &log.open(commit)?)
 }
