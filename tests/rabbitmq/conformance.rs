@@ -43,7 +43,7 @@ impl Rabbit {
         // The server takes no more, and tells nobody.
         let options =
             RabbitOptions { payload_bytes_max: 150_000, ..RabbitOptions::new(&self.exchange(log)) };
-        RabbitBroker::open(shared().settings(), options).await.unwrap()
+        RabbitBroker::open(shared().await.settings(), options).await.unwrap()
     }
 }
 
@@ -59,7 +59,7 @@ impl BrokerHarness for Rabbit {
     }
 
     async fn inject_garbage(&self, log: &str, to: &Destination) -> bool {
-        let (_connection, channel) = channel(shared().port()).await;
+        let (_connection, channel) = channel(shared().await.port()).await;
         let (exchange, key) = (self.exchange(log), to.as_str());
         let options = BasicPublishOptions::default();
         channel.confirm_select(ConfirmSelectOptions::default()).await.unwrap();

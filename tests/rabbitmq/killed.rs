@@ -66,7 +66,7 @@ async fn what_was_acknowledged_survives_a_kill_of_the_server_in_order() {
     let before = troubles.load(SeqCst);
     node.kill();
     until("the kill", async || (troubles.load(SeqCst) > before).then_some(())).await;
-    node.start_again();
+    node.start_again().await;
     more(acknowledged.load(SeqCst) + 200).await;
     over.store(true, SeqCst);
     let mut wanted = Vec::new();
@@ -126,7 +126,7 @@ async fn a_broker_that_is_down_is_told_so_and_what_was_not_settled_comes_again()
         matches!(&settled, Err(PublishError::Unavailable(why)) if why.is::<NotOpen>())
     };
     assert!(is_gone().await);
-    node.start_again();
+    node.start_again().await;
     let mut again = Vec::new();
     while !(again.contains(&0) && again.contains(&2)) {
         let next = until("deliveries", async || consumer.receive(3).await.ok()).await;

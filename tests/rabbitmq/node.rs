@@ -4,12 +4,11 @@ use std::io::{BufRead, BufReader, Read, Write};
 use std::net::{TcpListener, TcpStream};
 use std::path::PathBuf;
 use std::process::{Child, Command, Stdio};
-use std::sync::OnceLock;
 use std::time::{Duration, Instant};
 
 use freehold::backend::rabbitmq::RabbitSettings;
 use freehold::backend::rabbitmq::lapin::uri::AMQPUri;
-use tokio::sync::{MappedMutexGuard, Mutex, MutexGuard};
+use tokio::sync::{MappedMutexGuard, Mutex, MutexGuard, OnceCell};
 
 use crate::fixture::{PATIENCE, until};
 
@@ -21,12 +20,12 @@ max_message_size = 200000
 /// What a client says first, and a server answers.
 const GREETING: &[u8] = b"AMQP\x00\x00\x09\x01";
 
-static SHARED: OnceLock<Node> = OnceLock::new();
+static SHARED: OnceCell<Node> = OnceCell::const_new();
 static MORTAL: Mutex<Option<Node>> = Mutex::const_new(None);
 
 /// The server that all share who do nothing to it.
-pub(crate) fn shared() -> &'static Node {
-    SHARED.get_or_init(Node::start)
+pub(crate) async fn shared() -> &'static Node {
+    SHARED.get_or_init(Node::start).await
 }
 
 /// The server that may be killed and frozen, for one test at a time. However the one before has left it, it runs.
@@ -34,8 +33,8 @@ pub(crate) async fn mortal() -> MappedMutexGuard<'static, Node> {
     let mut node = MORTAL.lock().await;
     match &mut *node {
         Some(node) if node.running.is_some() => node.go_on(),
-        Some(node) => node.start_again(),
-        None => *node = Some(Node::start()),
+        Some(node) => node.start_again().await,
+        None => *node = Some(Node::start().await),
     }
     MutexGuard::map(node, |node| node.as_mut().unwrap())
 }
@@ -55,7 +54,7 @@ struct Running {
 }
 
 impl Node {
-    fn start() -> Self {
+    async fn start() -> Self {
         let folder = tempfile::tempdir().unwrap().keep();
         // All three are held at once, so that they are three.
         let listeners = [(); 3].map(|()| TcpListener::bind("127.0.0.1:0").unwrap());
@@ -63,12 +62,12 @@ impl Node {
         let listen = format!("listeners.tcp.1 = 127.0.0.1:{}\n{CONFIGURATION}", ports[0]);
         std::fs::write(folder.join("rabbitmq.conf"), listen).unwrap();
         let mut node = Self { folder, ports, running: None };
-        node.start_again();
+        node.start_again().await;
         node
     }
 
     /// Starts the server with the files that it has, and waits until it greets.
-    pub(crate) fn start_again(&mut self) {
+    pub(crate) async fn start_again(&mut self) {
         assert!(self.running.is_none(), "it runs already");
         let script = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/rabbitmq/node.sh");
         let mut keeper = Command::new("sh")
@@ -86,7 +85,7 @@ impl Node {
         let deadline = Instant::now() + PATIENCE;
         while !self.greets() {
             assert!(Instant::now() < deadline, "the server does not start: {}", self.said());
-            std::thread::sleep(Duration::from_millis(20));
+            tokio::time::sleep(Duration::from_millis(20)).await;
         }
     }
 

@@ -33,7 +33,7 @@ async fn publish_to(broker: &RabbitBroker, n: u128, to: &str) {
 
 #[tokio::test]
 async fn an_exchange_or_a_queue_of_another_kind_is_not_opened() {
-    let (_connection, theirs) = channel(shared().port()).await;
+    let (_connection, theirs) = channel(shared().await.port()).await;
     let name = unique("direct");
     let durable = ExchangeDeclareOptions { durable: true, ..Default::default() };
     let declared = theirs.exchange_declare(
@@ -43,10 +43,10 @@ async fn an_exchange_or_a_queue_of_another_kind_is_not_opened() {
         FieldTable::default(),
     );
     declared.await.unwrap();
-    let opened = RabbitBroker::open(shared().settings(), RabbitOptions::new(&name)).await;
+    let opened = RabbitBroker::open(shared().await.settings(), RabbitOptions::new(&name)).await;
     assert!(matches!(opened, Err(OpenError::Unfit(_))), "{opened:?}");
 
-    let broker = broker(shared(), &unique("kinds"), PATIENT).await;
+    let broker = broker(shared().await, &unique("kinds"), PATIENT).await;
     let name = format!("{broker:?}").split('"').nth(1).unwrap().to_owned();
     let durable = QueueDeclareOptions { durable: true, ..Default::default() };
     let classic = format!("{name}.classic");
@@ -68,7 +68,7 @@ async fn an_exchange_or_a_queue_of_another_kind_is_not_opened() {
 
 #[tokio::test]
 async fn what_cannot_be_reached_is_told_and_the_password_is_not() {
-    let port = shared().port();
+    let port = shared().await.port();
     let nobody = "amqp://shop:s3cret@127.0.0.1:1/%2f".to_owned();
     let stranger = format!("amqp://shop:s3cret@127.0.0.1:{port}/%2f");
     // The client would go on in the open.
@@ -89,7 +89,7 @@ async fn what_cannot_be_reached_is_told_and_the_password_is_not() {
 
 #[tokio::test]
 async fn a_handle_that_has_more_than_it_may_settle_waits_until_it_has_settled() {
-    let broker = broker(shared(), &unique("bounded"), PATIENT).await;
+    let broker = broker(shared().await, &unique("bounded"), PATIENT).await;
     let options = ConsumerOptions { unsettled_messages_max: 2, ..Default::default() };
     let consumer = broker.consumer_with("reader", [], options).await.unwrap();
     for n in 0..4 {
@@ -108,7 +108,7 @@ async fn a_handle_that_has_more_than_it_may_settle_waits_until_it_has_settled() 
 
 #[tokio::test]
 async fn with_one_message_open_at_a_time_one_that_comes_again_keeps_its_place() {
-    let broker = broker(shared(), &unique("strict"), PATIENT).await;
+    let broker = broker(shared().await, &unique("strict"), PATIENT).await;
     let options = ConsumerOptions { unsettled_messages_max: 1, ..Default::default() };
     let consumer = broker.consumer_with("reader", [], options).await.unwrap();
     for n in 0..3 {
@@ -124,7 +124,7 @@ async fn with_one_message_open_at_a_time_one_that_comes_again_keeps_its_place() 
 
 #[tokio::test]
 async fn one_handle_is_fed_at_a_time_and_when_it_is_idle_the_next_goes_on_in_order() {
-    let broker = broker(shared(), &unique("turns"), PATIENT).await;
+    let broker = broker(shared().await, &unique("turns"), PATIENT).await;
     let open = async || {
         let options =
             ConsumerOptions { idle_timeout: Duration::from_millis(300), ..Default::default() };
@@ -146,7 +146,7 @@ async fn one_handle_is_fed_at_a_time_and_when_it_is_idle_the_next_goes_on_in_ord
 #[tokio::test]
 async fn a_consumer_of_no_destination_receives_all_and_queues_of_one_destination_each_receive() {
     let name = unique("all");
-    let broker = broker(shared(), &name, PATIENT).await;
+    let broker = broker(shared().await, &name, PATIENT).await;
     let all = broker.consumer("all", []).await.unwrap();
     let one = broker.consumer("one", [destination("a.b")]).await.unwrap();
     for (n, to) in [(1, "a.b"), (2, "a.c"), (3, "a.b")] {
@@ -155,7 +155,7 @@ async fn a_consumer_of_no_destination_receives_all_and_queues_of_one_destination
     assert_eq!(received(&all, 3).await, [1, 2, 3]);
     assert_eq!(received(&one, 2).await, [1, 3]);
     until("a queue that was deleted and is made again", async || {
-        let (_connection, theirs) = channel(shared().port()).await;
+        let (_connection, theirs) = channel(shared().await.port()).await;
         theirs
             .queue_delete(format!("{name}.one").into(), QueueDeleteOptions::default())
             .await

@@ -34,7 +34,7 @@ async fn what_rabbitmq_does_not_take_is_refused_and_the_others_of_the_call_are_s
     // The server takes 200,000 bytes, and has not told.
     let options =
         RabbitOptions { payload_bytes_max: 500_000, ..RabbitOptions::new(&unique("refused")) };
-    let broker = RabbitBroker::open(shared().settings(), options).await.unwrap();
+    let broker = RabbitBroker::open(shared().await.settings(), options).await.unwrap();
     let consumer = broker.consumer("reader", [destination("said")]).await.unwrap();
     let to = |n, to: &str| Outbound::new(message(n, "key"), destination(to));
     let refused = [
@@ -85,7 +85,8 @@ async fn what_rabbitmq_does_not_take_is_refused_and_the_others_of_the_call_are_s
 /// All headers go in one frame, which two sides agree on.
 #[tokio::test]
 async fn a_message_whose_headers_are_too_long_is_refused() {
-    let address = format!("amqp://guest:guest@127.0.0.1:{}/%2f?frame_max=8192", shared().port());
+    let address =
+        format!("amqp://guest:guest@127.0.0.1:{}/%2f?frame_max=8192", shared().await.port());
     let address = address.parse::<AMQPUri>().unwrap();
     let broker = RabbitBroker::open(address, RabbitOptions::new(&unique("frames"))).await.unwrap();
     let consumer = broker.consumer("reader", [destination("said")]).await.unwrap();
@@ -106,7 +107,7 @@ async fn a_message_whose_headers_are_too_long_is_refused() {
 
 #[tokio::test]
 async fn a_message_that_is_refused_by_itself_is_no_trouble_to_calls_beside_it() {
-    let broker = broker(shared(), &unique("beside"), PATIENT).await;
+    let broker = broker(shared().await, &unique("beside"), PATIENT).await;
     let consumer = broker.consumer("reader", [destination("said")]).await.unwrap();
     let beside = async {
         for n in 0..200 {
@@ -136,10 +137,10 @@ async fn a_message_that_is_refused_by_itself_is_no_trouble_to_calls_beside_it() 
 #[tokio::test]
 async fn an_exchange_that_is_gone_is_trouble_and_nothing_is_refused() {
     let name = unique("gone");
-    let broker = broker(shared(), &name, PATIENT).await;
+    let broker = broker(shared().await, &name, PATIENT).await;
     let consumer = broker.consumer("reader", [destination("said")]).await.unwrap();
     publish(&broker, 1).await.unwrap();
-    let (_connection, theirs) = channel(shared().port()).await;
+    let (_connection, theirs) = channel(shared().await.port()).await;
     theirs.exchange_delete(name.as_str().into(), ExchangeDeleteOptions::default()).await.unwrap();
     for n in [2, 3] {
         let answer = publish(&broker, n).await;
@@ -155,8 +156,8 @@ async fn an_exchange_that_is_gone_is_trouble_and_nothing_is_refused() {
 #[tokio::test]
 async fn a_queue_that_is_full_takes_nothing_and_no_message_is_to_blame() {
     let name = unique("full");
-    let broker = broker(shared(), &name, PATIENT).await;
-    let (_connection, theirs) = channel(shared().port()).await;
+    let broker = broker(shared().await, &name, PATIENT).await;
+    let (_connection, theirs) = channel(shared().await.port()).await;
     let mut arguments = FieldTable::default();
     arguments.insert("x-max-length".into(), AMQPValue::LongInt(2));
     arguments.insert("x-overflow".into(), AMQPValue::LongString("reject-publish".into()));

@@ -30,14 +30,18 @@ mod tests {
 
     #[test]
     fn a_routing_key_matches_itself_only() {
-        let longest = "k".repeat(255);
-        for good in ["a", "a.b", "two words", "größe", "a*", "#a.b", "..", longest.as_str()] {
+        for good in ["a", "a.b", "two words", "größe", "a*", "#a.b", ".."] {
             assert_eq!(routing_key(&Destination::new(good).unwrap()).unwrap().as_str(), good);
         }
-        let long = "k".repeat(256);
-        for bad in ["*", "#", "a.*", "a.#.b", long.as_str()] {
-            let Ok(to) = Destination::new(bad) else { continue };
-            assert_eq!(routing_key(&to), Err(InvalidRoutingKey), "{bad}");
+        for bad in ["*", "#", "a.*", "a.#.b"] {
+            assert_eq!(
+                routing_key(&Destination::new(bad).unwrap()),
+                Err(InvalidRoutingKey),
+                "{bad}"
+            );
         }
+        // Long ones are none of this crate's, but nothing may panic.
+        assert_eq!(short(&"k".repeat(255)).unwrap().as_str().len(), 255);
+        assert_eq!(short(&"k".repeat(256)), None);
     }
 }

@@ -12,7 +12,7 @@ const CUTS: u64 = 3;
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_connection_that_is_cut_before_the_answers_come_back_delays_messages_and_loses_none() {
-    let world = World::new(shared().port()).await;
+    let world = World::new(shared().await.port()).await;
     let mut rng = Rng::with_seed(world.seed);
     let proxy = Proxy::before(world.port).await;
     let _consumers = world.consumers(proxy.port()).await;
@@ -44,7 +44,7 @@ async fn a_connection_that_is_cut_before_the_answers_come_back_delays_messages_a
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_connection_that_is_dead_and_stays_open_is_left_for_another_and_nothing_is_lost() {
-    let world = World::new(shared().port()).await;
+    let world = World::new(shared().await.port()).await;
     let mut rng = Rng::with_seed(world.seed);
     let proxy = Proxy::before(world.port).await;
     let _consumers = world.consumers(proxy.port()).await;

@@ -26,6 +26,6 @@ async fn what_is_committed_while_the_broker_is_down_is_published_in_order_when_i
     assert_eq!(answers.stored(), 1, "nobody was there");
     assert!(relay.parked(10).await.unwrap().is_empty(), "a message is not to blame");
     assert_eq!(relay.lag().await.unwrap().events, sent.len() as u64 - 1);
-    node.start_again();
+    node.start_again().await;
     world.judge(sent, &relay).await;
 }

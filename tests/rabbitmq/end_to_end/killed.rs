@@ -27,7 +27,7 @@ async fn a_server_that_is_killed_under_load_delays_messages_and_loses_none() {
         load.more(1).await;
         assert!(load.count() > committed, "commits do not wait for the broker");
         let stored = answers.stored();
-        node.start_again();
+        node.start_again().await;
         until("the broker", async || (answers.stored() > stored).then_some(())).await;
     }
     world.more_effects(50).await;

@@ -67,7 +67,7 @@ fn plain() -> Envelope {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_client_of_another_language_reads_cloud_events() {
-    let world = World::new(shared().port()).await;
+    let world = World::new(shared().await.port()).await;
     let (relay, _) = world.relay(world.port).await;
     let sent = [envelope("a-0001"), full(), plain()];
     let commit = sent.iter().fold(Commit::new(), Commit::send);

@@ -50,7 +50,7 @@ fn route(envelope: &Envelope) -> Vec<Destination> {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_message_that_rabbitmq_does_not_take_parks_its_key_and_the_others_flow() {
-    let world = World::new(shared().port()).await;
+    let world = World::new(shared().await.port()).await;
     let (broker, answers) = Watched::new(world.broker(world.port).await);
     let _consumers = world.consumers(world.port).await;
     let relay = relay_of(world.sender().await, broker).route(route).start();
