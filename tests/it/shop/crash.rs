@@ -188,7 +188,7 @@ async fn a_letter_whose_posting_is_cut_off_is_there_once() {
     let shop = Shop::going(16, "choreography");
     let (mut between, mut kills) = (0, 0);
     // A few are enough where each comes in between; more where the disk is faster than a look.
-    while shop.finished().await < INVOICES && (kills < 3 || between == 0) {
+    while shop.finished().await < INVOICES && kills < 12 && (kills < 3 || between == 0) {
         let target = mailbox::count(shop.path()) + 8;
         let mut process = shop.program().spawn().unwrap();
         while process.try_wait().unwrap().is_none() && mailbox::count(shop.path()) < target {
