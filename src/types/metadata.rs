@@ -383,7 +383,7 @@ mod tests {
 
     #[test]
     fn a_flow_alone_is_written_and_read_as_all_metadata_is() {
-        let alone = Metadata::new().with_correlation(Uuid::from_u128(0xFEED << 64 | 7));
+        let alone = Metadata::new().with_correlation(Uuid::from_u128((0xFEED << 64) | 7));
         let more = alone.clone().with_actor("alice").unwrap();
         for metadata in [alone.clone(), more] {
             let json = metadata.json().unwrap().unwrap();
