@@ -133,3 +133,67 @@ pub(super) fn redeliveries(properties: &BasicProperties, is_redelivered: bool) -
     let counted = counted.and_then(|count| count.parse().ok()).unwrap_or_default();
     u64::max(counted, is_redelivered.into())
 }
+
+#[cfg(test)]
+mod tests {
+    use uuid::Uuid;
+
+    use super::*;
+    use crate::types::{Envelope, MessageId, MessageType, Metadata, OrderingKey, Source};
+
+    fn message(name: &str, value: &str) -> Message {
+        let metadata = Metadata::new().with_actor(" Ä\"%41 ").unwrap();
+        let kind = MessageType::new("test.said.v1").unwrap();
+        let key = OrderingKey::new("a b").unwrap();
+        let envelope = Envelope::new(MessageId::new(Uuid::from_u128(7)), kind, key, "{}")
+            .with_content_type("text/plain; charset=\"utf-8\"")
+            .unwrap()
+            .with_metadata(metadata.with_entry(name, value).unwrap());
+        Message::new(envelope, Source::new("/a b").unwrap(), None)
+    }
+
+    #[test]
+    fn a_message_is_read_as_it_was_written() {
+        let message = message("X-Channel", "web: 100%25\r\nof two lines");
+        let (properties, _) = written(&message).unwrap();
+        assert_eq!(read(&properties, Bytes::from_static(b"{}")), Ok(message));
+        let none = BasicProperties::default();
+        assert_eq!(read(&none, Bytes::new()), Err(InvalidMessage::Missing("specversion")));
+    }
+
+    #[test]
+    fn what_others_write_is_read() {
+        let mut headers = FieldTable::default();
+        for (name, value) in
+            [("specversion", "1.0"), ("id", "7"), ("source", "/a"), ("type", "t.v1")]
+        {
+            headers.insert(
+                format!("{OTHER_PREFIX}{name}").into(),
+                AMQPValue::LongString(value.into()),
+            );
+        }
+        headers.insert("cloudEvents:time".into(), AMQPValue::Timestamp(1_700_000_000));
+        headers.insert("cloudEvents:sequence".into(), AMQPValue::LongLongInt(12));
+        headers.insert("retried".into(), AMQPValue::Boolean(true));
+        headers.insert(DELIVERY_COUNT.into(), AMQPValue::LongLongInt(3));
+        let properties = BasicProperties::default().with_headers(headers);
+        let message = read(&properties, Bytes::new()).unwrap();
+        assert_eq!(message.envelope.time().unwrap().timestamp(), 1_700_000_000);
+        assert_eq!(message.sequence.unwrap().at.get(), 12);
+        assert_eq!(message.headers().collect::<Vec<_>>(), [("retried", "true")]);
+        assert_eq!(redeliveries(&properties, true), 3);
+        assert_eq!(redeliveries(&BasicProperties::default(), true), 1);
+    }
+
+    #[test]
+    fn a_header_that_would_say_something_else_is_refused() {
+        for name in
+            ["CC", "BCC", "x-death", "x-last-death-queue", "cloudEvents_id", "cloudEvents:id"]
+        {
+            assert_eq!(written(&message(name, "1")).err(), Some(InvalidHeader::Reserved), "{name}");
+        }
+        for name in ["cc", "X-Death", "x-request-id", "ce-id"] {
+            assert!(written(&message(name, "1")).is_ok(), "{name}");
+        }
+    }
+}
