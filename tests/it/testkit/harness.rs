@@ -67,9 +67,12 @@ impl BrokersInMemory {
     }
 
     pub(crate) fn log(&self, name: &str) -> MemoryBroker {
-        let fresh = || match self.routes_on_arrival {
-            true => MemoryBroker::routing_on_arrival(),
-            false => MemoryBroker::new(),
+        let fresh = || {
+            if self.routes_on_arrival {
+                MemoryBroker::routing_on_arrival()
+            } else {
+                MemoryBroker::new()
+            }
         };
         self.logs.lock().unwrap().entry(name.to_owned()).or_insert_with(fresh).clone()
     }

@@ -14,7 +14,7 @@ mod killed;
 #[path = "../../nats/end_to_end/load.rs"]
 mod load;
 mod other_language;
-#[path = "../../nats/end_to_end/proxy.rs"]
+#[path = "../../nats/proxy.rs"]
 mod proxy;
 mod refused;
 mod verdict;
