@@ -92,7 +92,7 @@ pub struct Serve {
     /// Which.
     #[arg(value_enum, value_name = "SERVICE")]
     pub service: Served,
-    /// The broker between the services: nats://HOST:PORT.
+    /// The broker between the services: nats://HOST:PORT, or amqp://USER:PASSWORD@HOST:PORT.
     #[arg(long, value_name = "URL")]
     pub broker: BrokerAddress,
     /// A folder to put the letters to customers into. Without it, that is `mailbox` beside the databases.
@@ -154,8 +154,8 @@ pub struct Settings {
     /// How the services come together. A shop goes on as it began.
     #[arg(long, value_enum, value_name = "MODE", default_value_t)]
     pub mode: Mode,
-    /// The broker between the services of a choreography: memory, or nats://HOST:PORT. All that goes through a server is of this
-    /// shop alone.
+    /// The broker between the services of a choreography: memory, nats://HOST:PORT, or amqp://HOST:PORT. All that goes through a server
+    /// is of this shop alone.
     #[arg(long, value_name = "URL")]
     pub broker: Option<BrokerAddress>,
     /// The services run as processes of their own (`serve`): only place invoices, and wait for them.

@@ -19,4 +19,5 @@ mod killed;
 mod node;
 mod opened;
 mod refused;
+mod shop;
 mod silent;

@@ -181,6 +181,11 @@ impl Node {
     pub(crate) fn settings(&self) -> RabbitSettings {
         settings(self.port())
     }
+
+    /// What a program is told that connects to it.
+    pub(crate) fn url(&self) -> String {
+        url(self.port())
+    }
 }
 
 /// # Panics
@@ -194,6 +199,10 @@ fn program() -> PathBuf {
 
 /// Who is at this port.
 pub(crate) fn settings(port: u16) -> RabbitSettings {
-    let address: AMQPUri = format!("amqp://guest:guest@127.0.0.1:{port}/%2f").parse().unwrap();
+    let address: AMQPUri = url(port).parse().unwrap();
     RabbitSettings::new(address)
+}
+
+fn url(port: u16) -> String {
+    format!("amqp://guest:guest@127.0.0.1:{port}/%2f")
 }

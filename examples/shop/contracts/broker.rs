@@ -4,9 +4,13 @@ use std::fmt;
 use std::str::FromStr;
 use std::sync::Arc;
 
+#[cfg(feature = "rabbitmq")]
+use freehold::Envelope;
 use freehold::backend::memory::MemoryBroker;
 #[cfg(feature = "nats")]
 use freehold::backend::nats::{self, NatsBroker, NatsOptions, async_nats};
+#[cfg(feature = "rabbitmq")]
+use freehold::backend::rabbitmq::{RabbitBroker, RabbitOptions, lapin::uri::AMQPUri};
 use freehold::inbox::Consumer;
 use freehold::outbox::{ReadyRelay, Relay, RelayOptions};
 use freehold::{Destination, LeaseName};
@@ -30,6 +34,9 @@ pub enum BrokerAddress {
     /// A server of NATS with JetStream.
     #[cfg(feature = "nats")]
     Nats(String),
+    /// A server of RabbitMQ.
+    #[cfg(feature = "rabbitmq")]
+    Rabbit(Box<AMQPUri>),
 }
 
 /// The broker between the services.
@@ -40,6 +47,9 @@ pub enum Broker {
     /// A stream of NATS.
     #[cfg(feature = "nats")]
     Nats(NatsBroker),
+    /// An exchange of RabbitMQ.
+    #[cfg(feature = "rabbitmq")]
+    Rabbit(RabbitBroker),
 }
 
 impl BrokerAddress {
@@ -57,7 +67,7 @@ impl BrokerAddress {
     /// # Cancel safety
     /// Dropping the future may leave what is called so, without messages.
     #[cfg_attr(
-        not(feature = "nats"),
+        not(any(feature = "nats", feature = "rabbitmq")),
         allow(clippy::unused_async, unused_variables, reason = "memory is there at once")
     )]
     pub async fn open(&self, shop: &str) -> Result<Broker, Cause> {
@@ -68,11 +78,20 @@ impl BrokerAddress {
                 let client = async_nats::connect(url).await?;
                 Ok(Broker::Nats(NatsBroker::open(client, NatsOptions::new(shop)).await?))
             }
+            #[cfg(feature = "rabbitmq")]
+            Self::Rabbit(address) => {
+                let broker = RabbitBroker::open((**address).clone(), RabbitOptions::new(shop));
+                Ok(Broker::Rabbit(broker.await?))
+            }
         }
     }
 }
 
 impl Broker {
+    /// What is said for whoever wants to hear it some day. RabbitMQ keeps nothing for those who come later, and would refuse it.
+    #[cfg(feature = "rabbitmq")]
+    pub const UNHEARD: [&str; 2] = ["shop.order.cancelled.v1", "shop.return.completed.v1"];
+
     /// Publishes what a service says.
     pub(super) fn publish(
         &self,
@@ -83,6 +102,8 @@ impl Broker {
             Self::Memory(broker) => relay.publish_to(broker.clone()).options(options),
             #[cfg(feature = "nats")]
             Self::Nats(broker) => relay.publish_to(broker.clone()).options(options),
+            #[cfg(feature = "rabbitmq")]
+            Self::Rabbit(broker) => relay.publish_to(broker.clone()).route(heard).options(options),
         }
     }
 
@@ -108,8 +129,20 @@ impl Broker {
                 let deliveries = broker.consumer_with(name.as_str(), kinds, options).await?;
                 Ok(Consumer::new(name, deliveries, store))
             }
+            #[cfg(feature = "rabbitmq")]
+            Self::Rabbit(broker) => {
+                let deliveries = broker.consumer(name.as_str(), kinds).await?;
+                Ok(Consumer::new(name, deliveries, store))
+            }
         }
     }
+}
+
+/// Where a message goes, if somebody listens.
+#[cfg(feature = "rabbitmq")]
+fn heard(message: &Envelope) -> Vec<Destination> {
+    let kind = Some(message.kind().as_str()).filter(|kind| !Broker::UNHEARD.contains(kind));
+    kind.and_then(|kind| Destination::new(kind).ok()).into_iter().collect()
 }
 
 impl FromStr for BrokerAddress {
@@ -124,7 +157,16 @@ impl FromStr for BrokerAddress {
             "nats" => {
                 Err("nats:// is not in this build: build it with `--features nats`".to_owned())
             }
-            "amqp" => Err("amqp:// is not in this build".to_owned()),
+            #[cfg(feature = "rabbitmq")]
+            "amqp" => {
+                let address =
+                    text.parse().map_err(|why| format!("no address of RabbitMQ: {why}"))?;
+                Ok(Self::Rabbit(Box::new(address)))
+            }
+            #[cfg(not(feature = "rabbitmq"))]
+            "amqp" => {
+                Err("amqp:// is not in this build: build it with `--features rabbitmq`".to_owned())
+            }
             _ => Err("expected memory, nats://HOST:PORT, or amqp://HOST:PORT".to_owned()),
         }
     }

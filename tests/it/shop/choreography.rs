@@ -104,7 +104,7 @@ fn what_does_not_go_together_is_refused_with_code_2() {
     for (args, why) in [
         (&["replay", day, "--broker", "memory"][..], "--broker: expected --mode choreography"),
         (&[&choreography[..], &["--fail", "charge=hang"]].concat(), "--fail: expected --mode saga"),
-        (&[&choreography[..], &["--broker", "amqp://h"]].concat(), "is not in this build"),
+        (&[&choreography[..], &["--broker", "amqp://h"]].concat(), "--broker: expected --data"),
         (&[&choreography[..], &["--broker", "kafka://h"]].concat(), "expected memory, nats://"),
         (&[&choreography[..], &["--broker", "nats://h"]].concat(), "--broker: expected --data"),
         (&[&choreography[..], &["--store", "postgres://h/d"]].concat(), "--mailbox: expected"),

@@ -173,3 +173,21 @@ fn the_flows_have_no_loose_ends_and_are_what_the_services_do() {
         assert!(docs.contains(&picture), "docs/shop.md has another picture than\n{picture}");
     }
 }
+
+/// What a broker that keeps nothing for later listeners is spared.
+#[cfg(feature = "rabbitmq")]
+#[test]
+fn what_nobody_hears_is_known() {
+    let heard = [
+        order::reactions::HEARS,
+        inventory::reactions::HEARS,
+        payment::reactions::HEARS,
+        users::reactions::HEARS,
+        products::reactions::HEARS,
+        notification::reactions::HEARS,
+    ];
+    let is_heard = |kind: &str| heard.iter().any(|hears| hears.kinds.contains(&kind));
+    let said: BTreeSet<_> = SERVICES.into_iter().flat_map(spoken).collect();
+    let unheard: Vec<_> = said.iter().filter(|kind| !is_heard(kind)).collect();
+    assert_eq!(unheard, super::parts::contracts::Broker::UNHEARD);
+}

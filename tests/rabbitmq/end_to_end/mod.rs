@@ -14,6 +14,7 @@ mod killed;
 #[path = "../../nats/end_to_end/load.rs"]
 mod load;
 mod other_language;
+#[allow(dead_code, reason = "it can do more than is done here")]
 #[path = "../../nats/proxy.rs"]
 mod proxy;
 mod refused;
