@@ -28,6 +28,9 @@
 //! - [`outbox`]: messages that are published if and only if their commit happened, by a relay, to a broker.
 //!   [`inbox`]: what others publish, handled exactly once. [`message`]: typed contracts between services. [`process`]:
 //!   processes over several services that nobody directs.
+//! - [`composer`]: queries that span services, in the fewest calls; [`source`] is what they ask.
+//! - [`Personal`]: what is said of a person; sealed, and forgotten with its key, by `personal::SealedStore`.
+//! - [`trail`]: who did what, because of what: the events of a flow as a tree of causes, found over all streams.
 //! - [`Store`], [`EventStore`] and [`RowStore`] are what a backend implements, and where the guarantees are written down.
 //!
 //! # Features
@@ -39,6 +42,9 @@
 //! | `postgres` | `backend::postgres`: a durable store in a schema of your PostgreSQL, over your `sqlx` pool |
 //! | `nats` | `backend::nats`: NATS JetStream as a broker, over your `async-nats` client |
 //! | `rabbitmq` | `backend::rabbitmq`: RabbitMQ as a broker, over your connection settings |
+//! | `personal` | `personal`: fields that are sealed with a key for each person, and forgotten with it; over any store |
+//! | `tower` | `source::from_service`: a `tower` service as a source of compositions |
+//! | `moka` | `composer::Remembered`: what sources said, for when they say nothing |
 //! | `testkit` | `testkit`: scenarios, the conformance suite, strategies, faults; for dev-dependencies |
 //! | `tantivy` | `projection::search`: a full-text index of a projection's views, in a folder |
 //! | `metrics` | counters and histograms through the `metrics` facade |
@@ -47,19 +53,24 @@
 
 pub mod aggregate;
 pub mod backend;
+pub mod composer;
 pub mod consistency;
 pub mod event;
 pub mod inbox;
 pub mod message;
 pub mod outbox;
+#[cfg(feature = "personal")]
+pub mod personal;
 mod ports;
 pub mod process;
 pub mod projection;
 pub mod retry;
 pub mod saga;
+pub mod source;
 pub mod subscription;
 #[cfg(feature = "testkit")]
 pub mod testkit;
+pub mod trail;
 mod types;
 
 pub use aggregate::contract::{Aggregate, Handle};
@@ -76,6 +87,11 @@ mod guides {
     struct FirstPage;
     #[doc = include_str!("../docs/events.md")]
     struct Events;
+    #[doc = include_str!("../docs/long-streams.md")]
+    struct LongStreams;
+    #[cfg(feature = "personal")]
+    #[doc = include_str!("../docs/forgetting.md")]
+    struct Forgetting;
     #[doc = include_str!("../docs/sqlite.md")]
     struct Sqlite;
     #[cfg(feature = "postgres")]
@@ -87,6 +103,8 @@ mod guides {
     #[cfg(feature = "rabbitmq")]
     #[doc = include_str!("../docs/rabbitmq.md")]
     struct RabbitMq;
+    #[doc = include_str!("../docs/composing.md")]
+    struct Composing;
     #[cfg(feature = "tantivy")]
     #[doc = include_str!("../docs/read-side.md")]
     struct ReadSide;

@@ -29,7 +29,7 @@ impl Entry {
     }
 }
 
-#[derive(Clone, Default)]
+#[derive(Clone, Default, Serialize, Deserialize)]
 pub(crate) struct Account {
     pub(crate) cents: i64,
 }

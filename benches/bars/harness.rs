@@ -35,6 +35,22 @@ pub(crate) fn interleave(subjects: &mut [&mut dyn FnMut() -> f64]) -> Vec<Rates>
     rates
 }
 
+/// The same, where each round begins with another subject: what a round does to those that come later in it is borne by
+/// all of them alike.
+pub(crate) fn rotate(subjects: &mut [&mut dyn FnMut() -> f64]) -> Vec<Rates> {
+    let (mut rates, count) = (vec![Rates::new(); subjects.len()], subjects.len());
+    for round in 0..=runs() {
+        for turn in 0..count {
+            let n = (round + turn) % count;
+            let rate = subjects[n]();
+            if round > 0 {
+                rates[n].push(rate);
+            }
+        }
+    }
+    rates
+}
+
 /// The floor with the best median, and what it is called by.
 pub(crate) fn best<'r, N: Copy>(names: &[N], floors: &'r [Rates]) -> (N, &'r Rates) {
     let floors = names.iter().copied().zip(floors);

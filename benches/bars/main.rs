@@ -27,6 +27,8 @@ mod memory_append;
 mod outbox;
 #[cfg(feature = "nats")]
 mod outbox_nats;
+#[cfg(feature = "personal")]
+mod personal;
 mod postgres;
 mod postgres_append;
 mod postgres_catch_up;
@@ -40,6 +42,7 @@ mod saga_memory;
 mod saga_parked;
 mod saga_postgres;
 mod saga_sqlite;
+mod snapshot;
 mod sqlite_append;
 mod sqlite_read;
 mod year;
@@ -63,6 +66,8 @@ fn main() -> ExitCode {
         ("outbox_bars", outbox::run),
         #[cfg(feature = "nats")]
         ("outbox_nats", outbox_nats::run),
+        #[cfg(feature = "personal")]
+        ("personal", personal::run),
         ("postgres_append", postgres_append::run),
         ("postgres_catch_up", postgres_catch_up::run),
         ("postgres_command", postgres_command::run),
@@ -73,6 +78,7 @@ fn main() -> ExitCode {
         ("saga_parked", saga_parked::run),
         ("saga_postgres", saga_postgres::run),
         ("saga_sqlite", saga_sqlite::run),
+        ("snapshot", snapshot::run),
         ("year", year::run),
     ];
     let mut held = true;

@@ -14,7 +14,8 @@ use freehold::{
     Store,
 };
 
-const MESSAGES: usize = 50_000;
+/// Enough that it counts little that a relay begins with a lease, its marks and what is parked, some fifteen statements.
+const MESSAGES: usize = 200_000;
 const KEYS: usize = 1_000;
 const PAGE: i64 = 1_000;
 const TASKS: usize = 64;
@@ -61,7 +62,7 @@ fn drain(url: &str) -> bool {
         relayed(&log, nth)
     };
     let rates = interleave(&mut [&mut relay, &mut || cursor(&log)]);
-    let what = "outbox_drain: a relay into a broker in memory, 50,000 messages of 1,000 keys";
+    let what = "outbox_drain: a relay into a broker in memory, 200,000 messages of 1,000 keys";
     let floor = "a bare cursor of 1,000 rows";
     let quiet = Bar { what, floor, at_least: 0.8, unit: "messages/s" }.judge(&rates[0], &rates[1]);
     quiet & disturbed(url, &log)

@@ -2,12 +2,14 @@
 
 pub mod saga;
 
+use std::net::SocketAddr;
 use std::path::PathBuf;
 
 use clap::{ArgGroup, Args, Parser, Subcommand};
 
 use super::choreography::Mode;
 use super::contracts::{BrokerAddress, InvoiceNo, Money};
+use super::details::{Down, Whom};
 use super::driver::Fail;
 use super::place::{Address, ShopName};
 use super::reads::gateway::Name;
@@ -54,6 +56,10 @@ pub struct Where {
     /// from them when it is needed, and goes when the command ends.
     #[arg(long, value_name = "DIR", requires = "store")]
     pub index: Option<PathBuf>,
+    /// A folder of this machine to put the letters to customers into. Without it, that is `mailbox` beside the databases in a folder;
+    /// beside databases on a server, whatever may settle an invoice needs it.
+    #[arg(long, value_name = "DIR")]
+    pub mailbox: Option<PathBuf>,
 }
 
 /// What to do.
@@ -69,6 +75,10 @@ pub enum Task {
     Timeline(History),
     /// Print what the views hold: invoices by status, revenue by day and country, products, customers.
     Report(Report),
+    /// Print an order with its customer and its products, composed of what three services know, and how it was composed.
+    Details(Details),
+    /// Answer the same over HTTP, and take orders, until it is told to end.
+    Gateway(Gateway),
     /// Print the products in which all these words are, the best first; the last one may be the beginning of a word.
     Search(Search),
     /// Build a view anew, beside the one that is read.
@@ -81,6 +91,10 @@ pub enum Task {
     Watch(Watch),
     /// Give a customer another name.
     Rename(Rename),
+    /// Close the invoices of which nothing more can come, and move them out of the way of the others.
+    Archive(Archive),
+    /// Forget a customer for good: what the shop knows of them, but for their number.
+    Forget(Forget),
     /// Look after the sagas of the invoices.
     #[command(subcommand)]
     Saga(saga::SagaTask),
@@ -161,9 +175,6 @@ pub struct Settings {
     /// The services run as processes of their own (`serve`): only place invoices, and wait for them.
     #[arg(long, conflicts_with = "broker")]
     pub served: bool,
-    /// A folder of this machine to put the letters to customers into. Without it, that is `mailbox` beside the databases in a folder.
-    #[arg(long, value_name = "DIR")]
-    pub mailbox: Option<PathBuf>,
 }
 
 /// What to ship.
@@ -199,6 +210,50 @@ pub struct Report {
     /// Only this customer's invoices, and what has happened to them: a number, or `guest`.
     #[arg(long, value_name = "CUSTOMER")]
     pub customer: Option<String>,
+    /// Where the databases are.
+    #[command(flatten)]
+    pub at: Where,
+}
+
+/// What to compose.
+#[derive(Debug, Args)]
+#[command(group = somewhere())]
+pub struct Details {
+    /// The number of the invoice.
+    #[arg(value_parser = invoice)]
+    pub invoice: InvoiceNo,
+    /// Whom to ask.
+    #[arg(long, value_enum, value_name = "WHOM", default_value_t)]
+    pub from: Whom,
+    /// How it is asked for.
+    #[command(flatten)]
+    pub asking: Asking,
+    /// Where the databases are.
+    #[command(flatten)]
+    pub at: Where,
+}
+
+/// How an answer is composed.
+#[derive(Debug, Args)]
+pub struct Asking {
+    /// How long an answer may take, in seconds. What is not there by then is missing.
+    #[arg(long, value_name = "SECONDS", default_value_t = 2)]
+    pub within: u16,
+    /// A service that does not answer: users or products; with =N, after so many calls.
+    #[arg(long, value_name = "SERVICE[=N]")]
+    pub down: Vec<Down>,
+}
+
+/// What the gateway answers, and where.
+#[derive(Debug, Args)]
+#[command(group = somewhere())]
+pub struct Gateway {
+    /// Where to listen; with port 0, on one that is free. Only this machine is heard, unless another address is given.
+    #[arg(long, value_name = "ADDRESS", default_value = "127.0.0.1:7777")]
+    pub listen: SocketAddr,
+    /// How it is asked for.
+    #[command(flatten)]
+    pub asking: Asking,
     /// Where the databases are.
     #[command(flatten)]
     pub at: Where,
@@ -243,6 +298,15 @@ pub struct Watch {
     pub at: Where,
 }
 
+/// Which shop's invoices to put away.
+#[derive(Debug, Args)]
+#[command(group = somewhere())]
+pub struct Archive {
+    /// Where the databases are.
+    #[command(flatten)]
+    pub at: Where,
+}
+
 /// Who takes which name.
 #[derive(Debug, Args)]
 #[command(group = somewhere())]
@@ -253,6 +317,18 @@ pub struct Rename {
     /// The new name.
     #[arg(value_name = "NAME")]
     pub new_name: String,
+    /// Where the databases are.
+    #[command(flatten)]
+    pub at: Where,
+}
+
+/// Who is forgotten.
+#[derive(Debug, Args)]
+#[command(group = somewhere())]
+pub struct Forget {
+    /// The number of the customer.
+    #[arg(allow_negative_numbers = true)]
+    pub customer: i64,
     /// Where the databases are.
     #[command(flatten)]
     pub at: Where,
@@ -277,7 +353,6 @@ impl Default for Settings {
             mode: Mode::default(),
             broker: None,
             served: false,
-            mailbox: None,
         }
     }
 }

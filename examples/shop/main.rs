@@ -1,12 +1,12 @@
-//! A shop of five services, each with its own database, that replays real invoices, and the views that people see.
+//! A shop of six services, each with its own database, that replays real invoices, and the views that people see.
 //!
 //! `cargo run --release --example shop` replays one day; `-- --help` says what else it does. `docs/shop.md` says
 //! what it shows, by which rules, and what happens when it is killed at any moment.
 //!
 //! This file only puts the parts together. In reading order: `contracts`, what the services have in common;
 //! `order`, `inventory`, `payment`, `users`, `products` and `notification`, with the same files in each; `driver`, with the sagas
-//! that lead invoices through them, and `choreography`, without; `reads`, the views over what they publish; `input`, which reads the files; `place`, where the
-//! databases are; `cli`, `replay`, `views`, `summary`, `history` and `operate`, the program around.
+//! that lead invoices through them, and `choreography`, without; `reads`, the views over what they publish; `details`, a query that
+//! spans services, and `gateway`, which answers it over HTTP; `input`, which reads the files; `place`, where the databases are; `cli`, `replay`, `views`, `summary`, `history` and `operate`, the program around.
 
 #![allow(
     unnameable_types,
@@ -17,7 +17,9 @@
 mod choreography;
 mod cli;
 mod contracts;
+mod details;
 mod driver;
+mod gateway;
 mod history;
 mod input;
 mod inventory;
@@ -37,17 +39,18 @@ mod users;
 mod views;
 
 use std::env;
-use std::path::PathBuf;
 use std::process::ExitCode;
 use std::sync::Arc;
+use std::time::Duration;
 
 use clap::Parser;
 use freehold::Store;
 
 use choreography::{Choreography, Mode, Stations, flow};
 use cli::saga::SagaTask;
-use cli::{Cli, Replay, Settings, Task};
+use cli::{Cli, Replay, Settings, Task, Where};
 use contracts::BrokerAddress;
+use details::OrderDetails;
 use driver::{Driver, Fail, Faults, Outcomes, Services};
 use inventory::service::InventoryService;
 use notification::mailbox::Mailbox;
@@ -58,6 +61,7 @@ use place::{Databases, Place};
 use problem::Problem;
 use products::service::ProductsService;
 use reads::gateway::{Gateway, Logs};
+use reads::upheld;
 use replay::{Course, Halfway};
 use summary::Summary;
 use users::service::UsersService;
@@ -78,10 +82,14 @@ async fn main() -> ExitCode {
         Some(Task::Flow) => print_flows(),
         Some(Task::Serve(task)) => serve::serve(task).await,
         Some(Task::Report(task)) => report(task).await,
+        Some(Task::Details(task)) => print_details(task).await,
+        Some(Task::Gateway(task)) => serve_gateway(task).await,
         Some(Task::Search(task)) => search(task).await,
         Some(Task::Rebuild(task)) => rebuild(task).await,
         Some(Task::Watch(task)) => watch(task).await,
         Some(Task::Rename(task)) => rename(task).await,
+        Some(Task::Archive(task)) => archive(task).await,
+        Some(Task::Forget(task)) => forget(task).await,
         Some(Task::Saga(task)) => look_after(task).await,
     };
     match done {
@@ -99,7 +107,7 @@ async fn run_replay(task: Replay, what_next: &str) -> Result<(), Problem> {
         _ => Place::for_replay(&task.at).await?,
     };
     let fail = task.settings.fail;
-    let (driver, gateway) = shop_with(&place, fail, task.settings.mailbox.clone()).await?;
+    let (driver, gateway) = shop_with(&place, &task.at, fail).await?;
     let (driver, mut views) = (Arc::new(driver), Behind::start(gateway, task.views));
     let course = match task.settings.mode {
         Mode::Saga => Course::Directed(Arc::clone(&driver)),
@@ -153,9 +161,10 @@ async fn judge(
 }
 
 /// What does not go together is refused before anything is opened.
-fn fits(settings: &Settings, at: &cli::Where) -> Result<(), Problem> {
+fn fits(settings: &Settings, at: &Where) -> Result<(), Problem> {
+    has_mailbox(at)?;
     let refused = |text: &str| Err(Problem::Usage(text.to_owned()));
-    let Settings { mode, broker, fail, mailbox, served, .. } = settings;
+    let Settings { mode, broker, fail, served, .. } = settings;
     match mode {
         Mode::Saga if *served => refused("--served: expected --mode choreography with it"),
         Mode::Choreography if *served && at.data.is_none() => {
@@ -163,9 +172,6 @@ fn fits(settings: &Settings, at: &cli::Where) -> Result<(), Problem> {
         }
         Mode::Saga if broker.is_some() => refused("--broker: expected --mode choreography with it"),
         Mode::Choreography if fail.is_some() => refused("--fail: expected --mode saga with it"),
-        Mode::Choreography if at.store.is_some() && mailbox.is_none() => {
-            refused("--mailbox: expected a folder for letters, beside databases on a server")
-        }
         // What is still to be said by a shop that goes would be said to the next one.
         Mode::Choreography
             if broker.as_ref().is_some_and(BrokerAddress::is_shared)
@@ -178,9 +184,19 @@ fn fits(settings: &Settings, at: &cli::Where) -> Result<(), Problem> {
     }
 }
 
+/// What may settle an invoice writes letters, which are to be found when the program has ended.
+fn has_mailbox(at: &Where) -> Result<(), Problem> {
+    if at.store.is_some() && at.mailbox.is_none() {
+        let text = "--mailbox: expected a folder for letters, beside databases on a server";
+        return Err(Problem::Usage(text.to_owned()));
+    }
+    Ok(())
+}
+
 async fn ship(task: cli::Ship) -> Result<(), Problem> {
+    has_mailbox(&task.at)?;
     let place = Place::of_a_shop(&task.at).await?;
-    let (driver, _) = shop(&place, None).await?;
+    let (driver, _) = shop(&place, &task.at).await?;
     let running = driver.run()?;
     driver.ship(&task.invoice, &task.tracking).await?;
     running.stop().await;
@@ -189,13 +205,13 @@ async fn ship(task: cli::Ship) -> Result<(), Problem> {
 
 async fn print_history(task: cli::History) -> Result<(), Problem> {
     let place = Place::of_a_shop(&task.at).await?;
-    let (driver, _) = shop(&place, None).await?;
+    let (driver, _) = shop(&place, &task.at).await?;
     problem::print(&history::of(&driver, &task.invoice).await?)
 }
 
 async fn print_timeline(task: cli::History) -> Result<(), Problem> {
     let place = Place::beside(&task.at).await?;
-    let (driver, _) = shop(&place, None).await?;
+    let (driver, _) = shop(&place, &task.at).await?;
     problem::print(&timeline::of(driver.services(), &task.invoice).await?)
 }
 
@@ -206,59 +222,103 @@ fn print_flows() -> Result<(), Problem> {
 
 async fn report(task: cli::Report) -> Result<(), Problem> {
     let place = Place::beside(&task.at).await?;
-    let (_, gateway) = shop(&place, None).await?;
+    let (_, gateway) = shop(&place, &task.at).await?;
     views::print_report(&gateway, task.customer.as_deref()).await
+}
+
+async fn print_details(task: cli::Details) -> Result<(), Problem> {
+    let place = Place::beside(&task.at).await?;
+    let (driver, gateway) = shop(&place, &task.at).await?;
+    let kept = gateway.keep_all_up();
+    let query = details(&driver, &gateway, &task.asking);
+    let text = details::text(&query, &task.invoice, task.from).await;
+    upheld::stop(kept).await;
+    problem::print(&text?)
+}
+
+fn details(driver: &Driver, gateway: &Gateway, asking: &cli::Asking) -> OrderDetails {
+    let time = Duration::from_secs(asking.within.into());
+    OrderDetails::new(driver.services(), gateway, &asking.down, time)
+}
+
+async fn serve_gateway(task: cli::Gateway) -> Result<(), Problem> {
+    has_mailbox(&task.at)?;
+    let place = Place::of_a_shop(&task.at).await?;
+    let (driver, gateway) = shop(&place, &task.at).await?;
+    let query = details(&driver, &gateway, &task.asking);
+    let (kept, running) = (gateway.keep_all_up(), driver.run()?);
+    let done = gateway::serve(task.listen, driver, query).await;
+    running.stop().await;
+    upheld::stop(kept).await;
+    done
 }
 
 async fn search(task: cli::Search) -> Result<(), Problem> {
     let place = Place::beside(&task.at).await?;
-    let (_, gateway) = shop(&place, None).await?;
+    let (_, gateway) = shop(&place, &task.at).await?;
     views::print_found(&gateway, &task).await
 }
 
 async fn rebuild(task: cli::Rebuild) -> Result<(), Problem> {
     let place = Place::beside(&task.at).await?;
-    let (_, gateway) = shop(&place, None).await?;
+    let (_, gateway) = shop(&place, &task.at).await?;
     views::print_rebuild(&gateway, task.view).await
 }
 
 async fn watch(task: cli::Watch) -> Result<(), Problem> {
     let place = Place::beside(&task.at).await?;
-    let (_, gateway) = shop(&place, None).await?;
+    let (_, gateway) = shop(&place, &task.at).await?;
     views::print_lags(&gateway, task.times).await
 }
 
 async fn rename(task: cli::Rename) -> Result<(), Problem> {
     let place = Place::of_a_shop(&task.at).await?;
-    let (driver, gateway) = shop(&place, None).await?;
+    let (driver, gateway) = shop(&place, &task.at).await?;
     views::rename(&driver, &gateway, &task).await
+}
+
+async fn archive(task: cli::Archive) -> Result<(), Problem> {
+    let place = Place::of_a_shop(&task.at).await?;
+    let (driver, _) = shop(&place, &task.at).await?;
+    let done = driver.orders().put_away().await?;
+    let text =
+        format!("{} invoices are closed now, {} events were moved\n", done.closed, done.events);
+    problem::print(&text)
+}
+
+async fn forget(task: cli::Forget) -> Result<(), Problem> {
+    let place = Place::of_a_shop(&task.at).await?;
+    let (driver, gateway) = shop(&place, &task.at).await?;
+    views::forget(&driver, &gateway, &task).await
 }
 
 async fn look_after(task: SagaTask) -> Result<(), Problem> {
     let place = if task.only_looks() {
         Place::beside(task.at()).await?
     } else {
+        has_mailbox(task.at())?;
         Place::of_a_shop(task.at()).await?
     };
-    let (driver, _) = shop(&place, None).await?;
+    let (driver, _) = shop(&place, task.at()).await?;
     problem::print(&operate::run(&driver, &task).await?)
 }
 
-/// The shop as it is, with its letters where they usually are.
-async fn shop(place: &Place, fail: Option<Fail>) -> Result<(Driver, Gateway), Problem> {
-    shop_with(place, fail, None).await
+/// The shop as it is: nothing goes wrong on purpose.
+async fn shop(place: &Place, at: &Where) -> Result<(Driver, Gateway), Problem> {
+    shop_with(place, at, None).await
 }
 
 /// The composition root: each service on its own database, the driver that speaks to all of them, and the gateway that
 /// follows what they publish.
 async fn shop_with(
     place: &Place,
+    at: &Where,
     fail: Option<Fail>,
-    mailbox: Option<PathBuf>,
 ) -> Result<(Driver, Gateway), Problem> {
     let databases = place.databases();
     let Databases { order, inventory, payment, users, products, notification, reads } = databases;
-    let mailbox = Mailbox::in_folder(mailbox.unwrap_or_else(|| place.mailbox()));
+    let mailbox = at.mailbox.clone().unwrap_or_else(|| place.mailbox());
+    let mailbox = Mailbox::in_folder(mailbox);
     let notification = NotificationService::open(notification).await?;
     let services = Services {
         orders: Arc::new(OrderService::new(OrderService::open(order).await?)),

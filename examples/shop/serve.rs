@@ -102,7 +102,13 @@ async fn listen(
 }
 
 /// Returns when somebody at the terminal, or the system, wants the process to end.
-async fn told_to_end() -> Result<(), Problem> {
+///
+/// # Errors
+/// [`Problem::Other`] if signals cannot be listened to.
+///
+/// # Cancel safety
+/// Nothing is lost but a signal.
+pub async fn told_to_end() -> Result<(), Problem> {
     let failed = |why: std::io::Error| Problem::other("listen to signals", why);
     #[cfg(unix)]
     {

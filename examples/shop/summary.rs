@@ -13,7 +13,7 @@ pub const WHAT_NEXT: &str = "
 What to try next, each after `cargo run --release --example shop --`:
   replay examples/shop/data/2010-12-01.csv --stock 7 --card-limit 50   other settings, or other files
   replay examples/shop/data/2010-12-01.csv --data DIR                  keep the databases; kill it, run it again
-  replay examples/shop/data/2010-12-01.csv --store URL                 the same on PostgreSQL, a role for each service
+  replay examples/shop/data/2010-12-01.csv --store URL --mailbox DIR   the same on PostgreSQL, a role for each service
   replay examples/shop/data/2010-12-01.csv --mode choreography         nobody directs: services react to each other's messages
   timeline 536365 --data DIR                                           what each service knew of an invoice, and when
   history 536365 --data DIR                                            one invoice over the three services

@@ -75,7 +75,8 @@ impl Behind {
         let (users, products) =
             tokio::try_join!(services.users.figures(), services.products.figures())?;
         let shown = totals.customers.iter();
-        let shown = shown.filter_map(|(number, bought)| Some((number, bought.profile.as_ref()?)));
+        let shown = shown.filter(|(_, bought)| bought.is_met);
+        let shown = shown.map(|(number, bought)| (number, &bought.profile));
         if !shown.eq(&users) || totals.customers.values().any(|bought| bought.misnamed > 0) {
             let why = "the Users service and the views differ in a name";
             return Err(Problem::other("agree with its views", why));
@@ -199,6 +200,20 @@ pub async fn rename(driver: &Driver, gateway: &Gateway, task: &cli::Rename) -> R
     let invoices = count_renamed(gateway, customer, token).await;
     kept.stop().await;
     problem::print(&format!("{customer} is {}, on {} invoices\n", task.new_name, invoices?))
+}
+
+/// Forgets a customer, in every service that has something of them, and in the views.
+///
+/// # Errors
+/// [`Failure::Failed`] of a service; the others may have forgotten them.
+///
+/// # Cancel safety
+/// Ask again until it has happened.
+pub async fn forget(driver: &Driver, gateway: &Gateway, task: &cli::Forget) -> Result<(), Problem> {
+    let customer = Customer::Number(task.customer);
+    driver.forget(customer).await?;
+    gateway.forget(customer).await?;
+    problem::print(&format!("{customer} is forgotten\n"))
 }
 
 async fn count_renamed(

@@ -32,6 +32,12 @@ impl<A> Cache<A> {
         }
     }
 
+    pub(super) fn clear(&self) {
+        if let Some(mut states) = self.lock() {
+            states.clear();
+        }
+    }
+
     fn lock(&self) -> Option<MutexGuard<'_, LruCache<StreamId, Loaded<A>>>> {
         self.0.as_ref().map(|states| states.lock().unwrap_or_else(PoisonError::into_inner))
     }

@@ -24,7 +24,8 @@ pub enum ExecuteError<R> {
     #[error(transparent)]
     Read(#[from] BackendError),
     /// The store did not commit. A conflict is here only after all retries, or if it is one of a part that
-    /// the caller added with `.with(…)`, which deciding again cannot mend.
+    /// the caller added with `.with(…)`, which deciding again cannot mend. [`CommitError::Closed`] is of a decision on the newest
+    /// state.
     #[error(transparent)]
     Commit(#[from] CommitError),
 }

@@ -11,7 +11,9 @@ use super::lane::{Ground, Place, Turn};
 use super::{Aggregate, Done, ExecuteError, Loaded, Prepared, Repository};
 use crate::event::{self, Event, EventError};
 use crate::ports::{CommitError, telemetry};
-use crate::types::{Commit, Conflict, EventId, Metadata, NewEvent};
+use crate::types::{
+    Closing, Commit, Conflict, EventId, ExpectedVersion, Metadata, NewEvent, StreamId,
+};
 
 /// A command under way: `.await` it, or say more first.
 ///
@@ -27,6 +29,7 @@ pub struct Execute<'a, A: Aggregate, D> {
     pub(super) command: Option<Uuid>,
     metadata: Metadata,
     pub(super) rest: Commit,
+    closing: Option<Closing>,
 }
 
 /// How one try ended.
@@ -43,7 +46,8 @@ enum Step<A: Aggregate> {
 impl<'a, A: Aggregate, D> Execute<'a, A, D> {
     pub(super) fn new(repository: &'a Repository<A>, id: String, decide: D) -> Self {
         let metadata = Metadata::new();
-        Self { repository, id, decide, command: None, metadata, rest: Commit::new() }
+        let (command, closing) = (None, None);
+        Self { repository, id, decide, command, metadata, rest: Commit::new(), closing }
     }
 
     /// Gives the command an identity: however often it is repeated with this id, it happens once, and every
@@ -69,15 +73,57 @@ impl<'a, A: Aggregate, D> Execute<'a, A, D> {
         self
     }
 
+    /// Closes the stream behind what is decided, in the same commit: it takes no more events. If nothing is decided, it is
+    /// closed all the same; if the command is refused, it stays open.
+    ///
+    /// ```
+    /// # use freehold::{Aggregate, CommitError, Event, Repository, backend::memory::MemoryStore};
+    /// # use freehold::aggregate::ExecuteError;
+    /// # #[derive(serde::Serialize, serde::Deserialize)]
+    /// # enum Entry { Shipped {}, Returned {} }
+    /// # impl Event for Entry { const CATEGORY: &'static str = "order"; }
+    /// # #[derive(Clone, Default)]
+    /// # struct Order { is_shipped: bool }
+    /// # impl Aggregate for Order {
+    /// #     type Event = Entry;
+    /// #     fn apply(&mut self, event: &Entry) { self.is_shipped = matches!(event, Entry::Shipped {}); }
+    /// # }
+    /// # impl Order {
+    /// #     fn ship(&self) -> Result<Vec<Entry>, String> { Ok(vec![Entry::Shipped {}]) }
+    /// #     fn take_back(&self) -> Result<Vec<Entry>, String> { Ok(vec![Entry::Returned {}]) }
+    /// # }
+    /// # #[tokio::main(flavor = "current_thread")]
+    /// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+    /// use freehold::Closing;
+    ///
+    /// let orders = Repository::<Order>::new(MemoryStore::new());
+    /// orders.execute("17", |order| order.ship()).and_close(Closing::because("shipped and paid")).await?;
+    ///
+    /// assert!(orders.load("17").await?.is_shipped);
+    /// assert_eq!(orders.closing("17").await?, Some(Closing::because("shipped and paid")));
+    /// let late = orders.execute("17", |order| order.take_back()).await;
+    /// assert!(matches!(late, Err(ExecuteError::Commit(CommitError::Closed(_)))));
+    /// # Ok(())
+    /// # }
+    /// ```
+    pub fn and_close(mut self, closing: Closing) -> Self {
+        self.closing = Some(closing);
+        self
+    }
+
+    /// What is to be appended: the events, and what closes the stream behind them.
     fn encode(&self, events: &[A::Event]) -> Result<Vec<NewEvent>, EventError> {
         let metadata = stamp(&self.metadata, self.repository, &said_by(self.command));
-        let mut new = Vec::with_capacity(events.len());
+        let mut new = Vec::with_capacity(events.len() + usize::from(self.closing.is_some()));
+        let id = |index| match self.command {
+            Some(command) => EventId::of_command(command, index),
+            None => self.repository.fresh_id(),
+        };
         for (index, event) in (0..).zip(events) {
-            let id = match self.command {
-                Some(command) => EventId::of_command(command, index),
-                None => self.repository.fresh_id(),
-            };
-            new.push(event::encode(event, id)?.with_metadata(metadata.clone()));
+            new.push(event::encode(event, id(index))?.with_metadata(metadata.clone()));
+        }
+        if let Some(closing) = &self.closing {
+            new.push(closing.event(id(events.len() as u64)).with_metadata(metadata));
         }
         Ok(new)
     }
@@ -127,7 +173,7 @@ where
         let lane = self.repository.enter(&stream);
         let mut backoff = self.repository.shared().desk.backoff();
         // What a command brings along cannot be shared: it is the caller's own.
-        let mut alone = !self.rest.is_empty();
+        let mut alone = self.has_more();
         loop {
             let step =
                 if alone { Box::pin(self.alone(&lane)).await? } else { self.shared(&lane).await? };
@@ -175,14 +221,14 @@ where
         drop(turn);
         match batch.drive(lane, &shared.desk).await {
             Outcome::Committed(token) => {
-                shared.cache.put(lane.stream(), &after);
+                shared.keep(lane.stream(), &after, None);
                 Ok(Step::Done(Done::new(after, events, Some(token))))
             }
             Outcome::Stale(conflict) => Ok(conflict.map_or(Step::Again, Step::Conflict)),
             Outcome::Reused(id) if ids.contains(&id) => self.reused(lane, id).await,
             Outcome::Reused(_) => Ok(Step::Again),
             Outcome::Failed(CommitError::Invalid(_)) => Ok(Step::Alone),
-            Outcome::Failed(error) => Err(error.into()),
+            Outcome::Failed(error) => refused(error, lane.stream(), ground.expected),
         }
     }
 
@@ -195,13 +241,13 @@ where
         }
         let (ground, fresh) = self.repository.ground(lane).await?;
         let events = match (self.decide)(&ground.loaded) {
-            Ok(events) if !events.is_empty() || !self.rest.is_empty() => events,
+            Ok(events) if !events.is_empty() || self.has_more() => events,
             undecided => return self.without_events(lane, turn, ground, fresh, undecided).await,
         };
         let new = self.encode(&events)?;
         let ids: Vec<EventId> = new.iter().map(NewEvent::id).collect();
         let after = after(&ground.loaded, &events, &ids);
-        let commit = if events.is_empty() {
+        let commit = if ids.is_empty() {
             self.rest.clone().check(lane.stream(), ground.expected)
         } else {
             self.rest.clone().append(lane.stream(), ground.expected, new)
@@ -210,11 +256,11 @@ where
             // A duplicate just where this commit belongs is our own, after a lost reply.
             Ok(done)
                 if !done.is_duplicate()
-                    || (!events.is_empty()
+                    || (!ids.is_empty()
                         && done.version_of(lane.stream()) == Some(after.version())) =>
             {
                 lane.know(after.clone());
-                shared.cache.put(lane.stream(), &after);
+                shared.keep(lane.stream(), &after, None);
                 Ok(Step::Done(Done::new(after, events, Some(done.token()))))
             }
             Ok(done) => {
@@ -227,14 +273,16 @@ where
             Err(error) => {
                 lane.forget();
                 match error {
-                    CommitError::Conflict(conflict) if conflict.stream() == lane.stream() => {
-                        Ok(Step::Conflict(conflict))
-                    }
                     CommitError::IdReused(id) => self.reused(lane, id).await,
-                    error => Err(error.into()),
+                    error => refused(error, lane.stream(), ground.expected),
                 }
             }
         }
+    }
+
+    /// Whether there is something to commit beside what is decided.
+    fn has_more(&self) -> bool {
+        !self.rest.is_empty() || self.closing.is_some()
     }
 
     /// An id of this command is recorded already: it has happened, or the id is not its own.
@@ -276,12 +324,33 @@ where
     }
 }
 
+/// The state after what was decided, and after what closes the stream behind it.
 fn after<A: Aggregate>(loaded: &Loaded<A>, events: &[A::Event], ids: &[EventId]) -> Loaded<A> {
     let mut after = loaded.clone();
     for (event, id) in events.iter().zip(ids) {
         after.apply(event, *id);
     }
+    ids.get(events.len()..).unwrap_or_default().iter().for_each(|id| after.close(*id));
     after
+}
+
+/// What follows from a commit that was refused. Whoever has decided on a state that was not the newest decides again, also
+/// where no decision fits any more, since the stream was closed: there may be nothing left to do.
+fn refused<A: Aggregate, R>(
+    error: CommitError,
+    stream: &StreamId,
+    expected: ExpectedVersion,
+) -> Result<Step<A>, ExecuteError<R>> {
+    match error {
+        CommitError::Conflict(conflict) if conflict.stream() == stream => {
+            Ok(Step::Conflict(conflict))
+        }
+        CommitError::Closed(closed) if closed.stream() == stream => closed
+            .outdates(expected)
+            .map(Step::Conflict)
+            .ok_or_else(|| CommitError::from(closed).into()),
+        error => Err(error.into()),
+    }
 }
 
 impl<'a, A, D, R> IntoFuture for Execute<'a, A, D>

@@ -53,8 +53,11 @@
 //! - **Commands of one process on one hot stream do not conflict.** They decide in turn, each on the state
 //!   that the one before it leaves, and share commits. This holds for the clones of one repository.
 
+mod as_of;
 mod batch;
 mod cache;
+mod changes;
+mod closing;
 pub(crate) mod contract;
 mod desk;
 mod error;
@@ -63,17 +66,21 @@ mod lane;
 mod options;
 mod repeat;
 pub(crate) mod repository;
+mod snapshot;
 mod state;
 mod touched;
 mod turns;
 pub(crate) mod unit_of_work;
 mod work;
 
+pub use as_of::{AsOf, Past};
+pub use changes::{Changes, FieldChange};
 pub(crate) use contract::{Aggregate, Handle};
 pub use error::{ExecuteError, WorkError};
 pub use execute::Execute;
 pub use options::Options;
 pub(crate) use repository::Repository;
+pub use snapshot::{SnapshotPolicy, Snapshotted};
 pub use state::{Done, Loaded, Prepared};
 pub use unit_of_work::Finished;
 pub use work::Work;

@@ -2,13 +2,17 @@
 
 use std::fmt;
 use std::sync::Arc;
+use std::time::Duration;
+
+use tokio::time::Instant;
 
 use super::cache::Cache;
 use super::desk::Desk;
 use super::lane::{Ground, Lanes, Place};
+use super::snapshot::{Keeper, SnapshotPolicy, Snapshots, Snapshotted};
 use super::{Aggregate, Execute, ExecuteError, Handle, Loaded, Options};
-use crate::event::{self, Event, EventError};
-use crate::ports::{BackendError, EventStore};
+use crate::event::{Event, EventError};
+use crate::ports::{BackendError, EventStore, RowStore, telemetry};
 use crate::types::{
     EventId, InvalidStreamId, ReadFrom, RecordedEvent, StreamId, StreamVersion, category_is_valid,
 };
@@ -20,10 +24,11 @@ use crate::types::{
 /// processes: correct, but they conflict.
 pub struct Repository<A: Aggregate>(Arc<Shared<A>>);
 
-pub(super) struct Shared<A> {
+pub(super) struct Shared<A: Aggregate> {
     pub(super) desk: Desk,
     pub(super) options: Options,
     pub(super) cache: Cache<A>,
+    snapshots: Option<Box<dyn Snapshots<A>>>,
     lanes: Lanes<A>,
 }
 
@@ -43,15 +48,37 @@ impl<A: Aggregate> Repository<A> {
 
     /// A repository that differs from the usual one.
     pub fn with_options(store: impl EventStore, options: Options) -> Self {
+        Self::on(Arc::new(store), options, None)
+    }
+
+    /// A repository that stores states beside their streams now and then, and loads from there.
+    ///
+    /// A snapshot changes how long a load takes, and nothing else: one that does not fit is passed over, see [`Snapshotted`]. It is stored
+    /// on a task of its own, never within a command; one that cannot be stored is forgotten.
+    pub fn with_snapshots<S>(store: S, options: Options, policy: SnapshotPolicy) -> Self
+    where
+        A: Snapshotted,
+        S: EventStore + RowStore,
+    {
+        let store = Arc::new(store);
+        let keeper = Keeper::<A>::new(Arc::<S>::clone(&store), policy);
+        Self::on(store, options, Some(Box::new(keeper)))
+    }
+
+    fn on(
+        store: Arc<dyn EventStore>,
+        options: Options,
+        snapshots: Option<Box<dyn Snapshots<A>>>,
+    ) -> Self {
         const {
             assert!(
                 category_is_valid(<A::Event as Event>::CATEGORY),
                 "a stream's category is 1 to 64 of a-z, 0-9 and _"
             );
         };
-        let desk = Desk::new(Arc::new(store), &options);
+        let desk = Desk::new(store, &options);
         let cache = Cache::new(options.cached_states_max);
-        Self(Arc::new(Shared { desk, options, cache, lanes: Lanes::new() }))
+        Self(Arc::new(Shared { desk, options, cache, snapshots, lanes: Lanes::new() }))
     }
 
     /// The newest state of `id`; the default state if it has no events.
@@ -94,6 +121,12 @@ impl<A: Aggregate> Repository<A> {
         self.execute(id, move |state: &A| state.handle(command.clone()))
     }
 
+    /// Drops all states that are kept in memory, so that they are read anew. Nobody needs it for states to be the newest; it is for
+    /// what they hold, as after a person was [forgotten](crate::Personal).
+    pub fn clear_cache(&self) {
+        self.0.cache.clear();
+    }
+
     pub(super) fn shared(&self) -> &Arc<Shared<A>> {
         &self.0
     }
@@ -108,10 +141,48 @@ impl<A: Aggregate> Repository<A> {
 
     /// The newest state, from the cached one on if there is one.
     pub(super) async fn load_stream(&self, stream: &StreamId) -> Result<Loaded<A>, LoadError> {
-        let known = self.0.cache.get(stream).unwrap_or_else(Loaded::nothing);
-        let loaded = self.catch_up(stream, known).await?;
-        self.0.cache.put(stream, &loaded);
+        let (began, shared) = (Instant::now(), &self.0);
+        let loaded = match shared.cache.get(stream) {
+            Some(known) => self.catch_up(stream, known).await?,
+            None => self.load_anew(stream).await?,
+        };
+        shared.keep(stream, &loaded, Some(began.elapsed()));
         Ok(loaded)
+    }
+
+    /// The newest state, from the stored one on if there is one.
+    async fn load_anew(&self, stream: &StreamId) -> Result<Loaded<A>, LoadError> {
+        if let Some(snapshots) = &self.0.snapshots
+            && let Some(stored) = snapshots.find(stream).await
+        {
+            return self.continue_from(stream, stored).await;
+        }
+        self.catch_up(stream, Loaded::nothing()).await
+    }
+
+    /// A stored state, and the events since; or the whole stream, if it is another one than the state was folded from.
+    async fn continue_from(
+        &self,
+        stream: &StreamId,
+        mut stored: Loaded<A>,
+    ) -> Result<Loaded<A>, LoadError> {
+        let before = StreamVersion::new(stored.version().get().saturating_sub(1));
+        let from = ReadFrom::After(before);
+        let page = self.0.desk.store.read_stream(stream, from, usize::MAX).await?;
+        match page.events.split_first() {
+            Some((last, since)) if Some(last.id()) == stored.newest() => {
+                for recorded in since {
+                    stored.fold(recorded)?;
+                }
+                telemetry::snapshot(A::Event::CATEGORY, "used");
+                if page.has_more { self.catch_up(stream, stored).await } else { Ok(stored) }
+            }
+            // The log is not the one that it was, or the state never became durable.
+            _ => {
+                telemetry::snapshot(A::Event::CATEGORY, "passed_over");
+                self.catch_up(stream, Loaded::nothing()).await
+            }
+        }
     }
 
     /// `known`, and the events since, page by page.
@@ -124,7 +195,7 @@ impl<A: Aggregate> Repository<A> {
             let from = ReadFrom::After(known.version());
             let page = self.0.desk.store.read_stream(stream, from, usize::MAX).await?;
             for recorded in &page.events {
-                known.apply(&event::decode(recorded)?, recorded.id());
+                known.fold(recorded)?;
             }
             if !page.has_more {
                 return Ok(known);
@@ -177,10 +248,9 @@ impl<A: Aggregate> Repository<A> {
             let from = ReadFrom::After(state.version());
             let page = self.0.desk.store.read_stream(stream, from, usize::MAX).await?;
             for recorded in page.events.iter().take_while(|event| event.version() <= upto) {
-                let event = event::decode(recorded)?;
-                state.apply(&event, recorded.id());
+                let events = state.fold(recorded)?;
                 if is_ours(recorded) {
-                    ours.push(event);
+                    ours.extend(events);
                 }
             }
             if !page.has_more {
@@ -192,6 +262,16 @@ impl<A: Aggregate> Repository<A> {
 
     pub(super) fn fresh_id(&self) -> EventId {
         EventId::new(self.0.options.ids.draw())
+    }
+}
+
+impl<A: Aggregate> Shared<A> {
+    /// Remembers a state, which took so long to load, if it was loaded.
+    pub(super) fn keep(&self, stream: &StreamId, loaded: &Loaded<A>, took: Option<Duration>) {
+        self.cache.put(stream, loaded);
+        if let Some(snapshots) = &self.snapshots {
+            snapshots.offer(stream, loaded, took);
+        }
     }
 }
 

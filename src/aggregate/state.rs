@@ -4,7 +4,8 @@ use std::ops::Deref;
 use std::sync::Arc;
 
 use super::Aggregate;
-use crate::types::{Commit, EventId, StreamVersion, Token};
+use crate::event::{self, Decoded, EventError};
+use crate::types::{Commit, EventId, RecordedEvent, StreamVersion, Token};
 
 /// A state, and the version of the stream it was folded from. It derefs to the state.
 #[derive(Debug)]
@@ -37,6 +38,11 @@ impl<A> Loaded<A> {
         Arc::unwrap_or_clone(self.state)
     }
 
+    /// A state that was stored, and the event that made it.
+    pub(super) fn restored(state: A, version: StreamVersion, newest: EventId) -> Self {
+        Self { state: Arc::new(state), version, newest: Some(newest) }
+    }
+
     /// The event that made the state.
     pub(super) const fn newest(&self) -> Option<EventId> {
         self.newest
@@ -48,9 +54,29 @@ impl<A: Aggregate> Loaded<A> {
         Self { state: Arc::default(), version: StreamVersion::NONE, newest: None }
     }
 
-    /// The state after one more event.
+    /// The state after one more record, and what the record is today. It counts once, whatever became of it.
+    pub(super) fn fold(&mut self, record: &RecordedEvent) -> Result<Decoded<A::Event>, EventError> {
+        let events = event::decode_all::<A::Event>(record)?;
+        if !events.as_slice().is_empty() {
+            let state = Arc::make_mut(&mut self.state);
+            events.as_slice().iter().for_each(|event| state.apply(event));
+        }
+        self.version = self.version.plus(1);
+        self.newest = Some(record.id());
+        Ok(events)
+    }
+
+    /// The state after one more event that was decided.
     pub(super) fn apply(&mut self, event: &A::Event, id: EventId) {
         Arc::make_mut(&mut self.state).apply(event);
+        self.version = self.version.plus(1);
+        self.newest = Some(id);
+    }
+}
+
+impl<A> Loaded<A> {
+    /// The same state, behind the event that closes its stream.
+    pub(super) fn close(&mut self, id: EventId) {
         self.version = self.version.plus(1);
         self.newest = Some(id);
     }

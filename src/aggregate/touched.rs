@@ -23,6 +23,9 @@ pub(super) trait Touched: Any + Send + Sync {
     /// Adds the guard on what was read, without what was decided.
     fn guard(&self, commit: Commit) -> Commit;
 
+    /// What proves at the commit that what was read was the newest.
+    fn expected(&self) -> ExpectedVersion;
+
     /// Whether something was decided.
     fn has_events(&self) -> bool;
 
@@ -98,6 +101,12 @@ impl<A: Aggregate> Touch<A> {
         }
         self.events.extend(new);
     }
+
+    /// Closes the stream behind what was decided.
+    pub(super) fn close(&mut self, closing: NewEvent) {
+        self.loaded.close(closing.id());
+        self.events.push(closing);
+    }
 }
 
 impl<A: Aggregate> Touched for Touch<A> {
@@ -128,6 +137,10 @@ impl<A: Aggregate> Touched for Touch<A> {
         commit.check(self.place.stream(), self.base.1)
     }
 
+    fn expected(&self) -> ExpectedVersion {
+        self.base.1
+    }
+
     fn has_events(&self) -> bool {
         !self.events.is_empty()
     }
@@ -145,7 +158,7 @@ impl<A: Aggregate> Touched for Touch<A> {
     }
 
     fn remember(&self) {
-        self.repository.shared().cache.put(self.place.stream(), &self.loaded);
+        self.repository.shared().keep(self.place.stream(), &self.loaded, None);
         self.place.confirm(self.loaded.newest());
     }
 

@@ -265,6 +265,12 @@ impl UnitOfWork {
             CommitError::Conflict(conflict) if streams.contains_key(conflict.stream()) => {
                 Ok(Err(conflict))
             }
+            // What was read was not the newest: on that, there may be nothing left to do.
+            CommitError::Closed(closed) => {
+                let touched = streams.get(closed.stream());
+                let conflict = touched.and_then(|touched| closed.outdates(touched.expected()));
+                conflict.map_or_else(|| Err(CommitError::from(closed).into()), |why| Ok(Err(why)))
+            }
             CommitError::IdReused(_) => match self.repeated().await? {
                 Some(first) => Ok(Ok(Some(first))),
                 None => Err(error.into()),

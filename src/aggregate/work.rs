@@ -11,7 +11,7 @@ use super::touched::{Touch, Touched};
 use super::turns::Turns;
 use super::{Aggregate, Loaded, Repository, WorkError};
 use crate::event;
-use crate::types::{EventId, Metadata, StreamId};
+use crate::types::{Closing, EventId, Metadata, StreamId};
 
 /// The streams of a unit of work.
 pub(super) type Streams = BTreeMap<StreamId, Box<dyn Touched>>;
@@ -87,6 +87,26 @@ impl Work {
         let after = touch.loaded.clone();
         self.events += events.len();
         Ok(after)
+    }
+
+    /// Closes the stream of `id` behind what this unit has decided on it: it takes no more events. Nothing is written before
+    /// the unit ends, and what it decides on the stream later makes its commit
+    /// [invalid](crate::InvalidCommit::BehindClosing).
+    ///
+    /// # Errors
+    /// [`WorkError`], but no refusal.
+    pub async fn close<A: Aggregate, R>(
+        &mut self,
+        repository: &Repository<A>,
+        id: impl AsRef<str>,
+        closing: &Closing,
+    ) -> Result<(), WorkError<R>> {
+        let metadata = stamp(&self.metadata, repository, &self.said_by_command);
+        let derived = self.first.filter(|_| self.events == 0);
+        let event = closing.event(derived.unwrap_or_else(|| repository.fresh_id()));
+        self.touch(repository, id.as_ref()).await?.close(event.with_metadata(metadata));
+        self.events += 1;
+        Ok(())
     }
 
     async fn touch<A: Aggregate, R>(

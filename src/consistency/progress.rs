@@ -129,6 +129,12 @@ impl Progress {
         woken.into_iter().for_each(Waker::wake);
     }
 
+    /// Whether nothing is known here of an end or a pause.
+    pub(crate) fn goes_on(&self) -> bool {
+        let board = self.board();
+        !board.is_paused && !board.parts.iter().any(Activity::is_over)
+    }
+
     pub(crate) fn parts(&self) -> usize {
         self.0.parts
     }

@@ -141,10 +141,9 @@ impl FromStr for Session {
         let mut marks: Vec<Token> = Vec::new();
         for mark in text.split(',') {
             let parsed: Token = mark.parse().map_err(|_| InvalidSession)?;
-            // One text for one session: no other spelling of a UUID or a number, and no second order.
-            let is_plain = parsed.to_string() == mark;
+            // One text for one session: a mark has one spelling, and there is no second order.
             let is_next = marks.last().is_none_or(|last| last.log() < parsed.log());
-            if !is_plain || !is_next || marks.len() == LOGS_MAX {
+            if !is_next || marks.len() == LOGS_MAX {
                 return Err(InvalidSession);
             }
             marks.push(parsed);

@@ -4,7 +4,8 @@ use std::error::Error;
 use std::fmt;
 use std::sync::Arc;
 
-use crate::types::{EventName, InvalidEventName, Position, StreamId};
+use super::UpcastFlaw;
+use crate::types::{EventName, InvalidEventName, Position, StreamId, StreamVersion};
 
 /// Why an event could not be written or read.
 ///
@@ -22,12 +23,13 @@ pub enum EventError {
         /// What is wrong with the type.
         reason: &'static str,
     },
-    /// The content is nothing that JSON can say, such as a map whose keys are no text.
+    /// The content is nothing that JSON can say, such as a map whose keys are no text, or NaN; or what it says would be read as
+    /// something else.
     #[non_exhaustive]
     Encode {
         /// The category of the event.
         category: &'static str,
-        /// What `serde_json` or the type said.
+        /// What `serde_json` or the type said, or that it would be read as something else.
         source: Arc<dyn Error + Send + Sync>,
     },
     /// A variant is called what no event can be called.
@@ -45,23 +47,28 @@ pub enum EventError {
     Decode {
         /// The category it should have been an event of.
         category: &'static str,
-        /// The name it should have been read by: the recorded one, or what `upcast` made of it.
+        /// The recorded name.
         name: EventName,
+        /// The name that [upcasts](super::Event::upcasts) had led to, where it could not be read.
+        upcast_to: Option<&'static str>,
         /// Its stream.
         stream: StreamId,
+        /// Its version.
+        version: StreamVersion,
         /// Its place in the log.
         position: Position,
         /// What is wrong with it.
         misfit: Misfit,
-        /// What `serde_json`, the type or its `upcast` said.
+        /// What `serde_json`, the type or one of its steps said.
         source: Arc<dyn Error + Send + Sync>,
     },
-    /// What an [`Event::upcast`](super::Event::upcast) returns; made by [`EventError::upcast`].
-    /// [`decode`](super::decode) turns it into [`EventError::Decode`], which says where.
+    /// The steps from old events to today's cannot work; the program must be mended.
     #[non_exhaustive]
-    Upcast {
-        /// The reason that was given.
-        source: Arc<dyn Error + Send + Sync>,
+    Upcasts {
+        /// The category of the events.
+        category: &'static str,
+        /// What is wrong with the steps.
+        flaw: UpcastFlaw,
     },
 }
 
@@ -75,8 +82,15 @@ pub enum Misfit {
     Json,
     /// Its payload is JSON, but not what the variant holds.
     Content,
-    /// The type's `upcast` failed.
+    /// A step of the type's upcasts failed.
     Upcast,
+    /// Personal data in it is sealed and does not open: it was changed, or its key is not there; or it was read past the store
+    /// that opens it.
+    Sealed,
+    /// It means nothing today, and one event was asked for.
+    Dropped,
+    /// It is several events today, and one was asked for.
+    Several,
 }
 
 impl fmt::Display for Misfit {
@@ -85,7 +99,10 @@ impl fmt::Display for Misfit {
             Self::Name => "no variant has its name",
             Self::Json => "its payload is not JSON",
             Self::Content => "its payload does not fit the variant",
+            Self::Sealed => "personal data in it is sealed and does not open",
             Self::Upcast => "it cannot be turned into today's form",
+            Self::Dropped => "it is dropped",
+            Self::Several => "it is several events today",
         })
     }
 }
@@ -102,12 +119,22 @@ impl fmt::Display for EventError {
             Self::Name { category, name, .. } => {
                 write!(f, "events of category `{category}` cannot be called {name:?}")
             }
-            Self::Decode { category, name, stream, position, misfit, .. } => write!(
-                f,
-                "event `{name}` at position {position} in stream `{stream}` \
-                 cannot be read as one of category `{category}`: {misfit}"
-            ),
-            Self::Upcast { .. } => f.write_str("an old event cannot be turned into today's"),
+            Self::Decode {
+                category, name, upcast_to, stream, version, position, misfit, ..
+            } => {
+                write!(f, "event `{name}`")?;
+                if let Some(to) = upcast_to {
+                    write!(f, ", now `{to}`,")?;
+                }
+                write!(
+                    f,
+                    " at position {position}, version {version} of stream `{stream}`, \
+                     cannot be read as one of category `{category}`: {misfit}"
+                )
+            }
+            Self::Upcasts { category, flaw } => {
+                write!(f, "old events of category `{category}` cannot be upcast: {flaw}")
+            }
         }
     }
 }
@@ -116,34 +143,10 @@ impl Error for EventError {
     // By hand, because a derived source is the `Arc`, which nobody can downcast to the error in it.
     fn source(&self) -> Option<&(dyn Error + 'static)> {
         match self {
-            Self::NotPlain { .. } => None,
             Self::Name { source, .. } => Some(source),
-            Self::Encode { source, .. }
-            | Self::Decode { source, .. }
-            | Self::Upcast { source, .. } => Some(&**source),
+            // The message says all of it.
+            Self::NotPlain { .. } | Self::Upcasts { .. } => None,
+            Self::Encode { source, .. } | Self::Decode { source, .. } => Some(&**source),
         }
-    }
-}
-
-impl EventError {
-    /// For [`Event::upcast`](super::Event::upcast): an old event cannot become today's, because of
-    /// `reason`.
-    #[must_use]
-    pub fn upcast(reason: impl Into<Box<dyn Error + Send + Sync>>) -> Self {
-        Self::Upcast { source: Arc::from(reason.into()) }
-    }
-}
-
-/// For `?` in an [`Event::upcast`](super::Event::upcast).
-impl From<serde_json::Error> for EventError {
-    fn from(reason: serde_json::Error) -> Self {
-        Self::upcast(reason)
-    }
-}
-
-/// For `?` in an [`Event::upcast`](super::Event::upcast).
-impl From<InvalidEventName> for EventError {
-    fn from(reason: InvalidEventName) -> Self {
-        Self::upcast(reason)
     }
 }

@@ -57,26 +57,30 @@
 //! # Ok::<(), event::EventError>(())
 //! ```
 //!
-//! Whatever goes further is a new name and an [`upcast`](Event::upcast) from the old one. An event that
+//! Whatever goes further is a new name and a step from the old one, see [`Upcasts`]. An event that
 //! cannot be read is an [`EventError`] that says where it stands, and is never passed over.
 
 mod codec;
 pub(crate) mod contract;
+mod decoded;
 mod error;
+pub(crate) mod exact;
 mod join;
 mod mismatch;
 mod names;
 mod split;
+mod upcast;
 
 #[cfg(test)]
 mod tests;
 
-pub use codec::{decode, encode, stream};
+pub use codec::{decode, decode_all, encode, stream};
 pub(crate) use contract::Event;
-pub use contract::Raw;
+pub use decoded::Decoded;
 pub use error::{EventError, Misfit};
 pub(crate) use mismatch::Mismatch;
 pub use names::names;
+pub use upcast::{UpcastFlaw, Upcasts, UpcastsBuilder};
 
 /// A variant's name and content apart, for what else is made of such enums.
 pub(crate) mod variant {

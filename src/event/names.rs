@@ -6,7 +6,7 @@ use serde::de::{DeserializeOwned, Deserializer, Error, Visitor};
 use serde::forward_to_deserialize_any;
 
 /// The names that `E` reads, as `serde` has them: with `rename`, `rename_all` and every `alias`, but
-/// before [`upcast`](super::Event::upcast). `None` if `E` is not a plain enum.
+/// before [upcasts](super::Event::upcasts). `None` if `E` is not a plain enum.
 ///
 /// Nothing is registered: the type is asked to read, and stopped as soon as it has said its names.
 #[must_use]

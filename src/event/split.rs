@@ -7,27 +7,44 @@ use serde::ser::{
     Serializer,
 };
 
+use super::exact::{Notes, Noting};
 use super::mismatch::Mismatch;
 
 /// What is set aside for a payload, so that most are written without growing it.
 const PAYLOAD_BYTES_USUAL: usize = 128;
 
+/// A value in two, and what JSON may not give back of it.
+pub(super) struct Split {
+    pub(super) name: &'static str,
+    pub(super) data: Bytes,
+    pub(super) notes: Notes,
+}
+
 /// The variant's name and the JSON of its content, written straight from the value.
 pub(crate) fn split<T: Serialize + ?Sized>(value: &T) -> Result<(&'static str, Bytes), Mismatch> {
-    let mut splitter = Splitter { name: "", json: Json::new(Vec::new()) };
+    split_noted(value).map(|split| (split.name, split.data))
+}
+
+/// The same, for those who see to it that it can be read back.
+pub(super) fn split_noted<T: Serialize + ?Sized>(value: &T) -> Result<Split, Mismatch> {
+    let mut splitter = Splitter { name: "", json: Json::new(Vec::new()), notes: Notes::default() };
     value.serialize(&mut splitter)?;
     let content = splitter.json.into_inner();
     // No JSON is empty, so only a unit variant has written nothing. As an object it may gain fields.
     let data = if content.is_empty() { Bytes::from_static(b"{}") } else { content.into() };
-    Ok((splitter.name, data))
+    Ok(Split { name: splitter.name, data, notes: splitter.notes })
 }
 
 struct Splitter {
     name: &'static str,
     json: Json,
+    notes: Notes,
 }
 
 type Json = serde_json::Serializer<Vec<u8>>;
+
+/// What writes a content.
+type Noted<'a> = Noting<'a, &'a mut Json>;
 
 /// A tuple's or a struct's content, being written.
 struct Content<C>(C);
@@ -35,10 +52,10 @@ struct Content<C>(C);
 type Refused = Impossible<(), Mismatch>;
 
 impl Splitter {
-    fn content_of(&mut self, name: &'static str) -> &mut Json {
+    fn content_of(&mut self, name: &'static str) -> Noted<'_> {
         self.name = name;
         self.json = Json::new(Vec::with_capacity(PAYLOAD_BYTES_USUAL));
-        &mut self.json
+        Noting::new(&mut self.json, &self.notes)
     }
 }
 
@@ -56,10 +73,10 @@ impl<'a> Serializer for &'a mut Splitter {
     type SerializeSeq = Refused;
     type SerializeTuple = Refused;
     type SerializeTupleStruct = Refused;
-    type SerializeTupleVariant = Content<<&'a mut Json as Serializer>::SerializeTuple>;
+    type SerializeTupleVariant = Content<<Noted<'a> as Serializer>::SerializeTuple>;
     type SerializeMap = Refused;
     type SerializeStruct = Refused;
-    type SerializeStructVariant = Content<<&'a mut Json as Serializer>::SerializeStruct>;
+    type SerializeStructVariant = Content<<Noted<'a> as Serializer>::SerializeStruct>;
 
     fn serialize_unit_variant(
         self,

@@ -4,7 +4,7 @@ use std::collections::HashSet;
 
 use super::load;
 use super::origin::Due;
-use super::publisher::Publisher;
+use super::publisher::{Lost, Publisher};
 use super::send::{PartState, place, publish, trouble};
 use crate::ports::{Extent, telemetry};
 use crate::subscription::{Parked, Partition, Sink, SinkError};
@@ -15,7 +15,8 @@ const PAGE: usize = 500;
 
 impl Publisher {
     /// Looks whether the broker still has all that it has stored, and publishes again what may be missing: from the newest
-    /// place on where it is known to have had all, up to the checkpoint. What was not missing comes twice.
+    /// place on where it is known to have had all, up to the checkpoint. What was not missing comes twice. How far the broker's log
+    /// then goes is written down, so that it is seen when that is lost as well.
     pub(super) async fn heal(
         &self,
         state: &mut PartState,
@@ -37,20 +38,36 @@ impl Publisher {
         let upto = self.store.lease(&lease).await?.checkpoint(self.feed.identity());
         tracing::error!(relay = %lease, %from, %upto, "the broker has lost messages, and is fed again");
         telemetry::broker_lost(self.name.as_str());
-        self.feed_again(state, part, (from, upto)).await?;
+        let before = state.marks.clone();
+        // What it is fed with lies behind all that is left.
         state.marks.forget(&kept);
+        state.lost_beyond = None;
+        let fed = self.feed_again(state, part, (from, upto)).await;
+        let fed = fed.and_then(|newest| match state.lost_beyond {
+            Some(_) => Err(SinkError::transient(Lost)),
+            None => Ok(newest),
+        });
+        match fed {
+            Ok(Some(newest)) => state.marks.note(&Extent::new(extent.log.clone(), newest), upto),
+            Ok(None) => {}
+            Err(why) => {
+                state.marks = before;
+                return Err(why);
+            }
+        }
         let row = state.marks.row(&lease).map_err(SinkError::fatal)?;
         self.store.commit(Commit::new().rows([row])).await?;
         state.has_looked(&extent);
         Ok(())
     }
 
+    /// Publishes again what the part has published between two positions. The newest place that the broker has told of.
     async fn feed_again(
         &self,
         state: &mut PartState,
         part: Partition,
         (mut at, upto): (Position, Position),
-    ) -> Result<(), SinkError> {
+    ) -> Result<Option<u64>, SinkError> {
         let parked = self.parked(part).await?;
         while at < upto {
             let (events, next) = self.published(part, &parked, at, upto).await?;
@@ -63,8 +80,7 @@ impl Publisher {
             at = next;
         }
         state.stored.clear();
-        state.newest = None;
-        Ok(())
+        Ok(state.newest.take())
     }
 
     /// Reads again what was published last, as far back as the log is kept: each message is to tell which one was before it

@@ -35,6 +35,7 @@ impl Origin {
         let at = event.position();
         match self {
             Self::Outbox => Ok(vec![(Envelope::stored(event.data())?, at)]),
+            Self::Events(_) if event.closes() => Ok(Vec::new()),
             Self::Events(mapping) => {
                 let envelopes = mapping(event)?;
                 if envelopes.len() as u64 > MESSAGES_PER_EVENT_MAX {

@@ -53,7 +53,7 @@ impl<S: Outbox + EventStore + RowStore> Relay<S> {
     /// A relay of the events of `store` themselves, of the categories that `filter` wants: `mapping` says which messages an
     /// event leads to. It must be pure, and give the messages ids that follow from the event
     /// ([`MessageId::of_event`](crate::MessageId::of_event)), so that a repetition is known again. Order holds for the
-    /// messages of a stream.
+    /// messages of a stream. An event that [closes](crate::Closing) its stream leads to none, and `mapping` is not asked.
     pub fn of_events(
         name: LeaseName,
         source: Source,

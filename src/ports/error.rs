@@ -5,7 +5,9 @@ use std::fmt;
 use std::sync::Arc;
 
 use super::Unfoldable;
-use crate::types::{Conflict, EventId, Fenced, InvalidCommit};
+use crate::types::{
+    Closed, Conflict, EventId, Fenced, Forgotten, InvalidCommit, Position, StreamId, StreamVersion,
+};
 
 /// What kind of trouble a backend is in, as far as a caller can act on it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -81,6 +83,35 @@ impl Error for BackendError {
     }
 }
 
+/// A record in the tables of a log that is no event any more: somebody has changed its id, its name or its metadata. It is among the sources
+/// of a [`BackendError`] whose fault is [`Fault::Corrupt`].
+///
+/// A payload is no business of a store; who decodes it is told by an [`EventError`](crate::event::EventError).
+#[derive(Debug, thiserror::Error)]
+#[error("the record at position {position}, version {version} of stream `{stream}`, is no event")]
+#[non_exhaustive]
+pub struct CorruptRecord {
+    /// Its stream.
+    pub stream: StreamId,
+    /// Its version.
+    pub version: StreamVersion,
+    /// Its place in the log.
+    pub position: Position,
+    source: Box<dyn Error + Send + Sync>,
+}
+
+impl CorruptRecord {
+    /// For backends: a record, and what is wrong with it.
+    pub fn new(
+        stream: &StreamId,
+        version: StreamVersion,
+        position: Position,
+        why: impl Into<Box<dyn Error + Send + Sync>>,
+    ) -> Self {
+        Self { stream: stream.clone(), version, position, source: why.into() }
+    }
+}
+
 /// Why a commit was not acknowledged.
 #[derive(Clone, Debug, thiserror::Error)]
 #[non_exhaustive]
@@ -88,6 +119,9 @@ pub enum CommitError {
     /// A stream was not as expected. Nothing was written. Read again, decide again.
     #[error(transparent)]
     Conflict(#[from] Conflict),
+    /// A stream that was to grow was closed. Nothing was written, and nothing ever will be.
+    #[error(transparent)]
+    Closed(#[from] Closed),
     /// The lease of the commit's advance is not the writer's any more. Nothing was written. Stop.
     #[error(transparent)]
     Fenced(#[from] Fenced),
@@ -101,6 +135,9 @@ pub enum CommitError {
     /// A strong projection cannot fold the commit's events, or is not folded here. Nothing was written.
     #[error(transparent)]
     Unfoldable(#[from] Unfoldable),
+    /// An event holds personal data of somebody who was forgotten. Nothing was written. Read again, decide again.
+    #[error("an event holds personal data, and {0}")]
+    Forgotten(Forgotten),
     /// The reply was lost, so the commit may have happened. Commit the very same again: it happens
     /// once.
     #[error("it is unknown whether the commit happened; commit the same again to know")]
@@ -117,10 +154,12 @@ impl CommitError {
     pub const fn is_transient(&self) -> bool {
         match self {
             Self::Conflict(_)
+            | Self::Closed(_)
             | Self::Fenced(_)
             | Self::Invalid(_)
             | Self::IdReused(_)
-            | Self::Unfoldable(_) => false,
+            | Self::Unfoldable(_)
+            | Self::Forgotten(_) => false,
             Self::Unknown(_) => true,
             Self::Backend(error) => error.is_transient(),
         }

@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use async_trait::async_trait;
+use chrono::{DateTime, Utc};
 
 use super::{BackendError, Store};
 use crate::types::{
@@ -147,6 +148,92 @@ pub trait EventStoreExt: EventStore + sealed::Sealed {
         async move {
             let page = self.read_stream(stream, ReadFrom::End, 1).await?;
             Ok(page.events.first().map_or(StreamVersion::NONE, RecordedEvent::version))
+        }
+    }
+
+    /// A page of the feed as of a position: as [`read_all`](EventStore::read_all), without what is behind `until`, whoever writes
+    /// meanwhile.
+    ///
+    /// The pages are over when `upto` is `until`. A page that ends before it, and says that no more follow, has come to the end of what
+    /// readers see: how the feed will be there, nobody knows yet.
+    ///
+    /// ```
+    /// # use freehold::{EventStore, EventStoreExt, Filter, Position, backend::memory::MemoryStore};
+    /// # use freehold::{Commit, EventId, EventName, ExpectedVersion, NewEvent, Store};
+    /// # #[tokio::main(flavor = "current_thread")]
+    /// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+    /// # let store = MemoryStore::new();
+    /// # for _ in 0..9 {
+    /// #     let event = NewEvent::new(EventId::new(uuid::Uuid::now_v7()), EventName::new("Noted")?, "{}");
+    /// #     store.commit(Commit::new().append(&"note-1".parse()?, ExpectedVersion::Any, [event])).await?;
+    /// # }
+    /// let (until, mut after, mut events) = (Position::new(7), Position::START, 0);
+    /// while after < until {
+    ///     let page = store.read_until(after, until, &Filter::all(), 3).await?;
+    ///     events += page.events.len();
+    ///     after = page.upto;
+    ///     if !page.has_more {
+    ///         break;
+    ///     }
+    /// }
+    /// assert_eq!((events, after), (7, until));
+    /// # Ok(())
+    /// # }
+    /// ```
+    ///
+    /// # Errors
+    /// [`BackendError`] if the store cannot read.
+    ///
+    /// # Cancel safety
+    /// Reading changes nothing; the future may be dropped.
+    fn read_until(
+        &self,
+        after: Position,
+        until: Position,
+        filter: &Filter,
+        limit: usize,
+    ) -> impl Future<Output = Result<FeedPage, BackendError>> + Send {
+        async move {
+            if after >= until {
+                return Ok(FeedPage::new(Vec::new(), after, false));
+            }
+            let FeedPage { mut events, upto, has_more } =
+                self.read_all(after, filter, limit).await?;
+            events.truncate(events.partition_point(|event| event.position() <= until));
+            Ok(FeedPage::new(events, upto.min(until), has_more && upto < until))
+        }
+    }
+
+    /// The position at which the log was at a moment: that of the last event before the first one that was recorded later. Clocks
+    /// may go back: an event that was recorded behind one that is later was not there yet.
+    ///
+    /// The log is read up to there: for a long one, keep positions at the moments that you will ask for.
+    ///
+    /// # Errors
+    /// [`BackendError`] if the store cannot read.
+    ///
+    /// # Cancel safety
+    /// Reading changes nothing; the future may be dropped.
+    fn position_at(
+        &self,
+        moment: DateTime<Utc>,
+    ) -> impl Future<Output = Result<Position, BackendError>> + Send {
+        async move {
+            let (filter, mut after) = (Filter::all(), Position::START);
+            let mut last = Position::START;
+            loop {
+                let page = self.read_all(after, &filter, usize::MAX).await?;
+                for event in &page.events {
+                    if event.recorded_at() > moment {
+                        return Ok(last);
+                    }
+                    last = event.position();
+                }
+                after = page.upto;
+                if !page.has_more {
+                    return Ok(last);
+                }
+            }
         }
     }
 }

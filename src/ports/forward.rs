@@ -7,12 +7,13 @@ use std::time::Duration;
 use chrono::{DateTime, Utc};
 
 use super::{
-    BackendError, CommitError, EventStore, InlineFold, InlineStore, Inlined, Leases, Outbox,
-    RowStore, Store,
+    Archive, BackendError, CommitError, EventStore, InlineFold, InlineStore, Inlined, Leases,
+    Outbox, RowStore, Store, SubjectKeys,
 };
 use crate::types::{
-    Claim, Commit, Committed, DedupKey, FeedPage, Filter, Lease, LeaseName, LeaseState, Limits,
-    LogId, Owner, Position, ReadFrom, RowPage, RowSet, RowsWanted, StreamId, StreamPage,
+    Archived, Claim, Commit, Committed, DataSubject, DedupKey, FeedPage, Filter, KeyRing, Lease,
+    LeaseName, LeaseState, Limits, LogId, NewKey, Owner, Position, ReadFrom, RowPage, RowSet,
+    RowsWanted, StreamId, StreamPage,
 };
 
 type Reply<'a, T> = Pin<Box<dyn Future<Output = T> + Send + 'a>>;
@@ -219,6 +220,17 @@ impl<S: InlineStore + ?Sized> InlineStore for Arc<S> {
 }
 
 #[deny(clippy::missing_trait_methods)]
+impl<S: Archive + ?Sized> Archive for Arc<S> {
+    fn archive<'a, 'f>(&'a self, events_max: usize) -> Reply<'f, Result<Archived, BackendError>>
+    where
+        'a: 'f,
+        Self: 'f,
+    {
+        (**self).archive(events_max)
+    }
+}
+
+#[deny(clippy::missing_trait_methods)]
 impl<S: Outbox + ?Sized> Outbox for Arc<S> {
     fn outbox_page<'a, 'f>(
         &'a self,
@@ -273,5 +285,41 @@ impl<S: Outbox + ?Sized> Outbox for Arc<S> {
         Self: 'f,
     {
         (**self).outbox_trim(upto)
+    }
+}
+
+#[deny(clippy::missing_trait_methods)]
+impl<S: SubjectKeys + ?Sized> SubjectKeys for Arc<S> {
+    fn rings<'a, 'b, 'f>(
+        &'a self,
+        subjects: &'b [DataSubject],
+    ) -> Reply<'f, Result<Vec<KeyRing>, BackendError>>
+    where
+        'a: 'f,
+        'b: 'f,
+        Self: 'f,
+    {
+        (**self).rings(subjects)
+    }
+
+    fn add<'a, 'f>(&'a self, keys: Vec<NewKey>) -> Reply<'f, Result<Vec<KeyRing>, BackendError>>
+    where
+        'a: 'f,
+        Self: 'f,
+    {
+        (**self).add(keys)
+    }
+
+    fn forget<'a, 'b, 'f>(
+        &'a self,
+        subject: &'b DataSubject,
+        with: Commit,
+    ) -> Reply<'f, Result<Committed, CommitError>>
+    where
+        'a: 'f,
+        'b: 'f,
+        Self: 'f,
+    {
+        (**self).forget(subject, with)
     }
 }

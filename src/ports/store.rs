@@ -24,7 +24,8 @@ use crate::types::{Commit, Committed, Limits, LogId};
 /// - **S6 handled once** – a commit with an inbox key that was committed before changes nothing and is
 ///   answered as that one was, marked as a duplicate.
 /// - **S7 well formed** – a commit that is empty, has an append without events, a stream or an event
-///   twice, or two inbox keys, changes nothing and is [`CommitError::Invalid`].
+///   twice, an event behind the one that closes its stream, or two inbox keys, changes nothing and is
+///   [`CommitError::Invalid`].
 /// - **S8 honest** – every kind of part is kept, or refused with
 ///   [`InvalidCommit::Unsupported`](crate::InvalidCommit::Unsupported); none is dropped.
 /// - **S9 bounded** – a commit beyond [`Store::limits`] changes nothing and is
@@ -37,6 +38,9 @@ use crate::types::{Commit, Committed, Limits, LogId};
 /// - **S13 ordered** – if [`Store::is_ordered`], commits happen in the order in which their futures were
 ///   first polled, so that one may expect the versions that another will leave which is not acknowledged
 ///   yet.
+/// - **S14 closed** – an append to a stream whose newest event [closes](crate::Closing) it is refused, whatever it expects:
+///   nothing of its commit is written, and [`CommitError::Closed`] names the stream and its version. A check on it holds or
+///   not as on any other.
 #[async_trait]
 pub trait Store: Debug + Send + Sync + 'static {
     /// Which log this is: the same for every handle, process and restart.

@@ -48,6 +48,33 @@ pub(crate) fn retry(reason: &'static str) {
     let _ = reason;
 }
 
+/// Since when something goes on whose time nobody but the metrics asks for: without them the clock is not looked at.
+pub(crate) struct Timing {
+    #[cfg(feature = "metrics")]
+    begun: tokio::time::Instant,
+}
+
+impl Timing {
+    pub(crate) fn begin() -> Self {
+        Self {
+            #[cfg(feature = "metrics")]
+            begun: tokio::time::Instant::now(),
+        }
+    }
+}
+
+/// An attempt of a composition to look keys up ended so: `answered`, or the name of a failure.
+pub(crate) fn source_attempt(source: &'static str, outcome: &'static str, timing: &Timing) {
+    #[cfg(feature = "metrics")]
+    {
+        metrics::counter!("freehold_source_attempts_total", "source" => source, "outcome" => outcome).increment(1);
+        metrics::histogram!("freehold_source_attempt_seconds", "source" => source)
+            .record(timing.begun.elapsed().as_secs_f64());
+    }
+    #[cfg(not(feature = "metrics"))]
+    let _ = (source, outcome, timing);
+}
+
 /// How long a commit took, from the call to the answer.
 #[cfg_attr(not(feature = "sqlite"), allow(dead_code, reason = "the store in memory does not wait"))]
 pub(crate) fn committed(backend: &'static str, took: Duration) {
@@ -77,17 +104,28 @@ pub(crate) fn process_parked(process: &'static str) {
     let _ = process;
 }
 
-/// A job has taken a batch of events in.
-pub(crate) fn taken_in(job: &str, events: usize) {
+/// A stored state was passed over, or one was stored, or was not.
+pub(crate) fn snapshot(category: &'static str, outcome: &'static str) {
+    #[cfg(feature = "metrics")]
+    metrics::counter!("freehold_snapshots_total", "category" => category, "outcome" => outcome)
+        .increment(1);
+    #[cfg(not(feature = "metrics"))]
+    let _ = (category, outcome);
+}
+
+/// A job has taken a batch of events in, the newest of which was recorded so long ago.
+pub(crate) fn taken_in(job: &str, events: usize, age: Duration) {
     #[cfg(feature = "metrics")]
     {
         let job = job.to_owned();
         metrics::counter!("freehold_taken_in_total", "job" => job.clone()).increment(events as u64);
         #[allow(clippy::cast_precision_loss, reason = "batches are far smaller than 2^53")]
-        metrics::histogram!("freehold_taken_in_events", "job" => job).record(events as f64);
+        metrics::histogram!("freehold_taken_in_events", "job" => job.clone()).record(events as f64);
+        metrics::histogram!("freehold_taken_in_age_seconds", "job" => job)
+            .record(age.as_secs_f64());
     }
     #[cfg(not(feature = "metrics"))]
-    let _ = (job, events);
+    let _ = (job, events, age);
 }
 
 /// A job has parked an event that it could not take in.

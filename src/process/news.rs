@@ -31,6 +31,10 @@ impl<P: ProcessManager, S: EventStore + RowStore> Processes<P, S> {
         }
         let id = event.stream().id().strip_prefix(P::NAME);
         let Some(instance) = id.and_then(|id| id.strip_prefix('/')) else { return Ok(None) };
+        // What was closed was over before.
+        if event.closes() {
+            return Ok(Some((instance.to_owned(), News::GoesOn)));
+        }
         let news = match event::decode(event)? {
             Entry::Heard(heard) if heard.completes => News::Over,
             Entry::Ended { .. } => News::Over,

@@ -120,7 +120,7 @@ impl<P: ProcessManager, S: EventStore + RowStore> Processes<P, S> {
         let id = stream::<P>(instance).map_err(ReadError::from)?;
         let events = self.store.read_tail(&id, StreamVersion::NONE).await?;
         let mut timeline = Timeline::new(P::NAME, instance);
-        for recorded in &events {
+        for recorded in events.iter().filter(|event| !event.closes()) {
             let entry = event::decode::<Entry>(recorded)
                 .map_err(|why| OperateError::Unreadable(why.into()))?;
             timeline.add(&entry, recorded.recorded_at()).map_err(OperateError::Unreadable)?;

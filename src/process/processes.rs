@@ -94,7 +94,7 @@ impl<P: ProcessManager, S: EventStore + RowStore> Processes<P, S> {
     pub(super) async fn read(&self, id: &str) -> Result<Instance<P>, ReadError> {
         let events = self.store.read_tail(&stream::<P>(id)?, StreamVersion::NONE).await?;
         let mut instance = Instance::<P>::new();
-        for recorded in &events {
+        for recorded in events.iter().filter(|event| !event.closes()) {
             let entry =
                 event::decode::<Entry>(recorded).map_err(|why| ReadError::Entry(why.into()))?;
             instance.apply(&*self.process, &entry).map_err(ReadError::Entry)?;

@@ -16,9 +16,9 @@ pub trait Events<P: Projection>: sealed::Sealed<P> {
     const CATEGORIES: &'static [&'static str];
     #[doc(hidden)]
     type Decoded: Send + Sync;
-    /// `None` for an event of another category.
+    /// All that a record is today; nothing, if it is of another category.
     #[doc(hidden)]
-    fn decode(record: &RecordedEvent) -> Result<Option<Self::Decoded>, EventError>;
+    fn decode(record: &RecordedEvent, each: impl FnMut(Self::Decoded)) -> Result<(), EventError>;
     #[doc(hidden)]
     fn route(
         projection: &P,
@@ -39,11 +39,11 @@ impl<P: On<E>, E: Event> Events<P> for E {
     const CATEGORIES: &'static [&'static str] = &[E::CATEGORY];
     type Decoded = E;
 
-    fn decode(record: &RecordedEvent) -> Result<Option<E>, EventError> {
-        if record.stream().category() != E::CATEGORY {
-            return Ok(None);
+    fn decode(record: &RecordedEvent, each: impl FnMut(E)) -> Result<(), EventError> {
+        if record.stream().category() == E::CATEGORY {
+            event::decode_all(record)?.for_each(each);
         }
-        event::decode(record).map(Some)
+        Ok(())
     }
 
     fn route(projection: &P, event: &E, record: &RecordedEvent, views: &mut Views<'_, P::View>) {
@@ -80,12 +80,16 @@ macro_rules! tuples { ($(($($event:ident)*))*) => { $(
         const CATEGORIES: &'static [&'static str] = &[$($event::CATEGORY),*];
         type Decoded = OneOf<$($event),*>;
 
-        fn decode(record: &RecordedEvent) -> Result<Option<Self::Decoded>, EventError> {
+        fn decode(
+            record: &RecordedEvent,
+            mut each: impl FnMut(Self::Decoded),
+        ) -> Result<(), EventError> {
             let category = record.stream().category();
             $(if category == $event::CATEGORY {
-                return event::decode(record).map(|event| Some(OneOf::$event(event)));
+                event::decode_all(record)?.for_each(|event| each(OneOf::$event(event)));
+                return Ok(());
             })*
-            Ok(None)
+            Ok(())
         }
 
         #[allow(unreachable_patterns, reason = "tuples of fewer have no other variants")]

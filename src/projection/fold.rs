@@ -4,8 +4,9 @@ use super::contract::Projection;
 use super::enrich::Facts;
 use super::events::{Events, are_distinct};
 use super::views::{Folding, Loaded, Views, Wanted, slot};
+use crate::event::exact;
 use crate::subscription::{Partition, SinkError};
-use crate::types::{RecordedEvent, Row, RowSet, RowValue, RowWrite};
+use crate::types::{RecordedEvent, Row, RowSet, RowWrite};
 
 /// The longest name, in bytes: with the number of a rebuild behind it, it still names a set of rows.
 const NAME_BYTES_MAX: usize = 40;
@@ -63,9 +64,8 @@ impl<'e, P: Projection> Decoded<'e, P> {
     pub(super) fn of(events: &'e [RecordedEvent], partition: Partition) -> Result<Self, SinkError> {
         let mut decoded = Vec::with_capacity(events.len());
         for record in events {
-            let event = P::Events::decode(record)
+            P::Events::decode(record, |event| decoded.push((record, event)))
                 .map_err(|why| SinkError::event(record.position(), why))?;
-            decoded.extend(event.map(|event| (record, event)));
         }
         Ok(Self { events: decoded, partition })
     }
@@ -116,7 +116,7 @@ impl<'e, P: Projection> Decoded<'e, P> {
         for (key, slot) in folding.loaded.into_iter().filter(|(_, slot)| slot.is_touched) {
             rows.push(match slot.view {
                 Some(view) => {
-                    let value = RowValue::of(&view);
+                    let value = exact::to_row(&view);
                     RowWrite::put(set, &key, value.map_err(|why| SinkError::Batch(why.into()))?)
                 }
                 None => RowWrite::delete(set, &key),

@@ -3,7 +3,8 @@
 use chrono::{DateTime, Utc};
 use serde::{Deserialize, Serialize};
 
-use super::poll::Polled;
+use super::poll::Said;
+use super::rounds::Asking;
 use crate::consistency::{Progress, Session};
 use crate::ports::{BackendError, Fault, RowStore};
 use crate::subscription::BoxError;
@@ -21,7 +22,7 @@ pub(super) struct Generation {
     pub(super) parts: Vec<LeaseName>,
     pub(super) progress: Progress,
     /// Who asks how far the build is, for all who wait.
-    pub(super) polled: Polled,
+    pub(super) polled: Asking<Said>,
 }
 
 impl Generation {
@@ -39,7 +40,7 @@ impl Generation {
             parts: (0..parts).map(|part| job.part(part, parts)).collect(),
             job,
             progress: Progress::new(parts as usize),
-            polled: Polled::default(),
+            polled: Asking::default(),
         })
     }
 }
@@ -80,6 +81,11 @@ impl Pointer {
         };
         let pointer = page.rows.first().map(|row| row.value.read()).transpose();
         pointer.map_err(unreadable)
+    }
+
+    /// Whether somebody is to keep up the build of this number.
+    pub(super) fn keeps_up(&self, number: u32) -> bool {
+        self.live == number || self.building == Some(number)
     }
 
     /// Where the logs ended when the first build was begun: views that have never come so far are still being made. Whoever has

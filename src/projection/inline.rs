@@ -12,6 +12,7 @@ use super::contract::Projection;
 use super::enrich::Facts;
 use super::fold::Decoded;
 use super::level::Inline;
+use super::memory::{self, Memories};
 use super::model::Model;
 use super::sink::ProjectionSink;
 use crate::consistency::Behind;
@@ -78,7 +79,7 @@ impl<P: Projection> InlineFold for Fold<P> {
             let wanted = decoded.wanted(&self.projection, &self.facts)?;
             Ok((decoded, wanted))
         })?;
-        Ok(Folding::new(wanted.rows(), move |before| {
+        Ok(Folding::new(wanted.all(), move |before| {
             let fold = || decoded.fold(&self.projection, &self.set, wanted, before, &self.facts);
             whole(|| Ok(fold()?))
         }))
@@ -127,9 +128,11 @@ impl Model {
             projection,
             store: Arc::clone(&self.store),
             enrich: None,
+            number: generation.number,
             set: generation.set.clone(),
             name: generation.job.clone(),
             filter: self.filter.clone(),
+            memories: Memories::new(memory::BYTES_MAX),
         };
         let running = Subscription::new(sink, Arc::clone(&self.store))
             .clock(Arc::clone(&self.clock))

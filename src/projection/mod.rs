@@ -93,16 +93,19 @@ mod generation;
 mod inline;
 mod keeper;
 mod level;
+mod memory;
 mod model;
+mod past;
 mod poll;
-#[cfg(feature = "testkit")]
 mod pure;
 mod read;
 mod read_side;
 mod recorded;
+mod rounds;
 #[cfg(feature = "tantivy")]
 pub mod search;
 mod sink;
+mod source;
 mod upkeep;
 mod view;
 mod views;
@@ -114,11 +117,13 @@ pub use events::Events;
 pub use inline::InlineError;
 pub use keeper::UpkeepError;
 pub use level::{Asynchronous, Eventual, Inline, Strong};
+pub use past::{PastError, PastViews};
 #[cfg(feature = "testkit")]
 pub(crate) use pure::PureViews;
 pub use read::{Fresh, Read, ReadError, ViewPage, Want};
 pub use read_side::ReadSide;
 pub use recorded::Recorded;
+pub use source::ViewSource;
 pub use upkeep::{Kept, Upkeep};
 pub use view::View;
 pub use views::Views;

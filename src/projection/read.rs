@@ -108,7 +108,7 @@ pub enum ReadError {
     #[error(transparent)]
     Key(#[from] InvalidRowKey),
     /// What is kept is no view of this shape: the projection has changed, and was not rebuilt.
-    #[error("a view cannot be read as what it is now")]
+    #[error("a view is not of its projection's shape: rebuild it")]
     Shape(#[source] Arc<serde_json::Error>),
 }
 
@@ -137,6 +137,7 @@ pub struct Read<'v, P, T> {
 /// Which views.
 pub(super) enum Query {
     Key(String),
+    Keys(Vec<String>),
     Page { prefix: String, after: Option<String>, limit: usize },
 }
 
@@ -278,6 +279,10 @@ impl<'v, P: Projection, T: FromRows> Read<'v, P, T> {
         let model = self.model;
         let wanted = match &self.query {
             Query::Key(key) => RowsWanted::Keys(vec![RowKey::new(key)?]),
+            Query::Keys(keys) => {
+                let keys = keys.iter().map(|key| RowKey::new(key));
+                RowsWanted::Keys(keys.collect::<Result<_, _>>()?)
+            }
             Query::Page { prefix, after, limit } => {
                 let after = after.as_deref().map(RowKey::new).transpose()?;
                 RowsWanted::Page { prefix: prefix.as_str().into(), after, limit: *limit }

@@ -9,13 +9,17 @@ use super::fold;
 use super::inline::InlineError;
 use super::level::{Asynchronous, Inline};
 use super::model::Model;
+use super::past::{self, PastError, PastViews};
 use super::sink;
 use super::upkeep::{Kept, Upkeep};
 use super::view::View;
+use crate::consistency::Session;
 use crate::ports::{Clock, EventStore, Ids, InlineStore, RowStore, SystemClock, SystemIds};
 
 /// How often it is asked how far a view is that another process keeps up, while somebody waits for it.
 const POLL_INTERVAL: Duration = Duration::from_millis(10);
+/// How long views are that are folded in memory, at most.
+const PAST_BYTES_MAX: usize = 256 << 20;
 
 /// Where projections run and their views are read: a store for the views, and the logs that they follow. Clones share all
 /// of it.
@@ -28,6 +32,7 @@ pub struct ReadSide {
     clock: Arc<dyn Clock>,
     ids: Arc<dyn Ids>,
     poll_interval: Duration,
+    past_bytes_max: usize,
     models: Arc<Mutex<HashMap<&'static str, Arc<Model>>>>,
 }
 
@@ -40,6 +45,7 @@ impl ReadSide {
             clock: Arc::new(SystemClock),
             ids: Arc::new(SystemIds),
             poll_interval: POLL_INTERVAL,
+            past_bytes_max: PAST_BYTES_MAX,
             models: Arc::default(),
         }
     }
@@ -77,6 +83,14 @@ impl ReadSide {
     pub fn poll_interval(mut self, interval: Duration) -> Self {
         self.poll_interval = interval.max(Duration::from_millis(1));
         self.models = Arc::default();
+        self
+    }
+
+    /// Sets how long the views may be that [`as_of`](Self::as_of) folds in memory: in bytes of their keys and values. 256 MiB by
+    /// default.
+    #[must_use]
+    pub const fn past_bytes_max(mut self, bytes: usize) -> Self {
+        self.past_bytes_max = bytes;
         self
     }
 
@@ -214,6 +228,65 @@ impl ReadSide {
     #[must_use]
     pub fn view<P: Projection>(&self) -> View<P> {
         View::new(self.model::<P>())
+    }
+
+    /// The views of a projection as they were when its logs were at some place: what they showed to whoever had seen just this. Of
+    /// logs of which `as_of` says nothing, they show nothing.
+    ///
+    /// The logs are folded in memory from their beginning, one after the other, by today's code: nothing is kept, and the
+    /// projection need not run. A projection that is [enriched](super::Enrich) finds no facts: what other services would have said
+    /// then, nobody knows. A moment is told as a position by [`position_at`](crate::EventStoreExt::position_at).
+    ///
+    /// ```
+    /// # use freehold::backend::memory::MemoryStore;
+    /// # use freehold::projection::{Eventual, On, Projection, ReadSide, Recorded, Views};
+    /// # use freehold::{Aggregate, Event, Position, Repository, Store, Token};
+    /// # #[derive(serde::Serialize, serde::Deserialize)]
+    /// # enum StockEvent { Received { units: u64 } }
+    /// # impl Event for StockEvent { const CATEGORY: &'static str = "stock"; }
+    /// # #[derive(Clone, Default)]
+    /// # struct Stock;
+    /// # impl Aggregate for Stock { type Event = StockEvent; fn apply(&mut self, _: &StockEvent) {} }
+    /// # struct OnHand;
+    /// # impl Projection for OnHand {
+    /// #     const NAME: &'static str = "on_hand";
+    /// #     type View = u64;
+    /// #     type Events = StockEvent;
+    /// #     type Level = Eventual<5_000>;
+    /// # }
+    /// # impl On<StockEvent> for OnHand {
+    /// #     fn on(&self, event: &Recorded<'_, StockEvent>, views: &mut Views<'_, u64>) {
+    /// #         let StockEvent::Received { units } = event.event();
+    /// #         views.update(event.id(), |on_hand| *on_hand += units);
+    /// #     }
+    /// # }
+    /// # #[tokio::main(flavor = "current_thread")]
+    /// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+    /// # let store = MemoryStore::new();
+    /// # let stock = Repository::<Stock>::new(store.clone());
+    /// # for units in [3, 4] {
+    /// #     stock.execute("lamp", |_| Ok::<_, String>(vec![StockEvent::Received { units }])).await?;
+    /// # }
+    /// let reads = ReadSide::new(store.clone()).follow(store.clone());
+    /// // The token of a command or of a read; or any position of a log.
+    /// let then = Token::new(store.identity(), Position::new(1));
+    /// let views = reads.as_of(&OnHand, then).await?;
+    /// assert_eq!(views.get("lamp"), Some(&3));
+    /// # Ok(())
+    /// # }
+    /// ```
+    ///
+    /// # Errors
+    /// [`PastError`] says why it is not known.
+    ///
+    /// # Cancel safety
+    /// Folding changes nothing; the future may be dropped.
+    pub async fn as_of<P: Projection>(
+        &self,
+        projection: &P,
+        as_of: impl Into<Session>,
+    ) -> Result<PastViews<P>, PastError> {
+        past::fold(projection, &self.logs, as_of.into(), self.past_bytes_max).await
     }
 
     /// What is shared by all who run or read a projection here.

@@ -8,26 +8,45 @@ use super::contract::Projection;
 use super::enrich::{Enrich, Facts};
 use super::events::Events;
 use super::fold::Decoded;
+use super::generation::Pointer;
+use super::memory::{Memories, Memory, Remembered};
 use super::views::Wanted;
 use crate::ports::RowStore;
 use crate::subscription::{Applied, Batch, Partition, Sink, SinkError};
 use crate::types::{Commit, Filter, LeaseName, Row, RowSet, RowsWanted};
+
+/// Another build has taken the place of this one.
+#[derive(Debug, thiserror::Error)]
+#[error("another build of the views has taken the place of this one")]
+struct Replaced;
 
 /// A projection that is folded behind the log.
 pub(super) struct ProjectionSink<P> {
     pub(super) projection: Arc<P>,
     pub(super) store: Arc<dyn RowStore>,
     pub(super) enrich: Option<Arc<dyn Enrich>>,
+    /// The number of the build.
+    pub(super) number: u32,
     pub(super) set: RowSet,
     pub(super) name: LeaseName,
     pub(super) filter: Filter,
+    pub(super) memories: Memories,
 }
 
 impl<P: Projection> ProjectionSink<P> {
-    /// What is there of what the batch touches.
-    async fn load(&self, wanted: &Wanted) -> Result<Vec<Row>, SinkError> {
-        let mut rows = Vec::new();
-        for mut wanted in wanted.rows() {
+    /// What is there of what the batch touches: what is remembered of it, and the rest from the store.
+    async fn load(&self, wanted: &Wanted, memory: &Memory) -> Result<Vec<Row>, SinkError> {
+        let (mut rows, mut unknown) = (Vec::new(), Vec::new());
+        for key in &wanted.keys {
+            match memory.row(key) {
+                Some(Remembered::Holds(value)) => {
+                    rows.push(Row { key: key.clone(), value: value.clone() });
+                }
+                Some(Remembered::Gone) => {}
+                None => unknown.push(key.clone()),
+            }
+        }
+        for mut wanted in wanted.rows(unknown) {
             loop {
                 let page = self.store.rows(&self.set, &wanted, None).await?;
                 let last = page.rows.last().map(|row| row.key.clone());
@@ -57,8 +76,20 @@ impl<P: Projection> Sink for ProjectionSink<P> {
         false
     }
 
-    async fn prepare(&self, _: Partition) -> Result<(), SinkError> {
+    async fn prepare(&self, partition: Partition) -> Result<(), SinkError> {
+        // Who has paused the projection may have mended a view.
+        self.memories.forget(partition);
+        // Who was away for long may come back to a build that was removed meanwhile. Made again, it would never go away: it
+        // waits until it is told to stop.
+        let pointer = Pointer::read(&*self.store, P::NAME).await?;
+        if pointer.is_some_and(|pointer| !pointer.keeps_up(self.number)) {
+            return Err(SinkError::transient(Replaced));
+        }
         Ok(self.store.prepare(&self.set).await?)
+    }
+
+    async fn leave(&self, partition: Partition) {
+        self.memories.forget(partition);
     }
 
     async fn apply(&self, batch: Batch<'_>) -> Result<Applied, SinkError> {
@@ -68,9 +99,17 @@ impl<P: Projection> Sink for ProjectionSink<P> {
             None => Facts::new(),
         };
         let wanted = decoded.wanted(&self.projection, &facts)?;
-        let before = self.load(&wanted).await?;
+        let mut memory = self.memories.take(batch.partition(), batch.epoch());
+        let before = self.load(&wanted, &memory).await?;
         let rows = decoded.fold(&self.projection, &self.set, wanted, before, &facts)?;
-        self.store.commit(Commit::new().rows(rows).and(batch.checkpoint())).await?;
+        // Who has caught up loads the views anew: nothing is gained, and a person may have mended one.
+        let written = batch.has_more().then(|| rows.clone());
+        let committed = self.store.commit(Commit::new().rows(rows).and(batch.checkpoint())).await?;
+        // These are not the rows of a repetition.
+        if let Some(written) = written.filter(|_| !committed.is_duplicate()) {
+            memory.written(written);
+            self.memories.put(batch.partition(), memory);
+        }
         Ok(Applied::WithCheckpoint)
     }
 }

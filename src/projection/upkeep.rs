@@ -12,6 +12,7 @@ use super::enrich::Enrich;
 use super::generation::Generation;
 use super::keeper::{Ask, Builds, Keeper, UpkeepError};
 use super::level::Asynchronous;
+use super::memory::{self, Memories};
 use super::model::Model;
 use super::sink::ProjectionSink;
 use crate::consistency::Lag;
@@ -31,6 +32,7 @@ pub struct Upkeep<P> {
     options: SubscriptionOptions,
     enrich: Option<Arc<dyn Enrich>>,
     retire_after: Duration,
+    memory_bytes_max: usize,
 }
 
 impl<P: Projection<Level: Asynchronous>> Upkeep<P> {
@@ -40,7 +42,14 @@ impl<P: Projection<Level: Asynchronous>> Upkeep<P> {
             ..SubscriptionOptions::default()
         };
         let projection = Arc::new(projection);
-        Self { projection, model, options, enrich: None, retire_after: RETIRE_AFTER }
+        Self {
+            projection,
+            model,
+            options,
+            enrich: None,
+            retire_after: RETIRE_AFTER,
+            memory_bytes_max: memory::BYTES_MAX,
+        }
     }
 
     /// Sets the bounds. Over how many parts it is shared out is [`Projection::PARTITIONS`], and when it is late is what its
@@ -60,6 +69,15 @@ impl<P: Projection<Level: Asynchronous>> Upkeep<P> {
     /// Sets how long a build is kept after a rebuild has taken its place. 60 s by default.
     pub fn retire_after(mut self, time: Duration) -> Self {
         self.retire_after = time;
+        self
+    }
+
+    /// Sets how much of the views that the last batches have written is remembered while it catches up, so that they need not be
+    /// loaded again: in bytes of their keys and values, for each part. 0 loads all views for every batch. 4 MiB by default.
+    ///
+    /// A view that a person changes in the table meanwhile is overwritten; pause the projection first.
+    pub fn memory_bytes_max(mut self, bytes: usize) -> Self {
+        self.memory_bytes_max = bytes;
         self
     }
 
@@ -92,9 +110,11 @@ impl<P: Projection<Level: Asynchronous>> Upkeep<P> {
             projection: Arc::clone(&self.projection),
             store: Arc::clone(&self.model.store),
             enrich: self.enrich.clone(),
+            number: generation.number,
             set: generation.set.clone(),
             name: generation.job.clone(),
             filter: self.model.filter.clone(),
+            memories: Memories::new(self.memory_bytes_max),
         };
         let mut subscription = Subscription::new(sink, Arc::clone(&self.model.store))
             .options(self.options)

@@ -8,6 +8,7 @@ use std::time::Duration;
 use super::contract::Projection;
 use super::model::Model;
 use super::read::{Query, Read, ViewPage};
+use super::source::ViewSource;
 use super::wait;
 use crate::consistency::{Behind, Lag, Reached, Session};
 use crate::ports::BackendError;
@@ -28,6 +29,20 @@ impl<P: Projection> View<P> {
     /// The view under a key.
     pub fn get(&self, key: &str) -> Read<'_, P, Option<P::View>> {
         Read::new(&self.model, Query::Key(key.to_owned()))
+    }
+
+    /// The views under some keys, as far as there are any, in no order.
+    pub fn all<K: Into<String>>(
+        &self,
+        keys: impl IntoIterator<Item = K>,
+    ) -> Read<'_, P, ViewPage<P::View>> {
+        Read::new(&self.model, Query::Keys(keys.into_iter().map(Into::into).collect()))
+    }
+
+    /// The views as a source of compositions, which ask for them by key: see [`ViewSource`].
+    #[must_use]
+    pub fn source(&self) -> ViewSource<P> {
+        ViewSource::new(self.clone())
     }
 
     /// A page of the views whose keys begin with `prefix`, in the byte order of the keys: at most `limit` of those after

@@ -38,9 +38,14 @@ pub(super) struct Wanted {
 }
 
 impl Wanted {
-    /// The rows to be loaded.
-    pub(super) fn rows(&self) -> Vec<RowsWanted> {
-        let keys = (!self.keys.is_empty()).then(|| self.keys.iter().cloned().collect());
+    /// All rows to be loaded.
+    pub(super) fn all(&self) -> Vec<RowsWanted> {
+        self.rows(self.keys.iter().cloned().collect())
+    }
+
+    /// The rows to be loaded, if only these keys are: no question, if there are none.
+    pub(super) fn rows(&self, keys: Vec<RowKey>) -> Vec<RowsWanted> {
+        let keys = (!keys.is_empty()).then_some(keys);
         let pages = self.prefixes.iter().map(|prefix| {
             let prefix = prefix.as_str().into();
             RowsWanted::Page { prefix, after: None, limit: PAGE }

@@ -6,21 +6,35 @@ use std::task::Poll;
 use std::time::Duration;
 
 use futures::poll;
-use tokio::time::{Instant, sleep, timeout};
+use tokio::time::{Instant, sleep, timeout_at};
 
 use super::generation::{Generation, Pointer};
 use super::model::Model;
-use super::poll::Turn;
+use super::poll::Said;
 use crate::consistency::{Behind, Reached, Session};
-use crate::ports::{BackendError, telemetry};
+use crate::ports::{BackendError, Fault, telemetry};
 use crate::types::Token;
 
 /// The longest wait: nobody has more patience, and clocks end somewhere.
 const WAIT_MAX: Duration = Duration::from_hours(24 * 365);
 
+/// How long a wait that is over may still ask the store how far the views are.
+const LAST_LOOK_MAX: Duration = Duration::from_secs(1);
+
 /// When a wait of so long that begins now is over.
 pub(super) fn deadline(within: Duration) -> Instant {
     Instant::now() + within.min(WAIT_MAX)
+}
+
+/// Ends a wait also where a store or a log does not answer.
+pub(super) async fn at_last(
+    until: Instant,
+    wait: impl Future<Output = Result<Reached, Behind>>,
+) -> Result<Reached, Behind> {
+    timeout_at(until + LAST_LOOK_MAX, wait).await.unwrap_or_else(|elapsed| {
+        let silent = BackendError::new("store", "answer in time", Fault::Unavailable, elapsed);
+        Err(Behind::Unreadable(silent))
+    })
 }
 
 impl Model {
@@ -30,7 +44,7 @@ impl Model {
         until: Instant,
     ) -> Result<Reached, Behind> {
         let began = Instant::now();
-        let ended = self.reach(token, until).await;
+        let ended = at_last(until, self.reach(token, until)).await;
         let outcome = ended.as_ref().err().map_or("reached", Behind::name);
         telemetry::waited(self.name, outcome, began.elapsed());
         ended
@@ -41,6 +55,10 @@ impl Model {
             return Err(Behind::OtherLog { token: token.log() });
         };
         let mut is_written = false;
+        // It asks for as long as somebody waits, and so between two looks, too.
+        let mut poller;
+        // Each may have it asked once, and at once, whether a build is over that was waited for.
+        let mut is_asked = false;
         loop {
             let generation = match self.live().await {
                 Ok(generation) => generation,
@@ -52,40 +70,40 @@ impl Model {
                 Err(error) => return Err(Behind::Unreadable(error)),
             };
             let mut wait = pin!(generation.progress.wait_for(token));
-            match poll!(wait.as_mut()) {
-                Poll::Ready(Ok(reached)) => return Ok(reached),
-                Poll::Ready(Err(behind)) => {
-                    match self.is_over(&generation, token, behind, until).await {
-                        Some(ended) => return ended,
-                        None => continue,
-                    }
-                }
-                Poll::Pending => {}
+            let looked = poll!(wait.as_mut());
+            if let Poll::Ready(Ok(reached)) = looked {
+                return Ok(reached);
             }
-            if !is_written {
+            poller = self.poller(&generation);
+            if looked.is_pending() && !is_written {
                 let end = log.end().await.map_err(Behind::Unreadable)?;
                 if end < token.position() {
                     return Err(Behind::NotYetWritten { head: end });
                 }
                 is_written = true;
             }
-            let left = until.saturating_duration_since(Instant::now());
-            let ended = tokio::select! {
-                biased;
-                ended = timeout(left, wait) => ended,
-                turn = self.watch(&generation) => match turn {
-                    Turn::Swapped => continue,
-                    Turn::Failed(error) => return Err(Behind::Unreadable(error)),
+            let ended = match looked {
+                Poll::Ready(ended) => ended,
+                Poll::Pending => tokio::select! {
+                    biased;
+                    ended = timeout_at(until, wait) => match ended {
+                        Ok(ended) => ended,
+                        Err(_) => return self.late(&generation, token).await,
+                    },
+                    end = poller.end() => match end {
+                        Ok(()) => continue,
+                        Err(error) => return Err(Behind::Unreadable(error)),
+                    },
                 },
             };
-            match ended {
-                Ok(Ok(reached)) => return Ok(reached),
-                Ok(Err(behind)) => {
-                    if let Some(ended) = self.is_over(&generation, token, behind, until).await {
-                        return ended;
-                    }
-                }
-                Err(_) => return self.late(&generation, token).await,
+            let behind = match ended {
+                Err(behind) if !matches!(behind, Behind::WouldDeadlock) => behind,
+                ended => return ended,
+            };
+            let said = if is_asked { poller.next().await } else { poller.now().await };
+            is_asked = true;
+            if let Some(ended) = self.is_over(&generation, said, token, behind, until).await {
+                return ended;
             }
         }
     }
@@ -118,45 +136,28 @@ impl Model {
     async fn is_over(
         &self,
         generation: &Generation,
+        said: Result<Option<Said>, BackendError>,
         token: Token,
         behind: Behind,
         until: Instant,
     ) -> Option<Result<Reached, Behind>> {
-        if let Behind::WouldDeadlock = behind {
-            return Some(Err(behind));
-        }
-        let goes_on = match (&behind, self.is_paused(generation).await) {
-            (_, Err(error)) => Err(error),
+        let goes_on = match said {
+            Ok(None) => return None,
             // It was resumed, and the consumer goes on.
-            (Behind::Paused, Ok(false)) => Ok(true),
-            (Behind::Paused, Ok(true)) => self.observe(generation).await,
-            (_, Ok(_)) => self.goes_on(generation).await,
+            Ok(Some(said)) if matches!(behind, Behind::Paused) => !said.is_paused,
+            Ok(Some(said)) => said.is_held,
+            Err(error) if error.is_transient() && Instant::now() < until => true,
+            Err(error) => return Some(Err(Behind::Unreadable(error))),
         };
-        match goes_on {
-            Ok(true) if Instant::now() < until => {
-                sleep(self.poll_interval).await;
-                None
-            }
-            Ok(true) => Some(self.late(generation, token).await),
-            Ok(false) => {
-                let reached = generation.progress.position(token.log());
-                let at = Token::new(token.log(), reached).into();
-                Some(if reached >= token.position() { Ok(Reached { at }) } else { Err(behind) })
-            }
-            Err(error) => Some(Err(Behind::Unreadable(error))),
+        if !goes_on {
+            let reached = generation.progress.position(token.log());
+            let at = Token::new(token.log(), reached).into();
+            return Some(if reached >= token.position() {
+                Ok(Reached { at })
+            } else {
+                Err(behind)
+            });
         }
-    }
-
-    /// Whether another build is read, or somebody holds the lease of this one.
-    async fn goes_on(&self, generation: &Generation) -> Result<bool, BackendError> {
-        if self.observe(generation).await? {
-            return Ok(true);
-        }
-        for name in &generation.parts {
-            if self.store.lease(name).await?.holder.is_some() {
-                return Ok(true);
-            }
-        }
-        Ok(false)
+        if Instant::now() < until { None } else { Some(self.late(generation, token).await) }
     }
 }

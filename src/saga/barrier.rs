@@ -304,8 +304,8 @@ impl Barrier {
         };
         let from = ReadFrom::After(StreamVersion::NONE);
         let page = self.store.read_stream(&stream, from, 2).await?;
-        let marks = page.events.iter().map(|event: &RecordedEvent| event::decode(event));
-        let marks = marks.collect::<Result<_, _>>()?;
+        let marks = page.events.iter().filter(|event: &&RecordedEvent| !event.closes());
+        let marks = marks.map(event::decode).collect::<Result<_, _>>()?;
         Ok((stream, marks))
     }
 }

@@ -203,7 +203,8 @@ impl Hand {
     /// Reads what others have written. `false` if the saga is theirs.
     pub(crate) async fn look(&mut self, stage: &Stage) -> Result<bool, String> {
         let tail = stage.store.read_tail(self.saga.id.stream(), self.saga.version).await;
-        for event in tail.map_err(|error| told(&error))? {
+        let tail = tail.map_err(|error| told(&error))?;
+        for event in tail.into_iter().filter(|event| !event.closes()) {
             let record = event::decode::<Record>(&event).map_err(|error| told(&error))?;
             if !matches!(self.see(&record), Seen::Asked) {
                 return Ok(false);

@@ -6,7 +6,7 @@ use std::marker::PhantomData;
 
 use uuid::Uuid;
 
-use crate::types::{InvalidStreamId, StreamId, category_is_valid};
+use crate::types::{InvalidStreamId, Metadata, StreamId, category_is_valid};
 
 /// The category of the streams that are the logs of sagas.
 pub(crate) const CATEGORY: &str = "saga";
@@ -69,7 +69,7 @@ impl SagaId {
     /// The flow that all its records, and what it causes, are part of.
     #[must_use]
     pub fn flow(&self) -> Uuid {
-        Uuid::new_v5(&Uuid::NAMESPACE_OID, self.as_str().as_bytes())
+        flow_of(self.as_str())
     }
 
     /// The saga of a stream: of its log, or of the signals for it.
@@ -157,6 +157,30 @@ impl<D> Key<D> {
     pub fn as_uuid(&self) -> Uuid {
         Uuid::new_v5(&Uuid::NAMESPACE_OID, self.text.as_bytes())
     }
+
+    /// What the events of the call say: that they are in the flow of the saga, because of this call. A participant that records
+    /// them under the key alone, as a command's id, begins a flow of its own with each call.
+    ///
+    /// ```
+    /// use freehold::saga::{Key, SagaId};
+    ///
+    /// let key = Key::received("fulfilment/order-17:charge:0:do")?;
+    /// let says = key.metadata();
+    /// assert_eq!(says.correlation(), Some(SagaId::new("fulfilment", "order-17")?.flow()));
+    /// assert_eq!(says.causation(), Some(key.as_uuid()));
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    #[must_use]
+    pub fn metadata(&self) -> Metadata {
+        // Behind the saga stand the step, the item and the direction, in none of which is a colon.
+        let saga = self.text.rsplitn(4, ':').last().unwrap_or_default();
+        Metadata::new().with_correlation(flow_of(saga)).with_causation(self.as_uuid())
+    }
+}
+
+/// The flow of the saga that is called so.
+fn flow_of(saga: &str) -> Uuid {
+    Uuid::new_v5(&Uuid::NAMESPACE_OID, saga.as_bytes())
 }
 
 /// A text that is not the key of an action.

@@ -300,7 +300,8 @@ pub(super) fn metadata(id: &SagaId) -> Metadata {
 
 /// How a log ends, if the saga is over: whatever else in it can be read.
 pub(super) fn end(events: &[RecordedEvent]) -> Option<Ended> {
-    let last = event::decode::<Record>(events.last()?).ok()?;
+    let last = events.iter().rfind(|event| !event.closes())?;
+    let last = event::decode::<Record>(last).ok()?;
     Ended::of(&last)
 }
 
@@ -330,5 +331,5 @@ pub(super) fn records(events: &[RecordedEvent]) -> Result<Vec<(Record, DateTime<
         let record = event::decode::<Record>(event).map_err(|error| told(&error))?;
         Ok((record, event.recorded_at()))
     };
-    events.iter().map(read).collect()
+    events.iter().filter(|event| !event.closes()).map(read).collect()
 }

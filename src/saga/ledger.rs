@@ -149,7 +149,7 @@ impl Ledger {
             let silent_at = self.silent_at(part);
             part.guests.insert(id.clone(), silent_at);
         }
-        if is_progress {
+        if is_progress || event.closes() {
             return;
         }
         let at = event.recorded_at();

@@ -61,7 +61,7 @@ impl Sagas {
             return Ok(Found::Over(ended));
         }
         let mut row = Row::started(None, first.recorded_at());
-        for event in &events {
+        for event in events.iter().filter(|event| !event.closes()) {
             match event::decode::<Record>(event) {
                 Ok(record) => drop(row.apply(&record, event.recorded_at())),
                 // It is stuck, as is found out below.
@@ -102,7 +102,10 @@ impl Sagas {
     /// # Errors
     /// As [`Sagas::ended`].
     pub async fn has_ended(&self, id: &SagaId) -> Result<Option<Ended>, OperateError> {
-        let page = self.0.store.read_stream(id.stream(), ReadFrom::End, 1).await?;
+        let mut page = self.0.store.read_stream(id.stream(), ReadFrom::End, 1).await?;
+        if page.events.first().is_some_and(RecordedEvent::closes) {
+            page = self.0.store.read_stream(id.stream(), ReadFrom::End, 2).await?;
+        }
         let last = records(&page.events).map_err(OperateError::Unreadable)?;
         let (last, _) = last.first().ok_or_else(|| OperateError::Missing(id.clone()))?;
         Ok(Ended::of(last))
@@ -151,7 +154,7 @@ impl Sagas {
             return Ok(None);
         };
         // What a step has given back is of no interest, and may be long.
-        if matches!(event.name().as_str(), "Done" | "Settled") {
+        if event.closes() || matches!(event.name().as_str(), "Done" | "Settled") {
             return Ok(Some((id, News::GoesOn)));
         }
         let record = event::decode::<Record>(event).map_err(|error| unreadable(&error))?;

@@ -14,7 +14,7 @@ use super::sagas::Sagas;
 use super::show::{Listed, Row, Standing};
 use crate::event;
 use crate::ports::{EventStoreExt, RowStore};
-use crate::types::{RecordedEvent, RowsWanted, StreamVersion};
+use crate::types::{Closing, RecordedEvent, RowsWanted, StreamVersion};
 
 /// How many rows are read at a time.
 const ROWS: usize = 1_000;
@@ -138,9 +138,10 @@ impl Sagas {
             return Err(OperateError::Missing(id.clone()));
         }
         let entry = |event: &RecordedEvent| {
-            let what = match event::decode::<Record>(event) {
-                Ok(record) => record.to_string(),
-                Err(error) => format!("cannot be read: {}", told(&error)),
+            let what = match (Closing::of(event), event::decode::<Record>(event)) {
+                (Some(closing), _) => closing.to_string(),
+                (None, Ok(record)) => record.to_string(),
+                (None, Err(error)) => format!("cannot be read: {}", told(&error)),
             };
             Entry { at: event.recorded_at(), what }
         };

@@ -159,7 +159,7 @@ impl Sagas {
                 expected.has_come();
                 Ok(id)
             }
-            Err(CommitError::Conflict(_) | CommitError::IdReused(_)) => {
+            Err(CommitError::Conflict(_) | CommitError::Closed(_) | CommitError::IdReused(_)) => {
                 expected.has_not_come();
                 self.is_the_same(&id, &started).await?;
                 Ok(id)

@@ -1,7 +1,7 @@
 //! What a sink is given, and what it answers.
 
 use super::partition::Partition;
-use crate::types::{Commit, LogId, Position, RecordedEvent};
+use crate::types::{Commit, Epoch, LogId, Position, RecordedEvent};
 
 /// Events to take in, in order, and the checkpoint that goes with them.
 #[derive(Debug)]
@@ -11,6 +11,7 @@ pub struct Batch<'a> {
     pub(super) upto: Position,
     pub(super) checkpoint: &'a Commit,
     pub(super) partition: Partition,
+    pub(super) epoch: Epoch,
     pub(super) has_more: bool,
     /// Where those events are that the job which this one replaces had taken in, in order.
     pub(super) repeated: Vec<Position>,
@@ -61,6 +62,13 @@ impl<'a> Batch<'a> {
     /// once, and only while the lease is held. Whoever commits it answers [`Applied::WithCheckpoint`].
     pub fn checkpoint(&self) -> Commit {
         self.checkpoint.clone()
+    }
+
+    /// Under which grant of the lease it is given. [`Batch::checkpoint`] is refused once there is a newer one, so what only this
+    /// job writes is what was committed last under the same epoch.
+    #[must_use]
+    pub const fn epoch(&self) -> Epoch {
+        self.epoch
     }
 
     /// Which part of the job this is.

@@ -84,8 +84,7 @@ impl Tenure<'_> {
             let count = pieces.next(load.events.len());
             match self.attempt(n, &load, count, inbox).await? {
                 Attempt::Reached(at) => {
-                    let done = load.is_done_upto(at);
-                    telemetry::taken_in(self.lease.name().as_str(), done);
+                    let done = self.count_done(&mut load, at);
                     pieces.taken_in(done);
                     self.reached(n, at);
                 }
@@ -97,6 +96,18 @@ impl Tenure<'_> {
             }
         }
         Ok(())
+    }
+
+    /// All up to `at` is done, and is counted: how many events that were.
+    fn count_done(&self, load: &mut Load, at: Position) -> usize {
+        let done = load.events.iter().take_while(|event| event.position() <= at);
+        let newest = done.last().map(RecordedEvent::recorded_at);
+        let age = newest.map(|at| self.job.clock.now().signed_duration_since(at));
+        // Clocks differ: what was recorded later than now was recorded now.
+        let age = age.and_then(|age| age.to_std().ok()).unwrap_or_default();
+        let done = load.is_done_upto(at);
+        telemetry::taken_in(self.lease.name().as_str(), done, age);
+        done
     }
 
     /// Leaves out what belongs to another part, and sets aside what waits behind a parked event.
@@ -214,8 +225,9 @@ impl Tenure<'_> {
             return Err(SinkError::fatal("the log is not followed"));
         };
         let repeated = self.repeated(place.id, events);
-        let (log, has_more, partition) = (place.id, place.has_more, self.partition);
-        let batch = Batch { log, events, upto, checkpoint, partition, has_more, repeated };
+        let (log, has_more) = (place.id, place.has_more);
+        let (partition, epoch) = (self.partition, self.lease.epoch());
+        let batch = Batch { log, events, upto, checkpoint, partition, epoch, has_more, repeated };
         let work = applying(&self.job.progress, self.job.sink.apply(batch));
         let done = AssertUnwindSafe(work).catch_unwind().await;
         done.unwrap_or_else(|panic| Err(SinkError::Batch(Panicked::new(&*panic).into())))
@@ -252,7 +264,7 @@ impl Tenure<'_> {
             attempts += 1;
             match self.attempt(n, load, 1, inbox).await? {
                 Attempt::Reached(at) => {
-                    telemetry::taken_in(self.lease.name().as_str(), load.is_done_upto(at));
+                    self.count_done(load, at);
                     self.reached(n, at);
                     return Ok(());
                 }

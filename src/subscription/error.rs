@@ -64,11 +64,14 @@ impl From<CommitError> for SinkError {
     fn from(error: CommitError) -> Self {
         match error {
             CommitError::Fenced(fenced) => Self::Fenced(fenced),
-            // Whoever decides on streams decides anew when the batch comes again.
-            CommitError::Conflict(_) | CommitError::Unknown(_) => Self::transient(error),
+            // Whoever decides on streams decides anew when the batch comes again, and without what is forgotten.
+            CommitError::Conflict(_) | CommitError::Forgotten(_) | CommitError::Unknown(_) => {
+                Self::transient(error)
+            }
             CommitError::Backend(error) => error.into(),
             // What an event leads to is too large, or is refused for good.
             CommitError::Invalid(_)
+            | CommitError::Closed(_)
             | CommitError::IdReused(_)
             | CommitError::Unfoldable(Unfoldable::Failed { .. }) => Self::Batch(error.into()),
             CommitError::Unfoldable(Unfoldable::Missing(_)) => Self::fatal(error),

@@ -32,7 +32,9 @@ pub enum AfterRetries {
 pub struct SubscriptionOptions {
     /// The most events in a batch; 0 counts as 1. 1,000 by default.
     pub batch_events_max: usize,
-    /// A batch ends with the event that makes its payloads so long, in bytes. 4 MiB by default.
+    /// A batch ends with the event that makes its payloads so long, in bytes. 4 MiB by default. A page is read before that is
+    /// known, and one ahead of it: how many events, follows from those before, so that in memory are seldom more than two
+    /// batches, and never more than two pages of the log's [`events_per_page_max`](crate::Limits::events_per_page_max).
     pub batch_bytes_max: usize,
     /// Over how many parts the job is shared out; 0 counts as 1. 1 by default. It cannot be changed later. More processes than
     /// parts only stand by.

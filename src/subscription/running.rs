@@ -157,7 +157,8 @@ impl Running {
     }
 
     /// Takes in what is parked of a key, in order, and says how many events that were. The key is free again if that
-    /// succeeds.
+    /// succeeds. The views of a projection are shared out by their own keys, so that several parts may have parked the same event: each
+    /// process replays what the parts have parked that it works at, and [`Running::parked`] says whether any is left.
     ///
     /// # Errors
     /// [`ReplayError`]; what was not taken in is still parked.

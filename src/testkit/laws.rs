@@ -17,10 +17,22 @@ pub enum Broken {
         difference: String,
     },
     /// In other batches, the same events give other views: a view does not survive being written and read back, or the fold
-    /// remembers something from event to event that is not in the views. So a rebuild would not give what is there.
+    /// remembers something from event to event that is not in the views.
     DependsOnBatches {
         /// How long the batches were.
         batches: Vec<usize>,
+        /// Where they differ.
+        difference: String,
+    },
+    /// A batch that was delivered again, because its commit or the answer to it was lost, leads to other views: the fold remembers
+    /// something from event to event that is not in the views.
+    ChangedByDuplicates {
+        /// Where they differ.
+        difference: String,
+    },
+    /// A rebuild gives other views than the events gave when they happened: the fold looks at when it runs, or at what it has
+    /// seen beyond the event.
+    ChangedByRebuild {
         /// Where they differ.
         difference: String,
     },
@@ -36,6 +48,12 @@ impl fmt::Display for Broken {
             Self::DependsOnBatches { batches, difference } => {
                 write!(f, "in batches of {batches:?}, the events give other views: {difference}")
             }
+            Self::ChangedByDuplicates { difference } => {
+                write!(f, "delivered again, the events give other views: {difference}")
+            }
+            Self::ChangedByRebuild { difference } => {
+                write!(f, "a rebuild gives other views: {difference}")
+            }
         }
     }
 }
@@ -43,7 +61,7 @@ impl fmt::Display for Broken {
 impl std::error::Error for Broken {}
 
 /// Sees whether a projection keeps the laws on these events: it is deterministic; to fold event by event, in batches that
-/// the seed draws, or all at once, gives the same, and so does a rebuild.
+/// the seed draws, or all at once, gives the same. [`laws_of_upkeep`](super::laws_of_upkeep) sees the others.
 ///
 /// In a property test, `prop_assert_eq!(laws(&OrderSummary, &events, seed), Ok(()))`.
 ///
@@ -80,7 +98,7 @@ pub fn laws<P: Projection>(
 }
 
 /// The first view in which two sets differ.
-fn difference(one: &PureViews, other: &PureViews) -> Option<String> {
+pub(super) fn difference(one: &PureViews, other: &PureViews) -> Option<String> {
     let keys = one.0.keys().chain(other.0.keys());
     let mut differing = keys.filter(|key| one.0.get(*key) != other.0.get(*key));
     let key = differing.next()?;

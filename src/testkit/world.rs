@@ -1,4 +1,4 @@
-//! Time and ids that a test decides.
+//! Time, ids and chance that a test decides.
 
 use std::fmt;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -8,7 +8,7 @@ use chrono::{DateTime, TimeDelta, Utc};
 use tokio::time::Instant;
 use uuid::Uuid;
 
-use crate::ports::{Clock, Ids};
+use crate::ports::{BackendError, Clock, Entropy, Ids};
 
 /// Some day in 2023: a time of 0 would be too unlike what a service sees.
 const BEGUN_SECONDS: i64 = 1_700_000_000;
@@ -160,6 +160,31 @@ impl Ids for SeededIds {
 impl fmt::Debug for SeededIds {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("SeededIds").finish_non_exhaustive()
+    }
+}
+
+/// Keys and nonces by a seed: for tests alone, since everybody who knows the seed can foresee them. Clones draw from one sequence.
+#[derive(Clone)]
+pub struct SeededEntropy(Arc<Mutex<fastrand::Rng>>);
+
+impl SeededEntropy {
+    /// The chance of `seed`.
+    #[must_use]
+    pub fn new(seed: u64) -> Self {
+        Self(Arc::new(Mutex::new(fastrand::Rng::with_seed(seed))))
+    }
+}
+
+impl Entropy for SeededEntropy {
+    fn fill(&self, bytes: &mut [u8]) -> Result<(), BackendError> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).fill(bytes);
+        Ok(())
+    }
+}
+
+impl fmt::Debug for SeededEntropy {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("SeededEntropy").finish_non_exhaustive()
     }
 }
 

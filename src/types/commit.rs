@@ -1,5 +1,7 @@
 //! The write as a value.
 
+use bytes::Bytes;
+
 use super::{
     Advance, Append, Check, DedupKey, Envelope, ExpectedVersion, InboxKey, InvalidCommit, Limits,
     NewEvent, Outgoing, PartKind, Parts, RowWrite, StreamId,
@@ -122,6 +124,21 @@ impl Commit {
     pub fn dedup_keys(&self) -> impl Iterator<Item = DedupKey> {
         let inbox = self.parts.inbox.iter().cloned().map(DedupKey::Inbox);
         inbox.chain(self.parts.events().map(|(_, event)| DedupKey::Event(event.id())))
+    }
+
+    /// All payloads in it, to be changed, each with what it is of.
+    pub(crate) fn payloads_mut(&mut self) -> impl Iterator<Item = (PartKind, &mut Bytes)> {
+        let Parts { appends, messages, rows, .. } = &mut self.parts;
+        let events = appends.iter_mut().flat_map(|append| &mut append.events);
+        let events = events.map(|event| (PartKind::Appends, event.data_mut()));
+        let messages = messages.iter_mut().map(|one| (PartKind::Messages, one.event.data_mut()));
+        let values = rows.iter_mut().filter_map(|row| row.value.as_mut());
+        events.chain(messages).chain(values.map(|value| (PartKind::Rows, value.json_mut())))
+    }
+
+    /// The events in it, to be changed.
+    pub(crate) fn events_mut(&mut self) -> impl Iterator<Item = &mut NewEvent> {
+        self.parts.appends.iter_mut().flat_map(|append| &mut append.events)
     }
 
     /// For backends: hands out the content, well formed, within `limits`, and of the kinds in `kept`.

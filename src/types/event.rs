@@ -7,7 +7,7 @@ use bytes::Bytes;
 use chrono::{DateTime, Utc};
 use uuid::Uuid;
 
-use super::{Metadata, Position, StreamId, StreamVersion};
+use super::{Closing, Metadata, Position, StreamId, StreamVersion};
 
 /// The longest event name, in bytes.
 const NAME_BYTES_MAX: usize = 190;
@@ -85,6 +85,11 @@ impl EventName {
     pub fn from_static(name: &'static str) -> Result<Self, InvalidEventName> {
         Self::check(name)?;
         Ok(Self(Text::Static(name)))
+    }
+
+    /// The name of the events that close their stream.
+    pub(super) const fn closing() -> Self {
+        Self(Text::Static(Closing::NAME))
     }
 
     /// The name as text.
@@ -171,6 +176,17 @@ impl NewEvent {
     #[must_use]
     pub const fn metadata(&self) -> &Metadata {
         &self.metadata
+    }
+
+    /// Whether it closes its stream: see [`Closing`].
+    #[must_use]
+    pub fn closes(&self) -> bool {
+        self.name.as_str() == Closing::NAME
+    }
+
+    /// The payload, to be changed.
+    pub(crate) const fn data_mut(&mut self) -> &mut Bytes {
+        &mut self.data
     }
 
     /// For backends: the event as the log holds it.
@@ -267,6 +283,17 @@ impl RecordedEvent {
     #[must_use]
     pub const fn recorded_at(&self) -> DateTime<Utc> {
         self.at.recorded_at
+    }
+
+    /// Whether it closes its stream: see [`Closing`].
+    #[must_use]
+    pub fn closes(&self) -> bool {
+        self.name.as_str() == Closing::NAME
+    }
+
+    /// The payload, to be changed.
+    pub(crate) const fn data_mut(&mut self) -> &mut Bytes {
+        &mut self.data
     }
 
     /// Whether it records just this new event: the same id, name, payload and metadata.

@@ -36,6 +36,12 @@ impl LeaseName {
         }
     }
 
+    /// The lease of a job of the crate's own, whose name is written right.
+    pub(crate) fn own(name: &'static str) -> Self {
+        debug_assert!(Self::new(name).is_ok(), "`{name}` names no lease");
+        Self(name.into())
+    }
+
     /// The name.
     #[must_use]
     pub fn as_str(&self) -> &str {

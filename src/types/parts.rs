@@ -26,6 +26,19 @@ pub struct Append {
     pub events: Vec<NewEvent>,
 }
 
+impl Append {
+    /// For backends: whether it closes the stream.
+    #[must_use]
+    pub fn closes(&self) -> bool {
+        self.events.last().is_some_and(NewEvent::closes)
+    }
+
+    fn goes_on_behind_closing(&self) -> bool {
+        let before = self.events.split_last().map_or(&[][..], |(_, before)| before);
+        before.iter().any(NewEvent::closes)
+    }
+}
+
 /// A stream that was read and must not have changed, though it is not written.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
@@ -145,6 +158,9 @@ pub enum InvalidCommit {
     /// An append without events; guard the stream with a check instead.
     #[error("the append to stream `{0}` has no events; use a check to guard a stream")]
     NoEvents(StreamId),
+    /// Events behind the one that closes their stream.
+    #[error("stream `{0}` is closed by an event that others of the commit follow")]
+    BehindClosing(StreamId),
     /// A row is in it twice.
     #[error("row `{1}` of `{0}` is in the commit twice")]
     RowTwice(RowSet, RowKey),
@@ -241,6 +257,9 @@ impl Parts {
         }
         if let Some(append) = self.appends.iter().find(|append| append.events.is_empty()) {
             return Err(InvalidCommit::NoEvents(append.stream.clone()));
+        }
+        if let Some(append) = self.appends.iter().find(|append| append.goes_on_behind_closing()) {
+            return Err(InvalidCommit::BehindClosing(append.stream.clone()));
         }
         if let Some(&Advance { from, to, .. }) = self.advance.as_ref().filter(|a| a.to < a.from) {
             return Err(InvalidCommit::Backward { from, to });

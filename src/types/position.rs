@@ -84,7 +84,7 @@ impl fmt::Display for LogId {
 /// Proof that a write is durable: which log, and up to where. A reader that has seen this position of
 /// this log has seen the write.
 ///
-/// It travels as text, `log@position`, for example in an HTTP header.
+/// It travels as text, `log@position`, for example in an HTTP header. A token has one text: what spells it otherwise is refused.
 ///
 /// ```
 /// use freehold::{LogId, Position, Token};
@@ -138,6 +138,38 @@ impl FromStr for Token {
         let (log, position) = text.split_once('@').ok_or(InvalidToken)?;
         let log = Uuid::parse_str(log).map_err(|_| InvalidToken)?;
         let position = position.parse().map_err(|_| InvalidToken)?;
-        Ok(Self { log: LogId(log), position: Position(position) })
+        let token = Self { log: LogId(log), position: Position(position) };
+        // A UUID and a number can be spelt in many ways, and a token that was damaged may be one of them.
+        if token.to_string() == text { Ok(token) } else { Err(InvalidToken) }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_token_that_is_spelt_otherwise_is_refused() {
+        let token = Token::new(LogId::new(Uuid::from_u128(0xab << 64 | 7)), Position::new(7));
+        let text = token.to_string();
+        assert_eq!(text.parse(), Ok(token));
+        for other in [
+            text.to_uppercase(),
+            text.replace('-', ""),
+            text.replace("@7", "@07"),
+            text.replace("@7", "@+7"),
+            text.replace("@7", "@-7"),
+            text.replace("@7", "@"),
+            text.replace("@7", "@7 "),
+            text.replace("@7", "@18446744073709551616"),
+            text.replace('@', "@@"),
+            text.replace('@', ","),
+            format!(" {text}"),
+            format!("urn:uuid:{text}"),
+            format!("{{{}}}@7", text.replace("@7", "")),
+            String::new(),
+        ] {
+            assert_eq!(other.parse::<Token>(), Err(InvalidToken), "{other}");
+        }
     }
 }

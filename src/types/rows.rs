@@ -40,6 +40,12 @@ impl RowSet {
         }
     }
 
+    /// A set of the crate's own, whose name is written right.
+    pub(crate) fn own(name: &'static str) -> Self {
+        debug_assert!(Self::new(name).is_ok(), "`{name}` names no set");
+        Self(name.into())
+    }
+
     /// The name.
     #[must_use]
     pub fn as_str(&self) -> &str {
@@ -146,6 +152,11 @@ impl RowValue {
     /// What `serde_json` says of JSON that is no `T`.
     pub fn read<T: DeserializeOwned>(&self) -> Result<T, serde_json::Error> {
         serde_json::from_slice(&self.0)
+    }
+
+    /// The JSON, to be changed.
+    pub(crate) const fn json_mut(&mut self) -> &mut Bytes {
+        &mut self.0
     }
 
     /// The JSON.

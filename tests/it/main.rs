@@ -10,16 +10,23 @@
 )]
 
 mod aggregate;
+mod composer;
+mod fuzz;
 mod messaging;
 mod mutants;
+mod past;
+mod personal;
 mod process;
 mod processes;
 mod projection;
 mod saga;
 mod search;
+mod shapes;
 mod shop;
+mod spoilt;
 mod sqlite;
 mod subscription;
 mod telemetry;
 mod testkit;
 mod tidy;
+mod trail;

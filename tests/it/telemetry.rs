@@ -5,15 +5,18 @@ use std::fmt::Write;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
+use freehold::aggregate::{Options, SnapshotPolicy, Snapshotted};
 use freehold::backend::memory::MemoryStore;
 use freehold::backend::sqlite::SqliteStore;
+use freehold::composer::{Lookup, Scope, compose, within};
 use freehold::projection::{Eventual, On, Projection, ReadSide, Recorded, Views, Want};
 use freehold::retry::RetryPolicy;
+use freehold::source::{self, Answers, Call};
 use freehold::subscription::{AfterRetries, SubscriptionOptions};
 use freehold::testkit::{Faults, FaultyStore};
 use freehold::{
-    Aggregate, Event, EventStore, Filter, LeaseName, Leases, Owner, Position, Repository, Token,
-    UnitOfWork,
+    Aggregate, Commit, Event, EventStore, Filter, LeaseName, Leases, Owner, Position, Repository,
+    RowKey, RowSet, RowStore, RowValue, RowWrite, RowsWanted, Store, Token, UnitOfWork,
 };
 use metrics_util::debugging::{DebugValue, DebuggingRecorder};
 use tracing::span::{Attributes, Id};
@@ -30,7 +33,7 @@ impl Event for Counted {
     const CATEGORY: &'static str = "counter";
 }
 
-#[derive(Clone, Default)]
+#[derive(Clone, Default, serde::Serialize, serde::Deserialize)]
 struct Counter(u64);
 
 impl Aggregate for Counter {
@@ -127,11 +130,43 @@ fn unknown_outcomes_are_counted_as_retries() {
     assert!(*retries > 0);
 }
 
-/// Notes the name and the fields of every span that names `COMMAND`.
+#[test]
+fn what_compositions_ask_is_counted_by_source_and_outcome() {
+    let seen = counted(async {
+        let source = source::from_fn("counted", |keys: Vec<u8>, _: Call| async move {
+            match keys[0] {
+                0 => Err("down".into()),
+                _ => Ok(Answers::aligned(vec![Some(1_u8)])),
+            }
+        });
+        let lookup = Lookup::new(source);
+        for key in [0, 1, 2] {
+            let one = async |cx: &Scope| Ok(cx.get(&lookup, key).optional().await.value);
+            compose(within(Duration::from_secs(1)), one).await.unwrap();
+        }
+    });
+    let count = |outcome: &str| match seen
+        .get(&format!("freehold_source_attempts_total counted,{outcome}"))
+    {
+        Some(DebugValue::Counter(count)) => *count,
+        other => panic!("{outcome}: {other:?}"),
+    };
+    assert_eq!((count("answered"), count("failed")), (2, 1));
+    let Some(DebugValue::Histogram(took)) = seen.get("freehold_source_attempt_seconds counted")
+    else {
+        panic!("{seen:?}");
+    };
+    assert_eq!(took.len(), 3);
+}
+
+/// Notes the name and the fields of every span that names `COMMAND`, `SOURCE` or `TIME`.
 #[derive(Clone, Default)]
 struct Notes(Arc<Mutex<Vec<String>>>);
 
 const COMMAND: Uuid = Uuid::from_u128(0x7e1e_3e72);
+const SOURCE: &str = "listened_to";
+/// So long has no other composition.
+const TIME: Duration = Duration::from_millis(77_007);
 
 impl<S: tracing::Subscriber> Layer<S> for Notes {
     fn on_new_span(&self, span: &Attributes<'_>, _: &Id, _: Context<'_, S>) {
@@ -143,14 +178,15 @@ impl<S: tracing::Subscriber> Layer<S> for Notes {
         }
         let mut fields = Fields(span.metadata().name().to_owned());
         span.record(&mut fields);
-        if fields.0.contains(&COMMAND.to_string()) {
+        let ours = [COMMAND.to_string(), SOURCE.to_owned(), format!("{TIME:?}")];
+        if ours.iter().any(|ours| fields.0.contains(ours)) {
             self.0.lock().unwrap().push(fields.0);
         }
     }
 }
 
 #[tokio::test]
-async fn commands_and_units_of_work_are_spans_that_name_stream_and_command() {
+async fn commands_units_of_work_and_compositions_are_spans_that_say_what_of() {
     let notes = Notes::default();
     // For the whole process: a subscriber of one thread can miss spans that another thread has met before
     // without a subscriber.
@@ -160,9 +196,16 @@ async fn commands_and_units_of_work_are_spans_that_name_stream_and_command() {
     counters.execute("one", up).command_id(COMMAND).await.unwrap();
     let unit = UnitOfWork::new(store).command_id(COMMAND);
     unit.run(async |work| work.execute(&counters, "two", up).await).await.unwrap();
+    let source = source::from_fn(SOURCE, |keys: Vec<u8>, _: Call| async move {
+        Ok(Answers::aligned(keys.into_iter().map(Some).collect()))
+    });
+    let lookup = Lookup::new(source);
+    compose(within(TIME), async |cx| cx.all(&lookup, [1, 2]).await).await.unwrap();
     let notes = notes.0.lock().unwrap().clone();
     let execute = format!("execute category=\"counter\" stream=one command={COMMAND}");
-    assert_eq!(notes, [execute, format!("unit_of_work command={COMMAND}")]);
+    let unit = format!("unit_of_work command={COMMAND}");
+    let call = format!("source_call source=\"{SOURCE}\" round=1 keys=2");
+    assert_eq!(notes, [execute, unit, format!("compose within={TIME:?}"), call]);
 }
 
 /// Two events are taken in, and one is parked.
@@ -203,6 +246,45 @@ impl On<Counted> for Tally {
     }
 }
 
+impl Snapshotted for Counter {
+    const STATE_VERSION: u32 = 1;
+}
+
+/// One state is stored, one is loaded from it, and one of nobody's code is passed over.
+async fn a_snapshot_is_stored_used_and_passed_over(store: MemoryStore) {
+    let options = || Options { cached_states_max: 0, ..Options::default() };
+    let policy = SnapshotPolicy { every_events: 1, ..SnapshotPolicy::default() };
+    let never = SnapshotPolicy { writes_max: 0, ..policy };
+    let load = async |policy| {
+        let counters = Repository::<Counter>::with_snapshots(store.clone(), options(), policy);
+        assert_eq!(counters.load("one").await.unwrap().0, 1);
+    };
+    Repository::<Counter>::new(store.clone()).execute("one", up).await.unwrap();
+    load(policy).await;
+    let (set, key) =
+        (RowSet::new("freehold_snapshots").unwrap(), RowKey::new("counter-one").unwrap());
+    while store
+        .rows(&set, &RowsWanted::Keys(vec![key.clone()]), None)
+        .await
+        .map_or(true, |page| page.rows.is_empty())
+    {
+        tokio::task::yield_now().await;
+    }
+    load(never).await;
+    let other = RowWrite::put(&set, &key, RowValue::of(&"of nobody").unwrap());
+    store.commit(Commit::new().rows([other])).await.unwrap();
+    load(never).await;
+}
+
+#[test]
+fn what_becomes_of_snapshots_is_counted() {
+    let seen = counted(a_snapshot_is_stored_used_and_passed_over(MemoryStore::new()));
+    for outcome in ["stored", "used", "passed_over"] {
+        let name = format!("freehold_snapshots_total counter,{outcome}");
+        assert_eq!(seen.get(name.as_str()), Some(&DebugValue::Counter(1)), "{name}: {seen:?}");
+    }
+}
+
 #[test]
 fn what_a_projection_takes_in_and_parks_is_counted_and_so_are_waits_and_reads() {
     let seen = counted(three_events_are_projected(MemoryStore::new()));
@@ -213,9 +295,11 @@ fn what_a_projection_takes_in_and_parks_is_counted_and_so_are_waits_and_reads() 
     ] {
         assert_eq!(seen.get(name), Some(&DebugValue::Counter(times)), "{name}: {seen:?}");
     }
-    for name in
-        ["freehold_wait_seconds tally,reached", "freehold_wait_seconds tally,not_yet_written"]
-    {
+    for name in [
+        "freehold_taken_in_age_seconds tally",
+        "freehold_wait_seconds tally,reached",
+        "freehold_wait_seconds tally,not_yet_written",
+    ] {
         assert!(matches!(seen.get(name), Some(DebugValue::Histogram(_))), "{name}: {seen:?}");
     }
 }

@@ -1,7 +1,7 @@
 //! A server of the test's own, to be killed, or set as no shared one can be.
 
 use std::fs::File;
-use std::net::{TcpListener, TcpStream};
+use std::net::TcpListener;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
@@ -37,6 +37,36 @@ impl Cluster {
         Self::new(&["log_statement=all"], Some(password))
     }
 
+    /// The same, where nobody gets in without TLS. Its certificate is nobody's but its own.
+    pub(crate) fn start_with_tls() -> Self {
+        let mut cluster = Self::new(&[], None);
+        cluster.kill();
+        // A certificate that signs others is none for a server.
+        let of_a_server = "[req]\ndistinguished_name=dn\nx509_extensions=ext\nprompt=no\n[dn]\nCN=here\n\
+                           [ext]\nbasicConstraints=critical,CA:FALSE\nsubjectAltName=IP:127.0.0.1\n";
+        cluster.write("request.cnf", of_a_server);
+        cluster.write("pg_hba.conf", "hostssl all all 127.0.0.1/32 trust\n");
+        let mut openssl = cluster.as_server(Path::new("openssl"));
+        openssl.current_dir(cluster.data());
+        openssl.args(["req", "-x509", "-newkey", "rsa:2048", "-nodes", "-days", "2"]);
+        run(openssl.args([
+            "-config",
+            "request.cnf",
+            "-keyout",
+            "server.key",
+            "-out",
+            "server.crt",
+        ]));
+        cluster.settings = &["ssl=on"];
+        cluster.start_again();
+        cluster
+    }
+
+    /// What the server shows to those who connect.
+    pub(crate) fn certificate(&self) -> PathBuf {
+        self.data().join("server.crt")
+    }
+
     fn new(settings: &'static [&'static str], password: Option<&'static str>) -> Self {
         let programs = std::env::var_os("FREEHOLD_POSTGRES_PROGRAMS")
             .map(PathBuf::from)
@@ -63,8 +93,8 @@ impl Cluster {
         cluster
     }
 
-    /// Starts the server, which recovers what was committed, and waits until it listens. A child that was begun while
-    /// its siblings were killed can outlive them for a moment; until it has gone, the server refuses to start.
+    /// Starts the server, which recovers what was committed, and waits until it says that it takes connections. A child that was
+    /// begun while its siblings were killed can outlive them for a moment; until it has gone, the server refuses to start.
     pub(crate) fn start_again(&mut self) {
         let deadline = Instant::now() + Duration::from_mins(1);
         loop {
@@ -74,7 +104,7 @@ impl Cluster {
                 if postmaster.try_wait().unwrap().is_some() {
                     break;
                 }
-                if self.listens() {
+                if self.takes_connections(postmaster.id()) {
                     self.postmaster = Some(postmaster);
                     return;
                 }
@@ -83,12 +113,15 @@ impl Cluster {
         }
     }
 
-    /// Whether somebody listens on the port. While nobody does, a client that is given that very port for its own end is
-    /// connected with itself.
-    fn listens(&self) -> bool {
-        TcpStream::connect(("127.0.0.1", self.port)).is_ok_and(|stream| {
-            stream.local_addr().is_ok_and(|own| stream.peer_addr().is_ok_and(|peer| own != peer))
-        })
+    /// What this postmaster has written of itself. That somebody listens on the port would not do: it can be another one who was
+    /// given it meanwhile, or a child of the server before.
+    fn takes_connections(&self, postmaster: u32) -> bool {
+        let written = std::fs::read_to_string(self.data().join("postmaster.pid"));
+        let written = written.unwrap_or_default();
+        let mut lines = written.lines().map(str::trim);
+        // `setpriv` becomes the postmaster: they are one process.
+        lines.next() == Some(&postmaster.to_string())
+            && matches!(lines.nth(6), Some("ready" | "standby"))
     }
 
     fn spawn(&self) -> Child {
@@ -107,7 +140,6 @@ impl Cluster {
     /// `kill -9`, of the postmaster and all that it has started.
     pub(crate) fn kill(&mut self) {
         let mut postmaster = self.postmaster.take().unwrap();
-        // `setpriv` becomes the postmaster: they are one process.
         let pid = postmaster.id();
         let children = std::fs::read_to_string(format!("/proc/{pid}/task/{pid}/children")).unwrap();
         let all = std::iter::once(pid.to_string())
@@ -153,9 +185,12 @@ impl Cluster {
         self.folder.path().join("data")
     }
 
-    /// PostgreSQL refuses to run as root.
     fn program(&self, name: &str) -> Command {
-        let program = self.programs.join(name);
+        self.as_server(&self.programs.join(name))
+    }
+
+    /// PostgreSQL refuses to run as root, and what it reads must be its user's.
+    fn as_server(&self, program: &Path) -> Command {
         let mut command = if is_root() {
             let mut command = Command::new("setpriv");
             command.args(["--reuid", "postgres", "--regid", "postgres", "--clear-groups"]);

@@ -4,10 +4,12 @@ use std::sync::Arc;
 
 use freehold::backend::postgres::{PostgresOptions, PostgresStore};
 use freehold::testkit::async_trait;
-use freehold::testkit::conformance::{Harness, InlineHarness, OutboxHarness, RowHarness};
+use freehold::testkit::conformance::{
+    ArchiveHarness, Harness, InlineHarness, OutboxHarness, RowHarness, SubjectKeysHarness,
+};
 use freehold::{
-    EventStore, InlineStore, Outbox, RowStore, inline_store_conformance, outbox_conformance,
-    saga_store_conformance,
+    Archive, EventStore, InlineStore, Outbox, RowStore, SubjectKeys, archive_conformance,
+    inline_store_conformance, outbox_conformance, saga_store_conformance, subject_keys_conformance,
 };
 
 use crate::server::{Schemas, pool};
@@ -59,6 +61,13 @@ impl InlineHarness for Database {
     }
 }
 
+#[async_trait]
+impl ArchiveHarness for Database {
+    async fn open(&self, log: &str) -> Arc<dyn Archive> {
+        self.store(log).await
+    }
+}
+
 saga_store_conformance!(database, Database::new(PostgresOptions::default()));
 saga_store_conformance!(database_without_groups, Database::without_groups());
 #[async_trait]
@@ -68,7 +77,21 @@ impl OutboxHarness for Database {
     }
 }
 
+#[async_trait]
+impl SubjectKeysHarness for Database {
+    async fn open(&self, log: &str) -> Arc<dyn SubjectKeys> {
+        self.store(log).await
+    }
+
+    async fn events(&self, log: &str) -> Option<Arc<dyn EventStore>> {
+        Some(self.store(log).await)
+    }
+}
+
 inline_store_conformance!(database_folds, Database::new(PostgresOptions::default()));
 inline_store_conformance!(database_folds_without_groups, Database::without_groups());
 outbox_conformance!(database_outbox, Database::new(PostgresOptions::default()));
 outbox_conformance!(database_outbox_without_groups, Database::without_groups());
+archive_conformance!(database_archive, Database::new(PostgresOptions::default()));
+archive_conformance!(database_archive_without_groups, Database::without_groups());
+subject_keys_conformance!(database_keys, Database::new(PostgresOptions::default()));

@@ -8,11 +8,12 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
-use freehold::backend::postgres::PostgresStore;
 use freehold::backend::postgres::sqlx::{
     self, AssertSqlSafe, Executor, PgPool, Row, postgres::PgPoolOptions,
 };
+use freehold::backend::postgres::{PostgresOptions, PostgresStore};
 use freehold::{Commit, EventStore, ExpectedVersion, Filter, Position};
+use tokio::sync::watch;
 use uuid::Uuid;
 
 use crate::server::{Schemas, one, pool, put, shown, stream, url};
@@ -69,7 +70,7 @@ async fn write(pool: PgPool, schema: String, writer: u64, seed: u64) -> Written 
             chance.doze().await;
         }
         // What the trigger does, with time between it and the insert.
-        let lock = "SELECT pg_advisory_xact_lock_shared(1718773092, '{schema}.events'::regclass::oid::int4)";
+        let lock = "SELECT pg_advisory_xact_lock_shared({schema}.events_lock())";
         tx.execute(sql(lock)).await.unwrap();
         chance.doze().await;
         let drawn =
@@ -110,6 +111,7 @@ async fn read_naively(
     schema: String,
     over: Arc<AtomicBool>,
     strangers: Arc<AtomicBool>,
+    reached: watch::Sender<i64>,
 ) -> (Vec<u64>, usize) {
     let own = "xmin::text::bigint";
     let frontier = "(pg_snapshot_xmin(pg_current_snapshot())::text::bigint & 4294967295)";
@@ -147,6 +149,7 @@ async fn read_naively(
             cursor = (xid, position);
             seen.push(position as u64);
         }
+        reached.send_replace(cursor.1);
         if strangers.load(Ordering::SeqCst) {
             while_strangers = seen.len();
         }
@@ -160,22 +163,29 @@ async fn read_naively(
     }
 }
 
-/// Follows our feed until it has reached `end`, and notes when each event came.
-async fn follow(
-    store: PostgresStore,
-    mut end: tokio::sync::watch::Receiver<u64>,
-) -> Vec<(u64, Instant)> {
-    let (mut after, mut seen) = (Position::START, Vec::new());
+/// What a reader of our feed has seen, each event with when it came, and how long its slowest look took.
+#[derive(Default)]
+struct Followed {
+    seen: Vec<(u64, Instant)>,
+    slowest_look: Duration,
+}
+
+/// Follows our feed until it has reached `end`.
+async fn follow(store: PostgresStore, mut end: watch::Receiver<u64>) -> Followed {
+    let (mut after, mut followed) = (Position::START, Followed::default());
     loop {
+        let began = Instant::now();
         let page = store.read_all(after, &Filter::all(), 50).await.unwrap();
         let now = Instant::now();
-        seen.extend(page.events.iter().map(|event| (event.position().get(), now)));
+        followed.slowest_look = followed.slowest_look.max(now - began);
+        let came = page.events.iter().map(|event| (event.position().get(), now));
+        followed.seen.extend(came);
         after = page.upto;
         if page.has_more {
             continue;
         }
         if *end.borrow_and_update() <= after.get() {
-            return seen;
+            return followed;
         }
         tokio::select! {
             changed = store.changed(after) => changed.unwrap(),
@@ -218,12 +228,20 @@ struct Scene {
     strangers: Arc<AtomicBool>,
 }
 
-type NaiveReader = (Naive, tokio::task::JoinHandle<(Vec<u64>, usize)>);
+/// A naive reader at work, and up to where it has read.
+struct NaiveReader {
+    how: Naive,
+    reached: watch::Receiver<i64>,
+    task: tokio::task::JoinHandle<(Vec<u64>, usize)>,
+}
 
 impl Scene {
     async fn new(is_warm: bool) -> Self {
         let schemas = Schemas::new();
-        let store = schemas.store("feed").await;
+        // Writers by hand tell nobody, so what a reader waits between two looks is a part of its lag.
+        let poll_interval = Duration::from_millis(5);
+        let options = PostgresOptions { poll_interval, ..schemas.options("feed") };
+        let store = PostgresStore::open_with(pool(10).await, options).await.unwrap();
         let pool = pool(WRITERS as u32 + 8).await;
         if is_warm {
             let _ = freehold::Store::commit(&store, one(1, "first")).await.unwrap();
@@ -243,8 +261,10 @@ impl Scene {
         [Naive::Position, Naive::XminAndPosition, Naive::XidThenPosition, Naive::SnapshotXmax].map(
             |how| {
                 let (over, strangers) = (Arc::clone(&self.over), Arc::clone(&self.strangers));
-                let reader = read_naively(how, self.pool.clone(), self.schema(), over, strangers);
-                (how, tokio::spawn(reader))
+                let (pool, schema) = (self.pool.clone(), self.schema());
+                let (reaches, reached) = watch::channel(0);
+                let reader = read_naively(how, pool, schema, over, strangers, reaches);
+                NaiveReader { how, reached, task: tokio::spawn(reader) }
             },
         )
     }
@@ -258,6 +278,38 @@ impl Scene {
             written.seen_from.extend(one.seen_from);
             written.slowest = written.slowest.max(one.slowest);
         }
+    }
+
+    /// Writes two events, of which the first one is committed when those who go by positions alone have read the second. Chance
+    /// makes such pairs too, but on a slow machine not always while they look.
+    async fn trick(&self, naive: &mut [NaiveReader; 4]) {
+        let sql = |text: &str| AssertSqlSafe(text.replace("{schema}", &self.schema()));
+        let insert = "INSERT INTO {schema}.events (position, event_id, category, stream, version, name, data)
+                          VALUES ($1, gen_random_uuid(), 'trick', $1::text, 1, 'Written', '')";
+        let draw = "SELECT nextval('{schema}.positions'), pg_current_xact_id_if_assigned() IS NULL
+                    FROM pg_advisory_xact_lock_shared({schema}.events_lock())";
+        let (mut late, first) = loop {
+            let mut tx = self.pool.begin().await.unwrap();
+            let drawn = tx.fetch_one(sql(draw)).await.unwrap();
+            // Now and then the sequence itself is written, and who did so has an id that readers wait for.
+            if drawn.get(1) {
+                break (tx, drawn.get::<i64, _>(0));
+            }
+            tx.rollback().await.unwrap();
+        };
+        let mut early = self.pool.begin().await.unwrap();
+        let second = early.fetch_one(sql(draw)).await.unwrap().get::<i64, _>(0);
+        early.execute(sqlx::query(sql(insert)).bind(second)).await.unwrap();
+        early.commit().await.unwrap();
+        for reader in naive {
+            if matches!(reader.how, Naive::Position | Naive::XminAndPosition) {
+                let patience = Duration::from_mins(3);
+                let is_tricked = reader.reached.wait_for(|reached| *reached >= second);
+                let _ = tokio::time::timeout(patience, is_tricked).await.unwrap().unwrap();
+            }
+        }
+        late.execute(sqlx::query(sql(insert)).bind(first)).await.unwrap();
+        late.commit().await.unwrap();
     }
 
     /// Waits until our feed has reached all that is written so far.
@@ -285,8 +337,8 @@ impl Scene {
 
 async fn nothing_is_lost(is_warm: bool) {
     let scene = Scene::new(is_warm).await;
-    let naive = scene.naive_readers();
-    let (end, ended) = tokio::sync::watch::channel(u64::MAX);
+    let mut naive = scene.naive_readers();
+    let (end, ended) = watch::channel(u64::MAX);
     let ours = tokio::spawn(follow(scene.store.clone(), ended));
 
     // The first round meets two strangers, in this database and in another. Nobody waits for them.
@@ -301,30 +353,37 @@ async fn nothing_is_lost(is_warm: bool) {
     for stranger in open {
         stranger.rollback().await.unwrap();
     }
+    scene.trick(&mut naive).await;
     scene.write(1, &mut written).await;
     scene.over.store(true, Ordering::SeqCst);
 
     let truth = scene.truth().await;
     end.send_replace(*truth.last().unwrap());
     judge_ours(&ours.await.unwrap(), &truth, &written);
-    for (how, reader) in naive {
-        let (seen, while_strangers) = reader.await.unwrap();
+    for NaiveReader { how, task, .. } in naive {
+        let (seen, while_strangers) = task.await.unwrap();
         judge_naive(how, &seen, while_strangers, &truth);
     }
     scene.pool.close().await;
     drop_neighbour(other, &name).await;
 }
 
-fn judge_ours(seen: &[(u64, Instant)], truth: &[u64], written: &Written) {
+fn judge_ours(followed: &Followed, truth: &[u64], written: &Written) {
+    let Followed { seen, slowest_look } = followed;
     let order: Vec<u64> = seen.iter().map(|(position, _)| *position).collect();
     assert_eq!(order, truth, "lost, reordered or twice");
     let lags = seen.iter().filter_map(|(position, at)| {
         Some(at.saturating_duration_since(*written.seen_from.get(position)?))
     });
     let lag = lags.max().unwrap();
-    println!("{} events, lag at most {lag:?}, slowest append {:?}", truth.len(), written.slowest);
-    // A second is for a machine that has other things to do.
-    assert!(lag <= written.slowest + Duration::from_secs(1));
+    println!(
+        "{} events, lag at most {lag:?}, slowest append {:?}, slowest look {slowest_look:?}",
+        truth.len(),
+        written.slowest
+    );
+    // Whoever holds a gap open is gone after an append. A look finds an event, and the next one that its gap is settled; what
+    // a busy machine makes of two looks is no lag of the feed.
+    assert!(lag <= written.slowest + *slowest_look * 2);
 }
 
 fn judge_naive(how: Naive, seen: &[u64], while_strangers: usize, truth: &[u64]) {

@@ -8,7 +8,9 @@ use freehold::{
     Claim, Commit, CommitError, Epoch, Fault, Lease, Leases, Position, RowStore, Store,
 };
 
-use crate::server::{Schemas, advance, all_rows, granted, job, owner, pool, put, shown};
+use crate::server::{
+    Schemas, advance, all_rows, granted, job, owner, pid, pool, put, shown, wait_for,
+};
 
 const LONG: Duration = Duration::from_mins(10);
 
@@ -19,23 +21,6 @@ async fn prepared(schemas: &Schemas) -> (PostgresStore, PgPool) {
     let create = format!("CREATE TABLE {}.mine (n int)", schema.as_str());
     pool.execute(AssertSqlSafe(create)).await.unwrap();
     (store, pool)
-}
-
-/// Whether somebody comes to wait for a lock that this process has.
-async fn somebody_waits(pid: i32) -> bool {
-    let pool = pool(1).await;
-    let waits =
-        "SELECT EXISTS (SELECT FROM pg_stat_activity WHERE $1 = ANY(pg_blocking_pids(pid)))";
-    let seen = async {
-        while !sqlx::query(waits).bind(pid).fetch_one(&pool).await.unwrap().get::<bool, _>(0) {
-            tokio::task::yield_now().await;
-        }
-    };
-    tokio::time::timeout(Duration::from_secs(20), seen).await.is_ok()
-}
-
-async fn pid(conn: &mut sqlx::PgConnection) -> i32 {
-    sqlx::query("SELECT pg_backend_pid()").fetch_one(conn).await.unwrap().get(0)
 }
 
 fn insert(schemas: &Schemas) -> AssertSqlSafe<String> {
@@ -102,7 +87,7 @@ async fn a_claim_waits_for_a_commit_that_is_under_way() {
         async move { granted(&store, owner(2), LONG).await }
     });
     // Whoever panicked here would leave the transaction open, and its schema could not be dropped.
-    let waited = somebody_waits(pid(&mut tx).await).await;
+    let waited = wait_for(pid(&mut tx).await, 1).await;
     tx.commit().await.unwrap();
     assert!(waited, "the claim did not wait");
     let _ = staged.committed();
@@ -128,7 +113,7 @@ async fn a_commit_waits_for_a_claim_that_is_under_way_and_is_fenced() {
         let (store, commit) = (store.clone(), Commit::new().advance(advance(&store, &old, 0, 5)));
         async move { store.commit(commit.rows([put("a", "1")])).await }
     });
-    let waited = somebody_waits(pid(&mut tx).await).await;
+    let waited = wait_for(pid(&mut tx).await, 1).await;
     tx.commit().await.unwrap();
     assert!(waited, "the commit did not wait");
     let fenced = commit.await.unwrap().unwrap_err();

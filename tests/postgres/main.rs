@@ -13,11 +13,16 @@
     reason = "a test may panic: that is how it says no"
 )]
 
+mod announce;
+mod archive;
 mod cluster;
 mod commit_in;
 mod conformance;
+mod dropped;
 mod errors;
 mod feed;
+mod group;
+mod holders;
 mod inline;
 mod killed;
 mod leases;
@@ -26,13 +31,23 @@ mod outbox;
 mod outbox_log;
 mod own_server;
 mod own_tables;
+mod past;
+mod personal;
 mod process;
 mod processes;
 mod proxy;
 mod rows;
 mod rows_rights;
 mod saga;
+mod serialization;
 mod server;
+mod shapes;
 mod shop;
+mod snapshots;
+mod spoilt;
+mod statements;
+mod sum;
+mod trail;
+mod versions;
 mod waiting;
 mod wake;

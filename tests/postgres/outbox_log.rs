@@ -116,7 +116,7 @@ impl Scene {
         chance: &mut Chance,
     ) {
         let sql = |text: &str| AssertSqlSafe(text.replace("{schema}", &self.schema()));
-        let lock = "SELECT pg_advisory_xact_lock_shared(1718773092, '{schema}.outbox'::regclass::oid::int4)";
+        let lock = "SELECT pg_advisory_xact_lock_shared({schema}.outbox_lock())";
         tx.execute(sql(lock)).await.unwrap();
         chance.doze().await;
         let drawn = sqlx::query(sql("SELECT nextval('{schema}.outbox_positions')"));

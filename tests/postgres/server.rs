@@ -4,7 +4,7 @@ use std::sync::Mutex;
 use std::time::Duration;
 
 use freehold::backend::postgres::sqlx::postgres::PgPoolOptions;
-use freehold::backend::postgres::sqlx::{AssertSqlSafe, PgPool, query};
+use freehold::backend::postgres::sqlx::{AssertSqlSafe, PgConnection, PgPool, Row as _, query};
 use freehold::backend::postgres::{PostgresOptions, PostgresStore, SchemaName};
 use freehold::{
     Advance, Claim, Commit, EventId, EventName, ExpectedVersion, Lease, LeaseName, Leases,
@@ -78,6 +78,23 @@ pub(crate) fn run_apart(cleaning: impl Future<Output = ()> + Send + 'static) {
 
 pub(crate) async fn pool(connections_max: u32) -> PgPool {
     PgPoolOptions::new().max_connections(connections_max).connect(&url()).await.unwrap()
+}
+
+/// Waits until so many sessions wait for locks that the process has; `false` if they do not.
+pub(crate) async fn wait_for(pid: i32, sessions: i64) -> bool {
+    let pool = pool(1).await;
+    let waits = "SELECT count(*) FROM pg_stat_activity WHERE $1 = ANY (pg_blocking_pids(pid))";
+    let all = async {
+        while query(waits).bind(pid).fetch_one(&pool).await.unwrap().get::<i64, _>(0) < sessions {
+            tokio::task::yield_now().await;
+        }
+    };
+    tokio::time::timeout(Duration::from_secs(20), all).await.is_ok()
+}
+
+/// The process that serves a connection.
+pub(crate) async fn pid(conn: &mut PgConnection) -> i32 {
+    query("SELECT pg_backend_pid()").fetch_one(conn).await.unwrap().get(0)
 }
 
 pub(crate) fn stream(id: &str) -> StreamId {

@@ -108,12 +108,13 @@ impl Choreography {
     /// An invoice that was begun goes on by itself.
     pub async fn settle(&self, invoice: Invoice) -> Result<(), Failure> {
         let Invoice { number, customer, country, date, fingerprint, content } = invoice;
+        let addressee = self.driver.orders().addressee(customer).await?;
         let asks = |step| self.driver.asks(&number, step);
         // Before anything can happen to it.
         let expect = || self.watch.expect(&number.key());
         let intake = |lines| {
             let invoice = number.clone();
-            Intake { invoice, customer, country, date, lines, fingerprint }
+            Intake { invoice, customer, addressee, country, date, lines, fingerprint }
         };
         match content {
             Content::Nonsense(reason) => {

@@ -45,7 +45,40 @@ pub enum Step<'a> {
 }
 
 impl Step<'_> {
-    const fn name(self) -> &'static str {
+    /// All steps that are taken once for an invoice, whatever is said with them.
+    pub const ALL: [Self; 16] = [
+        Self::Place,
+        Self::Reject,
+        Self::Register,
+        Self::List,
+        Self::Reserve,
+        Self::Charge,
+        Self::Reverse,
+        Self::Take,
+        Self::Release,
+        Self::Confirm,
+        Self::Cancel,
+        Self::Announce,
+        Self::Refund,
+        Self::Restock,
+        Self::Complete,
+        Self::Mail,
+    ];
+
+    /// The id of the command to take it for `invoice`.
+    #[must_use]
+    pub fn id(self, invoice: &InvoiceNo) -> Uuid {
+        let id = Uuid::new_v5(&invoice.flow(), self.name().as_bytes());
+        match self {
+            // Shipping with another tracking number is another command, and must be refused as such.
+            Self::Ship(tracking) => Uuid::new_v5(&id, tracking.as_bytes()),
+            _ => id,
+        }
+    }
+
+    /// What it is called.
+    #[must_use]
+    pub const fn name(self) -> &'static str {
         match self {
             Self::Place => "place",
             Self::Reject => "reject",
@@ -92,12 +125,7 @@ impl Clerk {
     /// The command to take `step` for `invoice`.
     #[must_use]
     pub fn asks(&self, invoice: &InvoiceNo, step: Step<'_>) -> Command {
-        let flow = invoice.flow();
-        let mut id = Uuid::new_v5(&flow, step.name().as_bytes());
-        // Shipping with another tracking number is another command, and must be refused as such.
-        if let Step::Ship(tracking) = step {
-            id = Uuid::new_v5(&id, tracking.as_bytes());
-        }
+        let (flow, id) = (invoice.flow(), step.id(invoice));
         let metadata = self.says.clone().with_correlation(flow).with_causation(id);
         Command { invoice: invoice.clone(), id, metadata }
     }
@@ -124,8 +152,7 @@ impl Command {
         step: Step<'_>,
     ) -> Result<Self, InvalidMetadata> {
         let metadata = Metadata::answering(&message.envelope).with_actor(service)?;
-        let id = Uuid::new_v5(&invoice.flow(), step.name().as_bytes());
-        Ok(Self { invoice: invoice.clone(), id, metadata })
+        Ok(Self { invoice: invoice.clone(), id: step.id(invoice), metadata })
     }
 
     /// What it is about.

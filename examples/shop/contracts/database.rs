@@ -6,10 +6,15 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
+use async_trait::async_trait;
 use freehold::backend::postgres::sqlx::postgres::{PgConnectOptions, PgPoolOptions};
 use freehold::backend::postgres::{PostgresOptions, PostgresStore};
 use freehold::backend::sqlite::{SqliteOptions, SqliteStore};
-use freehold::{BackendError, EventStore, Limits, Outbox, Owned, RowStore, Service};
+use freehold::personal::SealedStore;
+use freehold::{
+    Archive, BackendError, CommitError, DataSubject, EventStore, Limits, Outbox, Owned, RowStore,
+    Service,
+};
 
 /// The most connections that one service has to its database on a server.
 const CONNECTIONS_MAX: u32 = 8;
@@ -18,16 +23,33 @@ const CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
 /// How often a file is looked at for what other processes write, where that is part of the business: their messages wait for it.
 const SHARED_POLL_INTERVAL: Duration = Duration::from_millis(10);
 
-/// What a service keeps its data in: its events, what it has heard, what it has to say, and whatever it keeps track of.
-pub trait ServiceStore: EventStore + RowStore + Outbox {}
+/// What a service keeps its data in: its events, what it has heard, what it has to say, and whatever it keeps track of. What it
+/// says of a person is sealed there, with a key that the service has for the person alone.
+#[async_trait]
+pub trait ServiceStore: EventStore + RowStore + Outbox + Archive {
+    /// Forgets a person for good.
+    async fn forget(&self, who: &DataSubject) -> Result<(), CommitError>;
 
-impl<S: EventStore + RowStore + Outbox + ?Sized> ServiceStore for S {}
+    /// Whether a person was forgotten.
+    async fn has_forgotten(&self, who: &DataSubject) -> Result<bool, BackendError>;
+}
+
+#[async_trait]
+impl<S: EventStore + RowStore + Outbox + Archive> ServiceStore for SealedStore<S> {
+    async fn forget(&self, who: &DataSubject) -> Result<(), CommitError> {
+        Self::forget(self, who).await.map(drop)
+    }
+
+    async fn has_forgotten(&self, who: &DataSubject) -> Result<bool, BackendError> {
+        Self::has_forgotten(self, who).await
+    }
+}
 
 /// The open database of the service `O`, in nobody else's hands. Which kind it is, no service knows.
 pub type Handle<O> = Owned<O, Arc<dyn ServiceStore>>;
 
-/// The same of a database that keeps views, and no events.
-pub type RowHandle<O> = Owned<O, Arc<dyn RowStore>>;
+/// The same of a database that keeps views, and no events but of who was forgotten.
+pub type RowHandle<O> = Handle<O>;
 
 /// Where the service `O` keeps its data: a file of its own, or a database of its own with a role of its own.
 /// Nobody but the service can open it.
@@ -76,8 +98,12 @@ impl<O: Service> Database<O> {
     /// Dropping the future may leave an empty log.
     pub async fn open(self, witness: &O, limits: Limits) -> Result<Handle<O>, BackendError> {
         let store: Arc<dyn ServiceStore> = match self.kept {
-            Kept::File(path, options) => Arc::new(open_file(path, options, limits).await?),
-            Kept::Server(server) => Arc::new(open_on_server(*server, limits).await?),
+            Kept::File(path, options) => {
+                Arc::new(SealedStore::new(open_file(path, options, limits).await?))
+            }
+            Kept::Server(server) => {
+                Arc::new(SealedStore::new(open_on_server(*server, limits).await?))
+            }
         };
         Ok(Owned::claim(witness, store))
     }
@@ -90,13 +116,7 @@ impl<O: Service> Database<O> {
     /// # Cancel safety
     /// As [`Database::open`].
     pub async fn open_rows(self, witness: &O) -> Result<RowHandle<O>, BackendError> {
-        let store: Arc<dyn RowStore> = match self.kept {
-            Kept::File(path, options) => {
-                Arc::new(open_file(path, options, Limits::default()).await?)
-            }
-            Kept::Server(server) => Arc::new(open_on_server(*server, Limits::default()).await?),
-        };
-        Ok(Owned::claim(witness, store))
+        self.open(witness, Limits::default()).await
     }
 }
 

@@ -1,7 +1,11 @@
 //! Reading a service's own events back.
 
-use freehold::event::EventError;
-use freehold::{Envelope, EventStore, Filter, Position, RecordedEvent};
+use freehold::event::{self, EventError};
+use freehold::trail;
+use freehold::{
+    Envelope, Event, EventStore, EventStoreExt, Filter, Position, RecordedEvent, StreamId,
+    StreamVersion,
+};
 use uuid::Uuid;
 
 use super::database::ServiceStore;
@@ -56,8 +60,27 @@ impl<'a> Feed<'a> {
         }
     }
 
-    /// The events of one flow, in feed order. It reads all of the feed: an audit is rare, and an index for it
-    /// is what a projection would be for.
+    /// The events of one stream, in their order.
+    ///
+    /// # Errors
+    /// [`Failure::Failed`] if the store cannot read, or there is no such event any more.
+    ///
+    /// # Cancel safety
+    /// As [`Feed::read`].
+    pub async fn of_stream<E: Event>(&self, id: &str) -> Result<Vec<E>, Failure> {
+        let failed = |error: Cause| Failure::failed(self.service, "read a stream", error);
+        let stream = StreamId::new(E::CATEGORY, id).map_err(|error| failed(error.into()))?;
+        let events = self.store.read_tail(&stream, StreamVersion::NONE).await;
+        let events = events.map_err(|error| failed(error.into()))?;
+        let mut decoded = Vec::with_capacity(events.len());
+        for recorded in &events {
+            decoded.extend(event::decode_all(recorded).map_err(|error| failed(error.into()))?);
+        }
+        Ok(decoded)
+    }
+
+    /// The events of one flow, in feed order. It reads all of the feed: an audit is rare here, and an index for it
+    /// would be a [`Trail`](freehold::trail::Trail).
     ///
     /// # Errors
     /// [`Failure::Failed`] if the store cannot read.
@@ -65,15 +88,9 @@ impl<'a> Feed<'a> {
     /// # Cancel safety
     /// As [`Feed::read`].
     pub async fn of_flow(&self, flow: Uuid) -> Result<Vec<RecordedEvent>, Failure> {
-        let mut found = Vec::new();
-        self.read(|event| {
-            if event.metadata().correlation() == Some(flow) {
-                found.push(event.clone());
-            }
-            Ok(())
-        })
-        .await?;
-        Ok(found)
+        let found = trail::scan(self.store, flow).await;
+        let failed = |error: Cause| Failure::failed(self.service, "read its events", error);
+        Ok(found.map_err(|error| failed(error.into()))?.events)
     }
 }
 

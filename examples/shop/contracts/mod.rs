@@ -14,6 +14,7 @@ mod command;
 mod database;
 mod failure;
 mod feed;
+mod forget;
 mod line;
 mod messages;
 mod money;
@@ -27,6 +28,7 @@ pub use command::{Clerk, Command, Step};
 pub use database::{Database, Handle, RowHandle, ServiceStore};
 pub use failure::{Cause, Failure};
 pub use feed::{Feed, Trail};
+pub use forget::forget;
 pub use line::{Article, Line, Units, articles, total, units_by_code};
 pub use messages::{
     Asked, InventorySays, NotificationSays, OrderSays, PaymentSays, ProductsSays, UsersSays,

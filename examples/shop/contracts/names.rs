@@ -3,6 +3,7 @@
 use std::fmt::{self, Write};
 use std::sync::Arc;
 
+use freehold::{DataSubject, Personal};
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
@@ -85,12 +86,30 @@ impl fmt::Display for StockCode {
 }
 
 /// Who buys.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub enum Customer {
     /// Somebody without a number.
     Guest,
     /// A customer with a number.
     Number(i64),
+}
+
+impl Customer {
+    /// What a service that keeps something of them calls them: their number stays when they are forgotten. A guest is nobody.
+    #[must_use]
+    pub fn subject(self) -> Option<DataSubject> {
+        match self {
+            Self::Guest => None,
+            // A number is no malformed name.
+            Self::Number(number) => DataSubject::new(&format!("customer-{number}")).ok(),
+        }
+    }
+
+    /// Something of them.
+    #[must_use]
+    pub fn personal<T>(self, value: T) -> Option<Personal<T>> {
+        self.subject().map(|subject| Personal::new(subject, value))
+    }
 }
 
 impl fmt::Display for Customer {

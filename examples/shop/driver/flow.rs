@@ -103,8 +103,11 @@ impl Driver {
         let Invoice { number, customer, country, date, fingerprint, content } = invoice;
         let key = number.key();
         let command = self.parties.asks(&number, Step::Reject);
-        let intake =
-            |lines| Intake { invoice: number, customer, country, date, lines, fingerprint };
+        let addressee = self.orders().addressee(customer).await?;
+        let intake = |lines| {
+            let invoice = number;
+            Intake { invoice, customer, addressee, country, date, lines, fingerprint }
+        };
         let id = match content {
             Content::Nonsense(reason) => {
                 let Intake { invoice, customer, date, fingerprint, .. } = intake(Vec::new());
@@ -114,7 +117,12 @@ impl Driver {
             Content::Order(lines) => self.sagas.start::<Fulfilment>(&key, intake(lines)).await,
             Content::Return(lines) => self.sagas.start::<Returns>(&key, intake(lines)).await,
         };
-        let id = id.map_err(|error| failed("start a saga", error))?;
+        let id = id.map_err(|error| match error {
+            StartError::Changed(_) => {
+                Failure::refused("order", "the invoice is known, with other rows")
+            }
+            error => failed("start a saga", error),
+        })?;
         self.rested(&id).await.map(drop)
     }
 
@@ -173,6 +181,18 @@ impl Driver {
     /// As [`Driver::ship`].
     pub async fn rename(&self, customer: Customer, name: &str) -> Result<Option<Token>, Failure> {
         self.services().users.rename(customer, name, self.parties.clerk.says()).await
+    }
+
+    /// Forgets a customer in all services that have something of them.
+    ///
+    /// # Errors
+    /// [`Failure::Refused`] of a guest, who is nobody; [`Failure::Failed`] of a service.
+    ///
+    /// # Cancel safety
+    /// Some of them may have forgotten; ask again.
+    pub async fn forget(&self, customer: Customer) -> Result<(), Failure> {
+        self.orders().forget(customer).await?;
+        self.services().users.forget(customer).await
     }
 
     /// Why a saga was given up, if it was.

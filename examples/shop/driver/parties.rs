@@ -24,7 +24,7 @@ pub struct Services {
     pub users: Arc<UsersService>,
     /// The catalogue.
     pub products: Arc<ProductsService>,
-    /// Letters. Sagas send none.
+    /// Letters.
     pub notifications: Arc<NotificationService>,
 }
 

@@ -7,11 +7,11 @@ use super::super::order::events::Intake;
 use super::local::{Announce, Complete, Confirm, Parcel, Place, Ship};
 use super::parties::Shared;
 use super::steps::{
-    Buyer, Charge, Goods, Lines, List, Refund, Register, Reserve, Restock, Sum, Take,
+    Buyer, Charge, Goods, Lines, List, Notify, Refund, Register, Reserve, Restock, Sum, Take,
 };
 
 /// Settles an order: it is placed, its goods are reserved and its total is charged, or all of that is taken back; it is
-/// confirmed, and then the goods leave the stock.
+/// confirmed, and then the goods leave the stock, and the customer is told.
 pub(super) struct Fulfilment(pub(super) Shared);
 
 /// Settles a return. It is never refused: the first step decides, and the rest follows.
@@ -22,6 +22,9 @@ pub(super) struct Shipping(pub(super) Shared);
 
 impl Saga for Fulfilment {
     const NAME: &'static str = "fulfilment";
+    // In the first one nobody was told. What was begun so is carried on, and told.
+    const VERSION: u32 = 2;
+    const CONTINUES: &'static [(u32, &'static [(&'static str, &'static str)])] = &[(1, &[])];
     type Input = Intake;
     type Ending = HasPivot;
 
@@ -37,6 +40,7 @@ impl Saga for Fulfilment {
         let (confirmed, mut steps) =
             steps.local_pivot(confirm, (charged,), |order, _| order.invoice.clone());
         steps.then(Take(with()), (confirmed,), |order, _| order.invoice.clone());
+        steps.beside().then(Notify(with()), (confirmed,), |order, _| sum(order));
         steps.build()
     }
 }

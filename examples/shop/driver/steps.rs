@@ -60,6 +60,9 @@ pub(super) struct Charge(pub(super) Shared);
 /// Lets what was reserved leave the shop.
 pub(super) struct Take(pub(super) Shared);
 
+/// Tells the customer that the order is confirmed.
+pub(super) struct Notify(pub(super) Shared);
+
 /// Pays the total of a return back.
 pub(super) struct Refund(pub(super) Shared);
 
@@ -226,6 +229,19 @@ impl Retriable for Take {
     async fn run(&self, _: &Key<Do>, invoice: &InvoiceNo) -> Result<(), Again> {
         let command = self.0.asks(invoice, Step::Take);
         self.0.services.inventory.take(&command).await.map_err(again)
+    }
+}
+
+impl Retriable for Notify {
+    const NAME: &'static str = "notify";
+    type In = Sum;
+    type Out = ();
+
+    async fn run(&self, key: &Key<Do>, of: &Sum) -> Result<(), Again> {
+        let command = self.0.asks(&of.invoice, Step::Mail);
+        let notifications = &self.0.services.notifications;
+        let mailed = notifications.mail(&command, key.as_str(), of.customer, &of.total).await;
+        mailed.map_err(again)
     }
 }
 

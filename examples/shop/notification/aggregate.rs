@@ -25,6 +25,12 @@ impl Aggregate for Mail {
 }
 
 impl Mail {
+    /// Whether it is in the mailbox.
+    #[must_use]
+    pub const fn is_mailed(&self) -> bool {
+        self.is_mailed
+    }
+
     /// It is in the mailbox. Nothing happens when it was there before.
     #[must_use]
     pub fn mailed(&self, customer: Customer, file: &str) -> Vec<MailEvent> {

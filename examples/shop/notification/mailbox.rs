@@ -4,15 +4,15 @@ use std::fs::{self, File};
 use std::io::{self, ErrorKind, Write};
 use std::path::PathBuf;
 
-use freehold::MessageId;
+use uuid::Uuid;
 
 /// What a file is called that is not a letter yet.
 const UNFINISHED: &str = "tmp";
 
 /// A folder with a file for each letter.
 ///
-/// A letter is there as a whole or not at all, and once however often it is posted: its name follows from the id of the message that
-/// asks for it, and a letter that is there is left as it is. It is on the disk before [`Mailbox::post`] returns. What a reader takes
+/// A letter is there as a whole or not at all, and once however often it is posted: its name follows from what asks for it, the id of a
+/// message or the key of a saga's step, and a letter that is there is left as it is. It is on the disk before [`Mailbox::post`] returns. What a reader takes
 /// out of the folder could come again, if the process dies just then: so letters are to be read where they are.
 #[derive(Clone, Debug)]
 pub struct Mailbox {
@@ -26,10 +26,10 @@ impl Mailbox {
         Self { folder }
     }
 
-    /// The name of the letter that a message asks for.
+    /// The name of the letter that is asked for under this id.
     #[must_use]
-    pub fn name_of(message: MessageId) -> String {
-        format!("{message}.txt")
+    pub fn name_of(asked_under: Uuid) -> String {
+        format!("{asked_under}.txt")
     }
 
     /// Puts a letter into the mailbox, if it is not there. It blocks.

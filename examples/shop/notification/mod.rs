@@ -1,7 +1,7 @@
 //! The Notification service: tells customers that their order is confirmed. Its database is its own, and nobody else reads it.
 //!
-//! It only listens: nobody asks it for anything. A letter is a file in a mailbox, which no commit can hold; so the letter is
-//! there first, under a name that follows from the message, and then the mark that the message was handled.
+//! A saga asks it for a letter, or it hears of an order that is confirmed. A letter is a file in a mailbox, which no commit can hold;
+//! so the letter is there first, under a name that follows from what asks for it, and then what is written down of it.
 //!
 //! In reading order: `events`, what can happen; `aggregate`, what may happen when; `mailbox`, where the letters are; `service`, the
 //! face that others see; `reactions`, what it does when it hears others; `queries`, what is read back.

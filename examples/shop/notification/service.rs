@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use freehold::{BackendError, Commit, Limits, MessageId, Repository, Service};
 use tokio::task::spawn_blocking;
+use uuid::Uuid;
 
 use super::aggregate::{Mail, Refusal};
 use super::contracts::{Cause, Command, Customer, Database, Failure, Handle, Money, ServiceStore};
@@ -51,6 +52,41 @@ impl NotificationService {
         Self { owner, store, mails, mailbox }
     }
 
+    /// Tells the customer that the order is confirmed: puts the letter into the mailbox, and then writes down that it is there. `key`
+    /// is that of the saga's step: asked again under it, the service finds what of the two has happened, and does the rest.
+    ///
+    /// # Errors
+    /// [`Failure::Failed`] if the mailbox or the database cannot be written; [`Failure::Refused`] if it is no key.
+    ///
+    /// # Cancel safety
+    /// Ask again to know whether it happened; it happens once.
+    pub async fn mail(
+        &self,
+        command: &Command,
+        key: &str,
+        customer: Customer,
+        total: &Money,
+    ) -> Result<(), Failure> {
+        let task = "put a letter into its mailbox";
+        let key = Failure::received(NotificationOwner::NAME, key)?;
+        // Who has read a letter may have taken it away: one that is written down is not posted again.
+        let before = self.mails.load(command.invoice().stream()).await;
+        let failed = |why: Cause| Failure::failed(NotificationOwner::NAME, task, why);
+        if before.map_err(|why| failed(why.into()))?.is_mailed() {
+            return Ok(());
+        }
+        let name = self.post(command, key.as_uuid(), customer, total).await?;
+        let mailed = self
+            .mails
+            .execute(command.invoice().stream(), |mail: &Mail| {
+                Ok::<_, Refusal>(mail.mailed(customer, &name))
+            })
+            .command_id(command.id())
+            .metadata(command.metadata());
+        let failed = |error| Failure::command(NotificationOwner::NAME, task, error);
+        mailed.await.map(|_| ()).map_err(failed)
+    }
+
     /// Puts the letter into the mailbox for which `message` asks, and says what is to be committed then: that it is there. If that
     /// is not committed, the same letter is posted again, and nothing happens to it.
     ///
@@ -66,13 +102,7 @@ impl NotificationService {
         customer: Customer,
         total: &Money,
     ) -> Result<Commit, Failure> {
-        let failed = |why: Cause| {
-            Failure::failed(NotificationOwner::NAME, "put a letter into its mailbox", why)
-        };
-        let (name, text) = (Mailbox::name_of(message), letter(command, customer, total));
-        let (mailbox, file) = (self.mailbox.clone(), name.clone());
-        let posted = spawn_blocking(move || mailbox.post(&file, &text)).await;
-        posted.map_err(|why| failed(why.into()))?.map_err(|why| failed(why.into()))?;
+        let name = self.post(command, message.as_uuid(), customer, total).await?;
         let prepared = self
             .mails
             .execute(command.invoice().stream(), |mail: &Mail| {
@@ -81,7 +111,26 @@ impl NotificationService {
             .command_id(command.id())
             .metadata(command.metadata())
             .prepare();
-        Ok(prepared.await.map_err(|why| failed(why.into()))?.into_commit())
+        let failed = |error| Failure::command(NotificationOwner::NAME, "mark a letter", error);
+        Ok(prepared.await.map_err(failed)?.into_commit())
+    }
+
+    /// Puts a letter into the mailbox, if it is not there, and returns its name.
+    async fn post(
+        &self,
+        command: &Command,
+        asked_under: Uuid,
+        customer: Customer,
+        total: &Money,
+    ) -> Result<String, Failure> {
+        let failed = |why: Cause| {
+            Failure::failed(NotificationOwner::NAME, "put a letter into its mailbox", why)
+        };
+        let (name, text) = (Mailbox::name_of(asked_under), letter(command, customer, total));
+        let (mailbox, file) = (self.mailbox.clone(), name.clone());
+        let posted = spawn_blocking(move || mailbox.post(&file, &text)).await;
+        posted.map_err(|why| failed(why.into()))?.map_err(|why| failed(why.into()))?;
+        Ok(name)
     }
 
     /// The service's own database.

@@ -93,6 +93,17 @@ impl Aggregate for Order {
 }
 
 impl Order {
+    /// Whether nothing more can come of it.
+    #[must_use]
+    pub const fn is_done(&self) -> bool {
+        match &self.status {
+            Status::Unknown | Status::Pending(_) | Status::Confirmed(_) | Status::Returning(_) => {
+                false
+            }
+            Status::Shipped(_) | Status::Cancelled(_) | Status::Rejected | Status::Returned => true,
+        }
+    }
+
     /// Somebody orders.
     ///
     /// # Errors
@@ -198,6 +209,12 @@ impl Order {
             | Status::Cancelled(_)
             | Status::Rejected => Err(Refusal::NotAReturn),
         }
+    }
+
+    /// How far it is.
+    #[must_use]
+    pub const fn status(&self) -> &Status {
+        &self.status
     }
 
     fn begin(&self, fingerprint: Uuid, first: impl FnOnce() -> OrderEvent) -> Decision {

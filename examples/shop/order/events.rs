@@ -1,10 +1,12 @@
 //! What happens to an invoice.
 
-use freehold::Event;
+use freehold::event::Upcasts;
+use freehold::{Event, Personal};
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
 use super::contracts::{Customer, InvoiceNo, Line, Money, total};
+use super::older;
 
 /// An event in the life of an invoice. Whoever listens need not remember what came before: each says whose it is.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -42,6 +44,9 @@ pub struct Intake {
     pub invoice: InvoiceNo,
     /// Whose it is.
     pub customer: Customer,
+    /// Whom it is addressed to. Nobody, if it is a guest's, and where it was not written down yet.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub addressee: Option<Personal<String>>,
     /// Where they live.
     pub country: String,
     /// Of when it is, as the file has it.
@@ -103,4 +108,8 @@ pub enum CancelReason {
 
 impl Event for OrderEvent {
     const CATEGORY: &'static str = "order";
+
+    fn upcasts() -> &'static Upcasts<Self> {
+        &older::UPCASTS
+    }
 }

@@ -1,9 +1,10 @@
 //! What is read back from the service's own events.
 
-use freehold::{Event, Service, event};
+use freehold::{Aggregate, Event, Service, event};
 use uuid::Uuid;
 
-use super::contracts::{Failure, InvoiceNo, Trail};
+use super::aggregate::{Order, Status};
+use super::contracts::{Customer, Failure, InvoiceNo, Line, Trail};
 use super::events::{CancelReason, Intake, Nonsense, OrderEvent};
 use super::service::{OrderOwner, OrderService};
 
@@ -26,7 +27,47 @@ pub struct Figures {
     pub rejected: u64,
 }
 
+/// An invoice as it is now.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Invoice {
+    /// Whose it is.
+    pub customer: Customer,
+    /// Of when it is, as the file has it.
+    pub date: String,
+    /// What it is about; nothing, if it made no sense.
+    pub lines: Vec<Line>,
+    /// How far it is.
+    pub status: Status,
+}
+
 impl OrderService {
+    /// An invoice as it is now, if there is one.
+    ///
+    /// # Errors
+    /// [`Failure::Failed`] if the events cannot be read.
+    ///
+    /// # Cancel safety
+    /// Reading changes nothing.
+    pub async fn invoice(&self, number: &InvoiceNo) -> Result<Option<Invoice>, Failure> {
+        let events: Vec<OrderEvent> = self.feed().of_stream(&number.stream()).await?;
+        let (mut order, mut invoice) = (Order::default(), None);
+        for event in events {
+            order.apply(&event);
+            match event {
+                OrderEvent::OrderPlaced(intake) | OrderEvent::ReturnAnnounced(intake) => {
+                    let Intake { customer, date, lines, .. } = intake;
+                    invoice = Some((customer, date, lines));
+                }
+                OrderEvent::InvoiceRejected(Nonsense { customer, date, .. }) => {
+                    invoice = Some((customer, date, Vec::new()));
+                }
+                _ => {}
+            }
+        }
+        let status = order.status().clone();
+        Ok(invoice.map(|(customer, date, lines)| Invoice { customer, date, lines, status }))
+    }
+
     /// Counts.
     ///
     /// # Errors
@@ -39,7 +80,7 @@ impl OrderService {
         self.feed()
             .read(|recorded| {
                 if recorded.stream().category() == OrderEvent::CATEGORY {
-                    count(&mut figures, &event::decode(recorded)?);
+                    event::decode_all(recorded)?.for_each(|event| count(&mut figures, &event));
                 }
                 Ok(())
             })
@@ -63,13 +104,13 @@ impl OrderService {
                 if recorded.stream().category() != OrderEvent::CATEGORY {
                     return Ok(());
                 }
-                match event::decode(recorded)? {
-                    OrderEvent::OrderPlaced(Intake { invoice, fingerprint, .. })
+                for event in event::decode_all(recorded)? {
+                    if let OrderEvent::OrderPlaced(Intake { invoice, fingerprint, .. })
                     | OrderEvent::ReturnAnnounced(Intake { invoice, fingerprint, .. })
-                    | OrderEvent::InvoiceRejected(Nonsense { invoice, fingerprint, .. }) => {
+                    | OrderEvent::InvoiceRejected(Nonsense { invoice, fingerprint, .. }) = event
+                    {
                         each(&invoice, fingerprint);
                     }
-                    _ => {}
                 }
                 Ok(())
             })

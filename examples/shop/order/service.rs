@@ -3,10 +3,12 @@
 use std::sync::Arc;
 
 use freehold::saga::{GivenUp, SagaId, Sagas, SagasBuilder};
-use freehold::{BackendError, Commit, Limits, Repository, Service};
+use freehold::{BackendError, Commit, Limits, Personal, Repository, Service};
 
 use super::aggregate::{Order, Refusal};
-use super::contracts::{Command, Database, Failure, Feed, Handle, Published, ServiceStore};
+use super::contracts::{
+    Command, Customer, Database, Failure, Feed, Handle, Profile, Published, ServiceStore, forget,
+};
 use super::events::{CancelReason, Intake, Nonsense, OrderEvent};
 
 /// The proof of being the Order service; nothing outside this file can make one.
@@ -162,10 +164,46 @@ impl OrderService {
         self.decide(command, "complete a return", Order::complete_return).await
     }
 
+    /// Whom the parcels of a customer are addressed to; nobody, if it is a guest. Of who was forgotten nothing is written down again.
+    ///
+    /// # Errors
+    /// [`Failure::Failed`] if the service cannot tell.
+    ///
+    /// # Cancel safety
+    /// Reading changes nothing.
+    pub async fn addressee(&self, customer: Customer) -> Result<Option<Personal<String>>, Failure> {
+        let (Customer::Number(number), Some(subject)) = (customer, customer.subject()) else {
+            return Ok(None);
+        };
+        let forgotten = self.store.get(&self.owner).has_forgotten(&subject).await;
+        let failed = |error| Failure::failed(OrderOwner::NAME, "address a parcel", error);
+        Ok(Some(if forgotten.map_err(failed)? {
+            Personal::forgotten(subject)
+        } else {
+            Personal::new(subject, Profile::of_number(number).name)
+        }))
+    }
+
+    /// Forgets a customer: whom their orders are addressed to.
+    ///
+    /// # Errors
+    /// [`Failure::Refused`] of a guest, who is nobody; [`Failure::Failed`] if the service cannot.
+    ///
+    /// # Cancel safety
+    /// Ask again to know whether it happened; it happens once.
+    pub async fn forget(&self, customer: Customer) -> Result<(), Failure> {
+        forget(OrderOwner::NAME, &*self.handle(), customer).await
+    }
+
     /// The service's events, for others to follow.
     #[must_use]
     pub fn published(&self) -> Published {
         Published::new(OrderOwner::NAME, self.store.get(&self.owner))
+    }
+
+    /// The orders.
+    pub(super) const fn orders(&self) -> &Repository<Order> {
+        &self.orders
     }
 
     /// The service's own database.

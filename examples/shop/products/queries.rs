@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use freehold::{Service, event};
 
-use super::contracts::{Article, Failure, InvoiceNo, Money, Trail};
+use super::contracts::{Article, Failure, InvoiceNo, Money, StockCode, Trail};
 use super::events::ProductEvent;
 use super::service::{ProductsOwner, ProductsService};
 
@@ -12,6 +12,26 @@ use super::service::{ProductsOwner, ProductsService};
 pub type Figures = BTreeMap<String, Article>;
 
 impl ProductsService {
+    /// What the catalogue says of a code, if it is in it.
+    ///
+    /// # Errors
+    /// [`Failure::Failed`] if the events cannot be read.
+    ///
+    /// # Cancel safety
+    /// Reading changes nothing.
+    pub async fn article(&self, code: &StockCode) -> Result<Option<Article>, Failure> {
+        let events: Vec<ProductEvent> = self.feed().of_stream(&code.stream()).await?;
+        let mut article = Article { description: String::new(), price: Money::NOTHING };
+        let is_known = !events.is_empty();
+        for event in events {
+            match event {
+                ProductEvent::ProductDescribed { description } => article.description = description,
+                ProductEvent::ProductPriced { price } => article.price = price,
+            }
+        }
+        Ok(is_known.then_some(article))
+    }
+
     /// Reads the catalogue.
     ///
     /// # Errors

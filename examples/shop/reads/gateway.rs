@@ -3,6 +3,7 @@
 use std::fmt;
 use std::path::PathBuf;
 use std::str::FromStr;
+use std::sync::Arc;
 use std::time::Duration;
 
 use freehold::projection::search::{Search, SearchError};
@@ -10,7 +11,8 @@ use freehold::projection::{Asynchronous, Projection, ReadSide, View};
 use freehold::subscription::{Running, SubscriptionOptions};
 use freehold::{BackendError, Service};
 
-use super::contracts::{Database, Published, RowHandle};
+use super::contracts::{Customer, Database, Failure, Published, RowHandle, ServiceStore, forget};
+use super::order_details::OrderDetails;
 use super::order_history::OrderHistory;
 use super::order_summary::OrderSummary;
 use super::product_search::ProductSearch;
@@ -51,6 +53,7 @@ pub struct Logs {
 /// Keeps the views up, and hands them out. Each follows only the logs that it listens to.
 #[derive(Debug)]
 pub struct Gateway {
+    store: Arc<dyn ServiceStore>,
     orders: ReadSide,
     orders_and_users: ReadSide,
     goods: ReadSide,
@@ -62,6 +65,8 @@ pub struct Gateway {
 pub enum Name {
     /// [`OrderSummary`].
     OrderSummary,
+    /// [`OrderDetails`].
+    OrderDetails,
     /// [`OrderHistory`].
     OrderHistory,
     /// [`Revenue`].
@@ -96,6 +101,7 @@ impl Gateway {
         let side = || ReadSide::new(store.get(&owner).clone());
         let Logs { orders, inventory, users, products } = logs;
         Ok(Self {
+            store: store.get(&owner).clone(),
             orders: side().follow(orders.clone()),
             orders_and_users: side().follow(orders).follow(users),
             products: side().follow(products.clone()).search(index).await?,
@@ -103,10 +109,27 @@ impl Gateway {
         })
     }
 
+    /// Forgets a customer: their name, on every line of theirs.
+    ///
+    /// # Errors
+    /// [`Failure::Refused`] of a guest, who is nobody; [`Failure::Failed`] if the database cannot be written.
+    ///
+    /// # Cancel safety
+    /// Ask again to know whether it happened; it happens once.
+    pub async fn forget(&self, customer: Customer) -> Result<(), Failure> {
+        forget(ReadsOwner::NAME, &*self.store, customer).await
+    }
+
     /// The line of every invoice.
     #[must_use]
     pub fn summaries(&self) -> View<OrderSummary> {
         self.orders_and_users.view()
+    }
+
+    /// What is on every invoice.
+    #[must_use]
+    pub fn details(&self) -> View<OrderDetails> {
+        self.orders.view()
     }
 
     /// What has happened to the invoices of a customer.
@@ -153,6 +176,7 @@ impl Gateway {
     pub fn keep_up(&self, name: Name) -> Upheld {
         match name {
             Name::OrderSummary => keep_up(&self.orders_and_users, OrderSummary),
+            Name::OrderDetails => keep_up(&self.orders, OrderDetails),
             Name::OrderHistory => keep_up(&self.orders, OrderHistory),
             Name::Revenue => keep_up(&self.orders, Revenue),
             Name::Stock => keep_up(&self.goods, Stock),
@@ -179,14 +203,21 @@ fn keep_up<P: Projection<Level: Asynchronous>>(side: &ReadSide, projection: P) -
 
 impl Name {
     /// All of them.
-    pub const ALL: [Self; 5] =
-        [Self::OrderSummary, Self::OrderHistory, Self::Revenue, Self::Stock, Self::ProductSearch];
+    pub const ALL: [Self; 6] = [
+        Self::OrderSummary,
+        Self::OrderDetails,
+        Self::OrderHistory,
+        Self::Revenue,
+        Self::Stock,
+        Self::ProductSearch,
+    ];
 }
 
 impl fmt::Display for Name {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.pad(match self {
             Self::OrderSummary => OrderSummary::NAME,
+            Self::OrderDetails => OrderDetails::NAME,
             Self::OrderHistory => OrderHistory::NAME,
             Self::Revenue => Revenue::NAME,
             Self::Stock => Stock::NAME,

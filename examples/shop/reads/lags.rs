@@ -27,6 +27,7 @@ pub async fn line(gateway: &Gateway) -> Result<String, Failure> {
 async fn lag(gateway: &Gateway, name: Name) -> Result<Lag, BackendError> {
     match name {
         Name::OrderSummary => gateway.summaries().lag().await,
+        Name::OrderDetails => gateway.details().lag().await,
         Name::OrderHistory => gateway.histories().lag().await,
         Name::Revenue => gateway.revenue().lag().await,
         Name::Stock => gateway.stock().lag().await,

@@ -6,6 +6,7 @@
 //! customer. Whichever comes first, the other finds it.
 
 use freehold::projection::{Eventual, On, Projection, Recorded, Views};
+use freehold::{DataSubject, Personal};
 use serde::{Deserialize, Serialize};
 
 use super::contracts::{Customer, Money, Profile, Units, total};
@@ -22,9 +23,18 @@ pub struct OrderSummary;
 #[serde(rename_all = "snake_case")]
 pub enum Entry {
     /// Under `17850`: who that is.
-    Customer(Profile),
+    Customer(Who),
     /// Under `17850/536365`: an invoice of theirs.
     Order(Summary),
+}
+
+/// Who a customer is.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Who {
+    /// The name.
+    pub name: Personal<String>,
+    /// The address of their e-mail.
+    pub email: Personal<String>,
 }
 
 /// An invoice in one line.
@@ -33,9 +43,9 @@ pub struct Summary {
     /// Its number, as in the id of its stream.
     pub order: String,
     /// The name of its customer; a guest has none.
-    pub customer_name: Option<String>,
+    pub customer_name: Option<Personal<String>>,
     /// Where they are written to.
-    pub customer_email: Option<String>,
+    pub customer_email: Option<Personal<String>>,
     /// How many units it is about.
     pub item_count: Units,
     /// What it comes to.
@@ -83,32 +93,55 @@ impl On<UserEvent> for OrderSummary {
     fn on(&self, event: &Recorded<'_, UserEvent>, views: &mut Views<'_, Entry>) {
         let customer = event.id();
         match event.event() {
-            UserEvent::UserRegistered(profile) => {
-                views.set(customer, Entry::Customer(profile.clone()));
-                views.change_under(orders_of(customer), |_, entry| {
-                    if let Entry::Order(order) = entry {
-                        order.belongs_to(profile);
-                    }
-                });
+            UserEvent::CustomerMet(profile) => {
+                let name = profile.clone().map(|profile| profile.name);
+                let email = profile.clone().map(|profile| profile.email);
+                met(views, customer, &Who { name, email });
             }
+            UserEvent::UserRegistered(Profile { name, email }) => {
+                let Some(subject) = subject(customer) else { return };
+                let [name, email] =
+                    [name, email].map(|v| Personal::new(subject.clone(), v.clone()));
+                met(views, customer, &Who { name, email });
+            }
+            UserEvent::CustomerRenamed(name) => renamed(views, customer, name),
             UserEvent::UserRenamed { name } => {
-                views.change(customer, |entry| {
-                    if let Entry::Customer(profile) = entry {
-                        profile.name.clone_from(name);
-                    }
-                });
-                views.change_under(orders_of(customer), |_, entry| {
-                    if let Entry::Order(order) = entry {
-                        order.customer_name = Some(name.clone());
-                    }
-                });
+                let Some(subject) = subject(customer) else { return };
+                renamed(views, customer, &Personal::new(subject, name.clone()));
             }
         }
     }
 }
 
+/// Who has the stream of this id.
+fn subject(customer: &str) -> Option<DataSubject> {
+    customer.parse().ok().map(Customer::Number).and_then(Customer::subject)
+}
+
+fn met(views: &mut Views<'_, Entry>, customer: &str, who: &Who) {
+    views.set(customer, Entry::Customer(who.clone()));
+    views.change_under(orders_of(customer), |_, entry| {
+        if let Entry::Order(order) = entry {
+            order.belongs_to(who);
+        }
+    });
+}
+
+fn renamed(views: &mut Views<'_, Entry>, customer: &str, name: &Personal<String>) {
+    views.change(customer, |entry| {
+        if let Entry::Customer(who) = entry {
+            who.name.clone_from(name);
+        }
+    });
+    views.change_under(orders_of(customer), |_, entry| {
+        if let Entry::Order(order) = entry {
+            order.customer_name = Some(name.clone());
+        }
+    });
+}
+
 impl Summary {
-    fn belongs_to(&mut self, Profile { name, email }: &Profile) {
+    fn belongs_to(&mut self, Who { name, email }: &Who) {
         self.customer_name = Some(name.clone());
         self.customer_email = Some(email.clone());
     }
@@ -137,8 +170,8 @@ fn put(views: &mut Views<'_, Entry>, customer: Customer, mut order: Summary) {
     let owner = customer.to_string();
     if let Customer::Number(_) = customer {
         views.fold(&owner, |known| {
-            if let Some(Entry::Customer(profile)) = &known {
-                order.belongs_to(profile);
+            if let Some(Entry::Customer(who)) = &known {
+                order.belongs_to(who);
             }
             known
         });

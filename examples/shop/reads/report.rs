@@ -3,6 +3,8 @@
 use std::cmp::Reverse;
 use std::fmt::Write;
 
+use freehold::Personal;
+
 use super::contracts::Failure;
 use super::gateway::Gateway;
 use super::order_summary::{Entry, orders_of};
@@ -74,8 +76,8 @@ pub async fn of_customer(gateway: &Gateway, customer: &str) -> Result<String, Fa
             status = order.status,
             items = order.item_count,
             total = order.total,
-            name = name.as_deref().unwrap_or("-"),
-            email = email.as_deref().unwrap_or("-"),
+            name = shown(name.as_ref()),
+            email = shown(email.as_ref()),
         );
     })
     .await?;
@@ -92,4 +94,9 @@ pub async fn of_customer(gateway: &Gateway, customer: &str) -> Result<String, Fa
     })
     .await?;
     Ok(text)
+}
+
+/// What is known of somebody.
+fn shown(known: Option<&Personal<String>>) -> &str {
+    known.map_or("-", |known| known.get().map_or("(forgotten)", String::as_str))
 }

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use super::contracts::{Failure, Money, Profile, Units};
 use super::gateway::Gateway;
-use super::order_summary::Entry;
+use super::order_summary::{Entry, Who};
 use super::pages::{Freshness, read};
 use super::revenue::DayInCountry;
 use super::status::Status;
@@ -28,7 +28,9 @@ pub struct Totals {
 /// What a customer has bought.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Bought {
-    /// Who that is, as far as it is known.
+    /// Whether they are known.
+    pub is_met: bool,
+    /// Who that is, unless they were forgotten.
     pub profile: Option<Profile>,
     /// How many orders of theirs were confirmed.
     pub orders: u64,
@@ -93,14 +95,15 @@ impl Totals {
         let customer = key.split_once('/').map_or(key, |(customer, _)| customer);
         let bought = self.customers.entry(customer.to_owned()).or_default();
         let order = match entry {
-            Entry::Customer(profile) => {
-                bought.profile = Some(profile);
+            Entry::Customer(who) => {
+                bought.is_met = true;
+                bought.profile = profile(who);
                 return;
             }
             Entry::Order(order) => order,
         };
         let named = order.customer_name.zip(order.customer_email);
-        let named = named.map(|(name, email)| Profile { name, email });
+        let named = named.and_then(|(name, email)| profile(Who { name, email }));
         bought.misnamed += u64::from(named != bought.profile);
         if matches!(order.status, Status::Confirmed | Status::Shipped) {
             bought.orders += 1;
@@ -110,4 +113,10 @@ impl Totals {
         *count += 1;
         *total += &order.total;
     }
+}
+
+/// Who it is, unless they were forgotten.
+fn profile(Who { name, email }: Who) -> Option<Profile> {
+    let (name, email) = name.into_known().ok().zip(email.into_known().ok())?;
+    Some(Profile { name, email })
 }

@@ -1,6 +1,6 @@
 //! What happens to a customer's profile.
 
-use freehold::Event;
+use freehold::{Event, Personal};
 use serde::{Deserialize, Serialize};
 
 use super::contracts::Profile;
@@ -13,8 +13,12 @@ use super::contracts::Profile;
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub enum UserEvent {
     /// The customer was met for the first time.
-    UserRegistered(Profile),
+    CustomerMet(Personal<Profile>),
     /// The customer took another name.
+    CustomerRenamed(Personal<String>),
+    /// The customer was met before profiles were sealed: it was recorded in plain, and stays so.
+    UserRegistered(Profile),
+    /// The customer took another name then.
     UserRenamed {
         /// The new one.
         name: String,

@@ -2,16 +2,39 @@
 
 use std::collections::BTreeMap;
 
-use freehold::{Service, event};
+use freehold::{Event, Service, event};
 
-use super::contracts::{Failure, InvoiceNo, Profile, Trail};
+use super::contracts::{Customer, Failure, InvoiceNo, Profile, Trail};
 use super::events::UserEvent;
 use super::service::{UsersOwner, UsersService};
 
-/// Every customer, by the id of their stream.
-pub type Figures = BTreeMap<String, Profile>;
+/// Every customer, by the id of their stream; of who was forgotten, there is no profile.
+pub type Figures = BTreeMap<String, Option<Profile>>;
+
+/// What is known of a customer after an event.
+fn known(before: Option<Profile>, event: UserEvent) -> Option<Profile> {
+    let renamed = |name| before.map(|profile| Profile { name, ..profile });
+    match event {
+        UserEvent::CustomerMet(profile) => profile.into_known().ok(),
+        UserEvent::CustomerRenamed(name) => name.into_known().ok().and_then(renamed),
+        UserEvent::UserRegistered(profile) => Some(profile),
+        UserEvent::UserRenamed { name } => renamed(name),
+    }
+}
 
 impl UsersService {
+    /// What a customer is called, and where they are written to, if they have a profile.
+    ///
+    /// # Errors
+    /// [`Failure::Failed`] if the events cannot be read.
+    ///
+    /// # Cancel safety
+    /// Reading changes nothing.
+    pub async fn profile(&self, customer: Customer) -> Result<Option<Profile>, Failure> {
+        let events: Vec<UserEvent> = self.feed().of_stream(&customer.to_string()).await?;
+        Ok(events.into_iter().fold(None, known))
+    }
+
     /// Reads every profile.
     ///
     /// # Errors
@@ -23,11 +46,11 @@ impl UsersService {
         let mut figures = Figures::new();
         self.feed()
             .read(|recorded| {
-                let profile = figures.entry(recorded.stream().id().to_owned()).or_default();
-                match event::decode(recorded)? {
-                    UserEvent::UserRegistered(registered) => *profile = registered,
-                    UserEvent::UserRenamed { name } => profile.name = name,
+                if recorded.stream().category() != UserEvent::CATEGORY {
+                    return Ok(());
                 }
+                let profile = figures.entry(recorded.stream().id().to_owned()).or_default();
+                *profile = known(profile.take(), event::decode(recorded)?);
                 Ok(())
             })
             .await?;

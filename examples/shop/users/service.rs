@@ -4,11 +4,11 @@ use std::convert::Infallible;
 use std::sync::Arc;
 
 use freehold::aggregate::Options;
-use freehold::{BackendError, Commit, Limits, Metadata, Repository, Service, Token};
+use freehold::{BackendError, Commit, Limits, Metadata, Personal, Repository, Service, Token};
 
 use super::aggregate::User;
 use super::contracts::{
-    Command, Customer, Database, Failure, Feed, Handle, Profile, Published, ServiceStore,
+    Command, Customer, Database, Failure, Feed, Handle, Profile, Published, ServiceStore, forget,
 };
 
 /// How many customers' profiles are kept in memory, so that whoever is known costs no reading.
@@ -62,8 +62,7 @@ impl UsersService {
     /// # Cancel safety
     /// Ask again to know whether it happened; it happens once. So it is with every command here.
     pub async fn register(&self, command: &Command, customer: Customer) -> Result<(), Failure> {
-        let Customer::Number(number) = customer else { return Ok(()) };
-        let profile = Profile::of_number(number);
+        let Some(profile) = self.profile_of(customer).await? else { return Ok(()) };
         let done = self
             .users
             .execute(customer.to_string(), |user| Ok::<_, Infallible>(user.register(&profile)))
@@ -85,8 +84,7 @@ impl UsersService {
         command: &Command,
         customer: Customer,
     ) -> Result<Commit, Failure> {
-        let Customer::Number(number) = customer else { return Ok(Commit::new()) };
-        let profile = Profile::of_number(number);
+        let Some(profile) = self.profile_of(customer).await? else { return Ok(Commit::new()) };
         let prepared = self
             .users
             .execute(customer.to_string(), |user| Ok::<_, Infallible>(user.register(&profile)))
@@ -111,10 +109,35 @@ impl UsersService {
         says: Metadata,
     ) -> Result<Option<Token>, Failure> {
         let task = "rename a customer";
-        let rename = self.users.execute(customer.to_string(), |user| user.rename(name));
+        let rename = self.users.execute(customer.to_string(), |user| user.rename(customer, name));
         let done = rename.metadata(says).await;
         let done = done.map_err(|error| Failure::command(UsersOwner::NAME, task, error))?;
         Ok(done.token())
+    }
+
+    /// The profile of a customer who has said nothing else yet; a guest has none. Who was forgotten is met without one.
+    async fn profile_of(&self, customer: Customer) -> Result<Option<Personal<Profile>>, Failure> {
+        let (Customer::Number(number), Some(subject)) = (customer, customer.subject()) else {
+            return Ok(None);
+        };
+        let forgotten = self.store.get(&self.owner).has_forgotten(&subject).await;
+        let failed = |error| Failure::failed(UsersOwner::NAME, "register a customer", error);
+        Ok(Some(if forgotten.map_err(failed)? {
+            Personal::forgotten(subject)
+        } else {
+            Personal::new(subject, Profile::of_number(number))
+        }))
+    }
+
+    /// Forgets a customer: their profile, and all names they had.
+    ///
+    /// # Errors
+    /// [`Failure::Refused`] of a guest, who is nobody; [`Failure::Failed`] if the service cannot.
+    ///
+    /// # Cancel safety
+    /// As [`UsersService::register`].
+    pub async fn forget(&self, customer: Customer) -> Result<(), Failure> {
+        forget(UsersOwner::NAME, &*self.handle(), customer).await
     }
 
     /// The service's events, for others to follow.

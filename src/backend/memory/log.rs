@@ -1,7 +1,7 @@
 //! What is behind the lock: the feed, and the ways into it.
 
-use std::collections::HashMap;
 use std::collections::hash_map::Entry;
+use std::collections::{HashMap, VecDeque};
 use std::ops::RangeInclusive;
 use std::sync::Arc;
 
@@ -10,25 +10,42 @@ use chrono::{DateTime, Utc};
 use super::outbox::Messages;
 use super::rows::Rows;
 use super::store::BACKEND;
+use super::subject_keys::Keys;
 use crate::ports::{BackendError, CommitError, Fault, InlineFold};
 use crate::types::{
-    Append, Committed, Conflict, DedupKey, EventId, ExpectedVersion, FeedPage, Filter, InboxKey,
-    LogId, NewEvent, Parts, Position, ReadFrom, RecordedEvent, Recording, Standing, StreamId,
-    StreamPage, StreamVersion, Token,
+    Append, Closed, Committed, Conflict, DedupKey, EventId, ExpectedVersion, FeedPage, Filter,
+    InboxKey, LogId, NewEvent, Parts, Position, ReadFrom, RecordedEvent, Recording, Standing,
+    StreamId, StreamPage, StreamVersion, Token,
 };
 
 #[derive(Debug, Default)]
 pub(super) struct Log {
     /// The event at position `n` is at index `n - 1`.
     feed: Vec<RecordedEvent>,
-    /// The event of a stream at version `v` is at index `v - 1` of its list of positions.
-    streams: HashMap<StreamId, Vec<Position>>,
+    streams: HashMap<StreamId, Stream>,
     ids: HashMap<EventId, Position>,
     inbox: HashMap<InboxKey, Committed>,
     pub(super) rows: Rows,
     pub(super) outbox: Messages,
+    pub(super) keys: Keys,
     /// In the order of their names.
     pub(super) folds: Vec<Arc<dyn InlineFold>>,
+    /// How many events of each closed stream are to be archived.
+    pub(super) to_archive: VecDeque<StreamVersion>,
+}
+
+/// A stream that has events.
+#[derive(Debug, Default)]
+struct Stream {
+    /// The event at version `v` is at index `v - 1`.
+    places: Vec<Position>,
+    is_closed: bool,
+}
+
+impl Stream {
+    fn version(&self) -> StreamVersion {
+        StreamVersion::new(self.places.len() as u64)
+    }
 }
 
 impl Log {
@@ -75,8 +92,12 @@ impl Log {
         if is_recorded {
             return self.repetition(&parts, identity, is_bare);
         }
-        for (stream, expected) in parts.guards() {
+        for (nth, (stream, expected)) in parts.guards().enumerate() {
             let actual = self.version(stream);
+            // The guards begin with the appends.
+            if nth < parts.appends.len() && self.is_closed(stream) {
+                return Err(Closed::new(stream.clone(), actual).into());
+            }
             if !expected.admits(actual, self.newest(stream)) {
                 return Err(Conflict::new(stream.clone(), expected, actual).into());
             }
@@ -108,19 +129,29 @@ impl Log {
                 return Ok(place(same, identity).as_duplicate());
             }
         };
-        let places = self.streams.get_mut(&stream);
-        let actual = StreamVersion::new(places.as_ref().map_or(0, |places| places.len() as u64));
-        let newest = || at(&self.feed, *places.as_ref()?.last()?).map(RecordedEvent::id);
+        let known = self.streams.get_mut(&stream);
+        let actual = known.as_ref().map_or(StreamVersion::NONE, |known| known.version());
+        if known.as_ref().is_some_and(|known| known.is_closed) {
+            return Err(Closed::new(stream, actual).into());
+        }
+        let newest = || at(&self.feed, *known.as_ref()?.places.last()?).map(RecordedEvent::id);
         let newest = if matches!(expected, ExpectedVersion::After(_)) { newest() } else { None };
         if !expected.admits(actual, newest) {
             return Err(Conflict::new(stream, expected, actual).into());
         }
         let position = *free.insert(Position::new(self.feed.len() as u64 + 1));
-        match places {
-            Some(places) => places.push(position),
-            None => drop(self.streams.insert(stream.clone(), vec![position])),
+        let is_closed = event.closes();
+        if let Some(known) = known {
+            known.places.push(position);
+            known.is_closed = is_closed;
+        } else {
+            let places = vec![position];
+            self.streams.insert(stream.clone(), Stream { places, is_closed });
         }
         let version = actual.plus(1);
+        if is_closed {
+            self.to_archive.push_back(actual.plus(1));
+        }
         let versions = vec![(stream.clone(), version)];
         self.feed.push(event.recorded(Recording { stream, version, position, recorded_at }));
         let token = Token::new(identity, position);
@@ -178,19 +209,23 @@ impl Log {
         let mut versions = Vec::with_capacity(parts.appends.len());
         for append in parts.appends {
             let stream = append.stream;
-            let places = self.streams.entry(stream.clone()).or_default();
+            let known = self.streams.entry(stream.clone()).or_default();
             for event in append.events {
                 let position = Position::new(self.feed.len() as u64 + 1);
-                places.push(position);
+                known.places.push(position);
+                known.is_closed = event.closes();
                 self.ids.insert(event.id(), position);
                 self.feed.push(event.recorded(Recording {
                     stream: stream.clone(),
-                    version: StreamVersion::new(places.len() as u64),
+                    version: known.version(),
                     position,
                     recorded_at,
                 }));
             }
-            versions.push((stream, StreamVersion::new(places.len() as u64)));
+            if known.is_closed {
+                self.to_archive.push_back(known.version());
+            }
+            versions.push((stream, known.version()));
         }
         let head = self.head();
         let positions = (head.get() >= first).then(|| Position::new(first)..=head);
@@ -214,7 +249,7 @@ impl Log {
         from: ReadFrom,
         limit: usize,
     ) -> StreamPage {
-        let places = self.streams.get(stream).map_or(&[][..], Vec::as_slice);
+        let places = self.streams.get(stream).map_or(&[][..], |known| &known.places);
         let index = |version: StreamVersion| usize::try_from(version.get()).unwrap_or(usize::MAX);
         let (rest, backward) = match from {
             ReadFrom::After(version) => (places.get(index(version)..), false),
@@ -246,11 +281,15 @@ impl Log {
     }
 
     pub(super) fn version(&self, stream: &StreamId) -> StreamVersion {
-        StreamVersion::new(self.streams.get(stream).map_or(0, Vec::len) as u64)
+        self.streams.get(stream).map_or(StreamVersion::NONE, Stream::version)
+    }
+
+    fn is_closed(&self, stream: &StreamId) -> bool {
+        self.streams.get(stream).is_some_and(|known| known.is_closed)
     }
 
     fn newest(&self, stream: &StreamId) -> Option<EventId> {
-        let last = self.streams.get(stream)?.last()?;
+        let last = self.streams.get(stream)?.places.last()?;
         self.at(*last).map(RecordedEvent::id)
     }
 

@@ -17,6 +17,7 @@
 //! # }
 //! ```
 
+mod archive;
 mod broker;
 mod event_store;
 mod inline;
@@ -26,6 +27,7 @@ mod outbox;
 mod row_store;
 mod rows;
 mod store;
+mod subject_keys;
 
 pub use broker::{MemoryBroker, MemoryDeliveries};
 pub use store::{MemoryStore, MemoryStoreBuilder};

@@ -86,7 +86,12 @@ impl MemoryStore {
         });
     }
 
-    fn write(&self, commit: Commit) -> Result<Committed, CommitError> {
+    /// Writes a commit, and what must happen in the same moment.
+    pub(super) fn write(
+        &self,
+        commit: Commit,
+        and: impl FnOnce(&mut Log),
+    ) -> Result<Committed, CommitError> {
         let parts = commit.into_parts(KEPT, &self.0.limits)?;
         let events = parts.appends.iter().map(|append| append.events.len()).sum();
         let sends = !parts.messages.is_empty();
@@ -95,6 +100,7 @@ impl MemoryStore {
         let committed = {
             let mut log = self.log();
             let committed = log.write(write, self.0.identity, now)?;
+            and(&mut log);
             // Under the lock: whoever subscribes and then looks at the head under the same lock either sees
             // this commit there or is counted here.
             if events > 0 && !committed.is_duplicate() && self.0.head.receiver_count() > 0 {
@@ -175,7 +181,7 @@ impl Store for MemoryStore {
     }
 
     async fn commit(&self, commit: Commit) -> Result<Committed, CommitError> {
-        let answer = self.write(commit);
+        let answer = self.write(commit, |_| ());
         if let Err(CommitError::Conflict(_)) = &answer {
             telemetry::conflict(BACKEND);
         }

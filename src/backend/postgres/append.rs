@@ -14,10 +14,10 @@ use super::row;
 use super::rows::{self, goes_apart};
 use super::schema::Sql;
 use super::value::{List, Moment, Uuid};
-use crate::ports::{Clock, InlineFolds};
+use crate::ports::{Clock, CommitError, InlineFolds};
 use crate::types::{
-    Advance, Commit, Committed, Conflict, EventId, Fenced, InvalidCommit, Limits, LogId, PartKind,
-    Parts, Position, Standing, StreamVersion, Token,
+    Advance, Closed, Commit, Committed, Conflict, EventId, Fenced, InvalidCommit, Limits, LogId,
+    PartKind, Parts, Position, Standing, StreamVersion, Token,
 };
 
 /// Everything that a commit can hold is kept.
@@ -51,8 +51,8 @@ pub(super) enum Verdict {
 /// Why nothing of a commit was written.
 #[derive(Debug)]
 pub(super) enum Refusal {
-    /// A guard did not hold; or the commit, or a part of it, is recorded already.
-    Recorded(Option<Conflict>),
+    /// A guard did not hold, or a stream is closed; or the commit, or a part of it, is recorded already.
+    Recorded(Option<CommitError>),
     /// The lease is not the writer's, or the checkpoint is elsewhere.
     Fenced(Fenced),
     /// The checkpoint is where it was to go: this commit happened before, or it is fenced. The token is of the head, for a
@@ -219,7 +219,7 @@ impl Written {
             let (here, left) = places.split_at_checked(guards).ok_or(sqlx::Error::RowNotFound)?;
             places = left;
             verdicts.push(if self.refused.contains(&no) {
-                Verdict::Refused(Refusal::Recorded(self.conflict(parts, here)?))
+                Verdict::Refused(Refusal::Recorded(self.failing(parts, here)?))
             } else {
                 Verdict::Written(self.written(log, parts, here)?)
             });
@@ -242,16 +242,25 @@ impl Written {
         Ok(Committed::new(versions, positions, Token::new(log, token)))
     }
 
-    /// The first guard that does not hold; `None` if all of them do.
-    fn conflict(&self, parts: &Parts, places: &[usize]) -> sqlx::Result<Option<Conflict>> {
+    /// What the first guard says that does not hold; `None` if all of them do.
+    fn failing(&self, parts: &Parts, places: &[usize]) -> sqlx::Result<Option<CommitError>> {
         for ((stream, expected), place) in parts.guards().zip(places) {
             let actual = self.version(*place)?;
+            if self.is_closed(*place) {
+                return Ok(Some(Closed::new(stream.clone(), actual).into()));
+            }
             let newest = self.newest.get(*place).copied().flatten();
             if !expected.admits(actual, newest.map(|id| EventId::new(id.0))) {
-                return Ok(Some(Conflict::new(stream.clone(), expected, actual)));
+                return Ok(Some(Conflict::new(stream.clone(), expected, actual).into()));
             }
         }
         Ok(None)
+    }
+
+    /// Whether the guard is of an append to a closed stream. They are counted from 1, and below zero.
+    fn is_closed(&self, place: usize) -> bool {
+        let no = i32::try_from(place + 1).unwrap_or(i32::MAX);
+        self.refused.contains(&-no)
     }
 
     /// The version that a guarded stream was at.

@@ -27,7 +27,7 @@ enum Recorded {
 }
 
 impl Log {
-    /// Says why a commit was refused: as a repetition, by a conflict, or by a fence.
+    /// Says why a commit was refused: as a repetition, by a conflict, by a closed stream, or by a fence.
     pub(super) async fn explain(
         &self,
         conn: &mut PgConnection,
@@ -48,13 +48,10 @@ impl Log {
                 return Ok(Ok(Committed::new(Vec::new(), None, head).as_duplicate()));
             }
             Refusal::Moved(fenced, _) => (true, CommitError::from(fenced)),
-            // Without a conflict, what was there is gone, which nobody but an operator can do.
-            Refusal::Recorded(conflict) => (
+            // If all guards hold, what was there is gone, which nobody but an operator can do.
+            Refusal::Recorded(failing) => (
                 parts.inbox.is_none() && parts.advance.is_none(),
-                conflict.map_or_else(
-                    || backend("commit", sqlx::Error::RowNotFound).into(),
-                    CommitError::Conflict,
-                ),
+                failing.unwrap_or_else(|| backend("commit", sqlx::Error::RowNotFound).into()),
             ),
         };
         Ok(match self.recorded_of(conn, parts, is_bare).await? {

@@ -22,7 +22,8 @@ pub struct NewerSchema {
 }
 
 /// The server is a standby, where the locks of writers cannot be seen and the feed would not be exact. The
-/// [source](std::error::Error::source) of [`Fault::ReadOnly`] when opening.
+/// [source](std::error::Error::source) of [`Fault::ReadOnly`] when opening, and when a store that is open has come to one and
+/// asks who is writing.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("the server is a standby; the log is read and written on the primary")]
 #[non_exhaustive]
@@ -42,6 +43,8 @@ pub struct OtherLog {
 
 /// The writer does not fold by the folds of the log. It may have been given one just now.
 const UNFOLDED: &str = "FH001";
+/// The server is a standby.
+const STANDBY: &str = "FH002";
 
 /// Why a fold stops a statement or a transaction, on its way through the driver's errors.
 pub(super) fn refusal(why: Unfoldable) -> Error {
@@ -72,6 +75,10 @@ pub(super) fn of_commit(operation: &'static str, error: Error) -> CommitError {
 
 /// PostgreSQL failed to `operation`.
 pub(super) fn backend(operation: &'static str, error: Error) -> BackendError {
+    let code = error.as_database_error().and_then(sqlx::error::DatabaseError::code);
+    if code.is_some_and(|code| code == STANDBY) {
+        return BackendError::new(BACKEND, operation, Fault::ReadOnly, Standby);
+    }
     BackendError::new(BACKEND, operation, fault_of(&error), error)
 }
 
@@ -167,6 +174,7 @@ mod tests {
     fn what_postgres_says_becomes_the_fault_that_a_caller_can_act_on() {
         for (code, fault) in [
             ("40001", Fault::Busy),
+            ("40P01", Fault::Busy),
             ("53100", Fault::Full),
             ("25006", Fault::ReadOnly),
             ("28P01", Fault::Denied),

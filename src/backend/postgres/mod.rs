@@ -8,6 +8,8 @@
 //! far as positions follow each other, and beyond a gap when those are gone who could fill it. It knows them by an
 //! advisory lock that every writer holds, and by nothing else: no clock, no transaction id, nobody else's transaction.
 //!
+//! Events of closed streams can be moved into a table that inherits from that of events (`archive`), so that no reader knows.
+//!
 //! Readers of the same process are woken after a commit, those of others by a notification that they do not depend
 //! on (`wake`).
 //!
@@ -17,6 +19,7 @@
 //! `docs/postgres.md` says what is durable when, which errors there are, and what to do about them.
 
 mod append;
+mod archive;
 mod arrays;
 mod committer;
 mod connection;
@@ -37,6 +40,7 @@ mod rows;
 mod schema;
 mod staged;
 mod store;
+mod subject_keys;
 mod under_way;
 mod value;
 mod wake;

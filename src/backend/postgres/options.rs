@@ -8,7 +8,7 @@ use crate::ports::{Clock, Ids, SystemClock, SystemIds};
 use crate::types::Limits;
 
 /// The longest name that PostgreSQL keeps whole, in bytes.
-const NAME_BYTES_MAX: usize = 63;
+pub(super) const NAME_BYTES_MAX: usize = 63;
 
 /// How a log is opened.
 ///

@@ -1,9 +1,11 @@
 //! Between the rows of a table and the values of the crate.
 
+use chrono::{DateTime, Utc};
 use sqlx::Row as _;
 use sqlx::postgres::PgRow;
 
 use super::value::{Moment, Uuid};
+use crate::ports::CorruptRecord;
 use crate::types::{
     Epoch, EventId, LogId, NewEvent, Position, RecordedEvent, Recording, Row, RowKey, RowValue,
     Sharing, StreamId, StreamVersion, Token,
@@ -39,16 +41,20 @@ impl Decoder {
         stream: StreamId,
         row: &PgRow,
     ) -> sqlx::Result<RecordedEvent> {
+        let (position, version) = (position(row.try_get(0)?)?, version(row.try_get(2)?)?);
+        let (event, recorded_at) = self
+            .content(row)
+            .map_err(|why| corrupt(CorruptRecord::new(&stream, version, position, why)))?;
+        Ok(event.recorded(Recording { stream, version, position, recorded_at }))
+    }
+
+    /// What a row says of the event itself.
+    fn content(&mut self, row: &PgRow) -> sqlx::Result<(NewEvent, DateTime<Utc>)> {
         let id = EventId::new(row.try_get::<Uuid, _>(1)?.0);
         let name = self.0.name(row.try_get(3)?).map_err(corrupt)?;
         let metadata = self.0.metadata(row.try_get(5)?).map_err(corrupt)?;
         let event = NewEvent::new(id, name, self.0.payload(row.try_get(4)?));
-        Ok(event.with_metadata(metadata).recorded(Recording {
-            stream,
-            version: version(row.try_get(2)?)?,
-            position: position(row.try_get(0)?)?,
-            recorded_at: row.try_get::<Moment, _>(6)?.0,
-        }))
+        Ok((event.with_metadata(metadata), row.try_get::<Moment, _>(6)?.0))
     }
 }
 

@@ -19,6 +19,10 @@ const MIGRATIONS: &[&str] = &[
     include_str!("schema/002_rows.sql"),
     include_str!("schema/003_inline.sql"),
     include_str!("schema/004_outbox.sql"),
+    include_str!("schema/005_primary.sql"),
+    include_str!("schema/006_lock_keys.sql"),
+    include_str!("schema/007_archive.sql"),
+    include_str!("schema/008_personal.sql"),
 ];
 
 /// The class of the advisory locks of all logs. Nothing else should use it.
@@ -58,6 +62,10 @@ pub(super) struct Sql {
     pub(super) enqueue: SqlStr,
     pub(super) outbox_due: SqlStr,
     pub(super) outbox_trim: SqlStr,
+    pub(super) archive: SqlStr,
+    pub(super) keys: SqlStr,
+    pub(super) add_keys: SqlStr,
+    pub(super) forget_keys: SqlStr,
 }
 
 /// The statements that read a log in the order of its positions.
@@ -161,6 +169,11 @@ impl Sql {
             enqueue: sql("SELECT * FROM {schema}.enqueue($1, $2, $3, $4, $5, $6, $7, $8)"),
             outbox_due: sql("SELECT moved, next FROM {schema}.outbox_due($1, $2, $3)"),
             outbox_trim: sql("SELECT {schema}.outbox_trim($1, $2, $3, $4)"),
+            archive: sql("SELECT events, streams, has_more FROM {schema}.move_closed($1, $2)"),
+            keys: sql("SELECT subject, number, key FROM {schema}.subject_keys
+                WHERE subject = ANY($1) ORDER BY subject, number"),
+            add_keys: sql("SELECT {schema}.add_keys($1, $2, $3, $4)"),
+            forget_keys: sql("SELECT {schema}.forget_keys($1, $2)"),
         }
     }
 

@@ -11,15 +11,17 @@ use sqlx::postgres::{PgConnectOptions, PgListener, PgPool, PgPoolOptions};
 use tokio::sync::watch;
 use tokio::time::sleep;
 
-use super::options::PostgresOptions;
+use super::options::{NAME_BYTES_MAX, PostgresOptions};
 use crate::types::Position;
 
 /// How long to wait before listening again after the connection was lost.
 const RELISTEN_INTERVAL: Duration = Duration::from_secs(1);
 
-/// The channel of a log.
+/// The channel of a log: `freehold_` and the schema's name; or, since PostgreSQL takes none that is longer than a name, a long
+/// schema's name alone. Should two have one channel by that, they wake each other's readers for nothing.
 pub(super) fn channel(options: &PostgresOptions) -> Arc<str> {
-    format!("freehold_{}", options.schema.as_str()).into()
+    let channel = format!("freehold_{}", options.schema.as_str());
+    if channel.len() > NAME_BYTES_MAX { options.schema.as_str().into() } else { channel.into() }
 }
 
 /// What a notification says that tells of messages; one that tells of events says nothing.

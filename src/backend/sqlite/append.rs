@@ -14,8 +14,8 @@ use super::within::{Statements, Within};
 use super::{duplicate, error, row};
 use crate::ports::{BackendError, Clock, CommitError, Fault, InlineFolds};
 use crate::types::{
-    Advance, Commit, Committed, Conflict, ExpectedVersion::After, InboxKey, InvalidCommit, Limits,
-    LogId, PartKind, Parts, Position, Standing, StreamVersion, Token,
+    Advance, Closed, Commit, Committed, Conflict, ExpectedVersion::After, InboxKey, InvalidCommit,
+    Limits, LogId, PartKind, Parts, Position, Standing, StreamVersion, Token,
 };
 
 /// Everything that a commit can hold is kept.
@@ -85,8 +85,8 @@ impl Log {
         let statements = within.statements.on(conn).map_err(failed)?;
         let before = match guard(conn, &mut statements.ends, parts).map_err(failed)? {
             Ok(before) => before,
-            // A repetition often meets the very versions that its first time made.
-            Err(conflict) => return repeated()?.ok_or(CommitError::Conflict(conflict)),
+            // A repetition often meets the very versions that its first time made, or the stream that it has closed.
+            Err(refusal) => return repeated()?.ok_or(refusal),
         };
         if let Err(why) = rows::are_prepared(conn, parts).map_err(failed)? {
             let missing = BackendError::new(error::BACKEND, "commit", Fault::Missing, why);
@@ -134,11 +134,11 @@ impl Log {
     fn insert<'c>(
         &self,
         conn: &'c Connection,
-        Statements { ends, insert }: &mut Statements<'c>,
+        Statements { ends, insert, archived }: &mut Statements<'c>,
         (parts, before): (&Parts, &[Option<Place>]),
         now: DateTime<Utc>,
     ) -> Result<Committed, Stop> {
-        let mut events = Insert::new(conn, insert, now);
+        let mut events = Insert::new(conn, (insert, archived.as_mut()), now);
         let mut after = Vec::with_capacity(parts.appends.len());
         for (append, newest) in parts.appends.iter().zip(before) {
             match events.insert(append, *newest) {
@@ -153,6 +153,9 @@ impl Log {
         // Nothing below fails because of what the commit says.
         for (append, (stream, newest)) in parts.appends.iter().zip(&after) {
             ends.advance(stream, *newest, append.events.len())?;
+            if append.closes() {
+                ends.close(stream, *newest)?;
+            }
         }
         let positions =
             events.first().zip(after.last()).map(|(first, (_, last))| first..=last.position);
@@ -172,30 +175,37 @@ impl Log {
 
 /// The position of the newest event, as this connection sees it.
 pub(super) fn head(conn: &Connection) -> rusqlite::Result<Position> {
-    let mut select =
-        conn.prepare_cached("SELECT coalesce(max(position), 0) FROM freehold_events")?;
+    let mut select = conn.prepare_cached(
+        "SELECT max(coalesce((SELECT max(position) FROM freehold_events), 0),
+                    coalesce((SELECT max(position) FROM freehold_archive), 0))",
+    )?;
     select.query_row([], |found| row::position(found, 0))
 }
 
-/// The newest event of each stream that the commit writes, if every expectation holds.
+/// The newest event of each stream that the commit writes, if every expectation holds and no stream is closed.
 fn guard(
     conn: &Connection,
     ends: &mut Ends<'_>,
     parts: &Parts,
-) -> rusqlite::Result<Result<Vec<Option<Place>>, Conflict>> {
+) -> rusqlite::Result<Result<Vec<Option<Place>>, CommitError>> {
     let mut before = Vec::with_capacity(parts.appends.len());
     for (stream, expected) in parts.guards() {
-        let newest = ends.newest(stream)?;
+        let end = ends.of(stream)?;
+        let newest = end.map(|end| end.newest);
         let actual = newest.map_or(StreamVersion::NONE, |newest| newest.version);
+        // The guards begin with the appends.
+        let is_append = before.len() < parts.appends.len();
+        if is_append && end.is_some_and(|end| end.is_closed) {
+            return Ok(Err(Closed::new(stream.clone(), actual).into()));
+        }
         let id = match (expected, newest) {
             (After(_), Some(newest)) => Some(streams::id_at(conn, newest.position)?),
             _ => None,
         };
         if !expected.admits(actual, id) {
-            return Ok(Err(Conflict::new(stream.clone(), expected, actual)));
+            return Ok(Err(Conflict::new(stream.clone(), expected, actual).into()));
         }
-        // The guards begin with the appends.
-        if before.len() < parts.appends.len() {
+        if is_append {
             before.push(newest);
         }
     }

@@ -69,7 +69,8 @@ pub(super) fn of_events(
 
 /// An event that is recorded already.
 pub(super) fn event(conn: &Connection, id: EventId) -> rusqlite::Result<Option<RecordedEvent>> {
-    let mut select = conn.prepare_cached(select_events!("WHERE event_id = ?1"))?;
+    let mut select =
+        conn.prepare_cached(select_events!("freehold_all_events", "WHERE event_id = ?1"))?;
     let id = id.as_uuid();
     select.query_row([id.as_bytes().as_slice()], |row| Decoder::default().event(row)).optional()
 }
@@ -102,7 +103,7 @@ fn versions(
     last: Position,
 ) -> rusqlite::Result<Vec<(StreamId, StreamVersion)>> {
     let mut select = conn.prepare_cached(
-        "SELECT category, stream, max(version) FROM freehold_events
+        "SELECT category, stream, max(version) FROM freehold_all_events
          WHERE position BETWEEN ?1 AND ?2
          GROUP BY category, stream ORDER BY min(position)",
     )?;

@@ -1,6 +1,6 @@
 //! What SQLite says, in the crate's words.
 
-use rusqlite::{Error, ErrorCode};
+use rusqlite::{Error, ErrorCode, ffi};
 
 use crate::ports::{BackendError, Fault};
 use crate::types::LogId;
@@ -57,6 +57,11 @@ pub(super) fn is_constraint(error: &Error) -> bool {
     error.sqlite_error_code() == Some(ErrorCode::ConstraintViolation)
 }
 
+/// What SQLite says of an event that is there already.
+pub(super) fn taken() -> Error {
+    Error::SqliteFailure(ffi::Error::new(ffi::SQLITE_CONSTRAINT_UNIQUE), None)
+}
+
 pub(super) fn fault_of(error: &Error) -> Fault {
     match error {
         // A row that does not decode is not what this crate wrote.
@@ -76,8 +81,6 @@ pub(super) fn fault_of(error: &Error) -> Fault {
 
 #[cfg(test)]
 mod tests {
-    use rusqlite::ffi;
-
     use super::*;
 
     #[test]

@@ -1,16 +1,16 @@
 //! The port for reading. A page is one trip to a blocking thread.
 
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::Arc;
 
 use async_trait::async_trait;
 use rusqlite::{Connection, Params};
-use tokio::time::{Instant, sleep};
 
 use super::append::head;
+use super::archive::{self, Finder};
 use super::batch::publish;
 use super::duplicate;
 use super::error::BACKEND;
-use super::handle::{Shared, SqliteStore};
+use super::handle::SqliteStore;
 use super::row::{Decoder, previous, select_events, select_of_stream, signed};
 use super::streams::{self, Place};
 use crate::ports::{BackendError, EventStore, telemetry};
@@ -64,16 +64,19 @@ impl EventStore for SqliteStore {
     async fn changed(&self, after: Position) -> Result<(), BackendError> {
         let mut heads = self.shared.heads.subscribe();
         loop {
-            if *heads.borrow_and_update() > after || self.head().await? > after {
+            if *heads.borrow_and_update() > after {
+                return Ok(());
+            }
+            if self.head().await? > after {
+                // It was not the writer of this store.
+                self.shared.looks.found();
                 return Ok(());
             }
             // The writer of this store tells. Others do not: somebody looks for all who wait.
             loop {
                 tokio::select! {
                     _ = heads.changed() => break,
-                    () = sleep(self.shared.poll_interval) => {
-                        if self.shared.is_due(&self.shared.polled) { break }
-                    },
+                    () = self.shared.looks.sleep() => if self.shared.looks.is_due() { break },
                 }
             }
         }
@@ -83,19 +86,6 @@ impl EventStore for SqliteStore {
         let (of, log) = (of.clone(), self.shared.log.id);
         let read = move |conn: &Connection| outcome(conn, log, &of);
         self.shared.readers.read("read an outcome", read).await
-    }
-}
-
-impl Shared {
-    /// Whether nobody has looked for what other processes have written for an interval. If so, the caller is to look.
-    pub(super) fn is_due(&self, polled: &Mutex<Instant>) -> bool {
-        let now = Instant::now();
-        let mut polled = polled.lock().unwrap_or_else(PoisonError::into_inner);
-        let due = now.duration_since(*polled) >= self.poll_interval;
-        if due {
-            *polled = now;
-        }
-        due
     }
 }
 
@@ -143,19 +133,51 @@ fn walk_back(
     high: u64,
 ) -> rusqlite::Result<Vec<RecordedEvent>> {
     let mut at = Some(streams::find(conn, stream, StreamVersion::new(high), newest)?);
-    let mut select = conn.prepare_cached(select_of_stream!("WHERE position = ?1"))?;
+    let mut found = Finder::new(
+        conn,
+        [
+            select_of_stream!("freehold_events", "WHERE position = ?1"),
+            select_of_stream!("freehold_archive", "WHERE position = ?1"),
+        ],
+    )?;
     let mut decoder = Decoder::default();
     let mut events = Vec::with_capacity(usize::try_from(high - low).unwrap_or(usize::MAX));
     while let Some(position) = at
         && events.len() as u64 + low < high
     {
-        let found = select.query_row([signed(position.get())], |row| {
+        let event = found.at(position, |row| {
             at = previous(row)?;
             decoder.event_of(stream.clone(), row)
         });
-        events.push(found?);
+        events.push(event?);
     }
     Ok(events)
+}
+
+/// Where the events of a page are looked for.
+#[derive(Clone, Copy)]
+enum Tables {
+    /// Where they are unless they were archived.
+    Growing,
+    Both,
+}
+
+/// A page of events after a position: of those that still grow, or of all if the archive reaches there.
+///
+/// Whether it does is looked at before, and again after: what was moved while the page was read is in the archive by then. A
+/// statement that reads from both tables sees both at one moment. So nothing is missed, without a transaction.
+fn page(
+    conn: &Connection,
+    after: Position,
+    read: impl Fn(Tables) -> rusqlite::Result<FeedPage>,
+) -> rusqlite::Result<FeedPage> {
+    if !archive::reaches_beyond(conn, after)? {
+        let page = read(Tables::Growing)?;
+        if !archive::reaches_beyond(conn, after)? {
+            return Ok(page);
+        }
+    }
+    read(Tables::Both)
 }
 
 pub(super) fn read_feed(
@@ -163,13 +185,23 @@ pub(super) fn read_feed(
     after: Position,
     limit: usize,
 ) -> rusqlite::Result<FeedPage> {
-    let sql = select_events!("WHERE position > ?1 ORDER BY position LIMIT ?2");
-    let mut events = select(conn, sql, (signed(after.get()), one_more(limit)), limit)?;
-    let has_more = events.len() > limit;
-    events.truncate(limit);
-    // One statement sees one state of the log, and without a filter its last event is the head.
-    let upto = events.last().map_or(after, RecordedEvent::position);
-    Ok(FeedPage::new(events, upto, has_more))
+    page(conn, after, |from| {
+        let sql = match from {
+            Tables::Growing => {
+                select_events!("freehold_events", "WHERE position > ?1 ORDER BY position LIMIT ?2")
+            }
+            Tables::Both => select_events!(
+                "freehold_all_events",
+                "WHERE position > ?1 ORDER BY position LIMIT ?2"
+            ),
+        };
+        let mut events = select(conn, sql, (signed(after.get()), one_more(limit)), limit)?;
+        let has_more = events.len() > limit;
+        events.truncate(limit);
+        // One statement sees one state of the log, and without a filter its last event is the head.
+        let upto = events.last().map_or(after, RecordedEvent::position);
+        Ok(FeedPage::new(events, upto, has_more))
+    })
 }
 
 fn read_categories(
@@ -178,16 +210,36 @@ fn read_categories(
     categories: &[Arc<str>],
     limit: usize,
 ) -> rusqlite::Result<FeedPage> {
+    page(conn, after, |from| categories_from(conn, from, after, categories, limit))
+}
+
+fn categories_from(
+    conn: &Connection,
+    from: Tables,
+    after: Position,
+    categories: &[Arc<str>],
+    limit: usize,
+) -> rusqlite::Result<FeedPage> {
     // The head comes first: events only ever appear beyond it, so that what is read up to it afterwards
     // is all there is, without a transaction.
     let head = head(conn)?.max(after);
     let range = (signed(after.get()), signed(head.get()));
-    let last =
-        if let [_one] = categories { None } else { last_of_page(conn, range, categories, limit)? };
+    let last = if let [_one] = categories {
+        None
+    } else {
+        last_of_page(conn, from, range, categories, limit)?
+    };
     let to = last.unwrap_or(range.1);
-    let sql = select_events!(
-        "WHERE category = ?1 AND position > ?2 AND position <= ?3 ORDER BY position LIMIT ?4"
-    );
+    let sql = match from {
+        Tables::Growing => select_events!(
+            "freehold_events",
+            "WHERE category = ?1 AND position > ?2 AND position <= ?3 ORDER BY position LIMIT ?4"
+        ),
+        Tables::Both => select_events!(
+            "freehold_all_events",
+            "WHERE category = ?1 AND position > ?2 AND position <= ?3 ORDER BY position LIMIT ?4"
+        ),
+    };
     let mut events = Vec::new();
     for category in categories {
         events.extend(select(conn, sql, (&**category, range.0, to, one_more(limit)), limit)?);
@@ -205,14 +257,21 @@ fn read_categories(
 /// Where a page over several categories ends, if more than a page is there. Only the index is read.
 fn last_of_page(
     conn: &Connection,
+    from: Tables,
     (after, to): (i64, i64),
     categories: &[Arc<str>],
     limit: usize,
 ) -> rusqlite::Result<Option<i64>> {
-    let mut select = conn.prepare_cached(
-        "SELECT position FROM freehold_events
-         WHERE category = ?1 AND position > ?2 AND position <= ?3 ORDER BY position LIMIT ?4",
-    )?;
+    let mut select = conn.prepare_cached(match from {
+        Tables::Growing => {
+            "SELECT position FROM freehold_events
+             WHERE category = ?1 AND position > ?2 AND position <= ?3 ORDER BY position LIMIT ?4"
+        }
+        Tables::Both => {
+            "SELECT position FROM freehold_all_events
+             WHERE category = ?1 AND position > ?2 AND position <= ?3 ORDER BY position LIMIT ?4"
+        }
+    })?;
     let mut positions: Vec<i64> = Vec::new();
     for category in categories {
         let rows = select.query_map((&**category, after, to, one_more(limit)), |row| row.get(0))?;

@@ -2,7 +2,7 @@
 
 use std::fmt;
 use std::path::{Path, PathBuf};
-use std::sync::{Arc, Mutex};
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use rusqlite::config::DbConfig;
@@ -13,6 +13,7 @@ use tokio::task::{spawn_blocking, unconstrained};
 use super::append::Log;
 use super::error::{BACKEND, NotWal, OtherLog, backend, closed};
 use super::job::Job;
+use super::looks::Looks;
 use super::options::SqliteOptions;
 use super::readers::Readers;
 use super::savepoint::Savepoint;
@@ -66,11 +67,10 @@ pub(super) struct Shared {
     pub(super) heads: Arc<watch::Sender<Position>>,
     /// The same of the outbox.
     pub(super) outbox: Arc<watch::Sender<Position>>,
-    pub(super) poll_interval: Duration,
-    /// When somebody last looked for the commits of other processes.
-    pub(super) polled: Mutex<tokio::time::Instant>,
-    /// When somebody last looked for their messages.
-    pub(super) outbox_polled: Mutex<tokio::time::Instant>,
+    /// When somebody looks for the commits of other processes.
+    pub(super) looks: Looks,
+    /// When somebody looks for their messages.
+    pub(super) outbox_looks: Looks,
     queue: mpsc::Sender<Box<dyn Job>>,
     /// Lets callers into the queue one by one, in the order of asking, also when it is full.
     entrance: Semaphore,
@@ -126,22 +126,11 @@ impl SqliteStore {
         let queue = writer::start(conn, log.clone(), told, &options).map_err(|why| {
             BackendError::new(BACKEND, "start its writer", Fault::Unavailable, why)
         })?;
-        let poll_interval = options.poll_interval.max(Duration::from_millis(1));
+        let [looks, outbox_looks] = [options.poll_interval; 2].map(Looks::new);
         let readers = Arc::new(Readers::new(path.clone(), options));
-        let [polled, outbox_polled] = [tokio::time::Instant::now(); 2].map(Mutex::new);
         let entrance = Semaphore::new(1);
-        let shared = Shared {
-            path,
-            log,
-            readers,
-            heads,
-            outbox,
-            poll_interval,
-            polled,
-            outbox_polled,
-            queue,
-            entrance,
-        };
+        let shared =
+            Shared { path, log, readers, heads, outbox, looks, outbox_looks, queue, entrance };
         Ok(Self { shared: Arc::new(shared) })
     }
 

@@ -3,14 +3,15 @@
 use chrono::{DateTime, Utc};
 use rusqlite::{CachedStatement, Connection, params};
 
-use super::row;
 use super::streams::Place;
+use super::{error, row};
 use crate::types::{Append, Metadata, Position, StreamVersion};
 
 /// Inserts the events of one commit, and can take them back while nothing points to them yet.
 pub(super) struct Insert<'s, 'c> {
     conn: &'c Connection,
     statement: &'s mut CachedStatement<'c>,
+    archived: Option<&'s mut CachedStatement<'c>>,
     recorded_at: i64,
     /// The metadata of the last event, as JSON. Most commits have one for all.
     metadata: (Metadata, Option<String>),
@@ -27,13 +28,15 @@ pub(super) fn prepare(conn: &Connection) -> rusqlite::Result<CachedStatement<'_>
 }
 
 impl<'s, 'c> Insert<'s, 'c> {
+    /// With the statement that inserts, and the one that looks into the archive if there is anything in it.
     pub(super) const fn new(
         conn: &'c Connection,
-        statement: &'s mut CachedStatement<'c>,
+        (statement, archived): (&'s mut CachedStatement<'c>, Option<&'s mut CachedStatement<'c>>),
         now: DateTime<Utc>,
     ) -> Self {
         let recorded_at = now.timestamp_micros();
-        Self { conn, statement, recorded_at, metadata: (Metadata::new(), None), first: None }
+        let metadata = (Metadata::new(), None);
+        Self { conn, statement, archived, recorded_at, metadata, first: None }
     }
 
     /// The position of the first event.
@@ -49,10 +52,17 @@ impl<'s, 'c> Insert<'s, 'c> {
     ) -> rusqlite::Result<Place> {
         let mut newest = newest;
         for event in &append.events {
+            let id = event.id().as_uuid();
+            // The index of the table knows nothing of the events that were moved.
+            if let Some(archived) = &mut self.archived
+                && archived.exists([id.as_bytes().as_slice()])?
+            {
+                return Err(error::taken());
+            }
             self.encode(event.metadata())?;
             let version = newest.map_or(StreamVersion::NONE, |newest| newest.version).plus(1);
             self.statement.execute(params![
-                event.id().as_uuid().as_bytes().as_slice(),
+                id.as_bytes().as_slice(),
                 append.stream.category(),
                 append.stream.id(),
                 row::signed(version.get()),

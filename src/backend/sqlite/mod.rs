@@ -7,7 +7,8 @@
 //! its checkpoint in `rows`, and how a stream is found again in `streams`. A repetition is recognised in
 //! `duplicate`, and only when something has failed, so that fresh commits pay nothing for it. What is no commit
 //! and is written nevertheless, as a lease is (`leases`), takes its turn in the same queue (`ask`).
-//! What waits to be published is in `outbox`.
+//! What waits to be published is in `outbox`, what was moved out of the way in `archive`, and what personal data is sealed with in
+//! `subject_keys`.
 //! Readers have connections of their own (`readers`) and never wait for the writer.
 //!
 //! A service with tables of its own writes them in the same transaction: with [`SqliteStore::transact`],
@@ -17,6 +18,7 @@
 //! `docs/sqlite.md` says what is durable when, which errors there are, and what to do about them.
 
 mod append;
+mod archive;
 mod ask;
 mod batch;
 mod duplicate;
@@ -27,6 +29,7 @@ mod inline;
 mod insert;
 mod job;
 mod leases;
+mod looks;
 mod options;
 mod outbox;
 mod readers;
@@ -38,6 +41,7 @@ mod schema;
 mod staged;
 mod store;
 mod streams;
+mod subject_keys;
 mod transact;
 mod within;
 mod writer;

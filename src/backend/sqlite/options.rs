@@ -32,7 +32,8 @@ pub struct SqliteOptions {
     /// The most commits that share a transaction; 0 counts as 1. 256 by default.
     pub batch_commits_max: usize,
     /// How often [`changed`](crate::EventStore::changed) looks for the commits of other handles and
-    /// other processes; under a millisecond counts as one. 50 milliseconds by default.
+    /// other processes while they write nothing; under a millisecond counts as one. After they have written, it looks sooner.
+    /// 50 milliseconds by default.
     pub poll_interval: Duration,
     /// The largest size of the file, in pages of (by default) 4,096 bytes, beyond which a commit is
     /// [`Fault::Full`](crate::Fault::Full). It binds this store's own writes only. `None`, which is the

@@ -6,7 +6,6 @@ use async_trait::async_trait;
 use chrono::{DateTime, SubsecRound, Utc};
 use rusqlite::types::{ToSqlOutput, ValueRef};
 use rusqlite::{Connection, Row, params};
-use tokio::time::sleep;
 
 use super::append::Log;
 use super::batch::publish;
@@ -36,15 +35,19 @@ impl Outbox for SqliteStore {
     async fn outbox_changed(&self, after: Position) -> Result<(), BackendError> {
         let mut told = self.shared.outbox.subscribe();
         loop {
-            if *told.borrow_and_update() > after || self.outbox_head().await? > after {
+            if *told.borrow_and_update() > after {
+                return Ok(());
+            }
+            if self.outbox_head().await? > after {
+                self.shared.outbox_looks.found();
                 return Ok(());
             }
             // As with events: the writer of this store tells, and somebody looks for what others send.
             loop {
                 tokio::select! {
                     _ = told.changed() => break,
-                    () = sleep(self.shared.poll_interval) => {
-                        if self.shared.is_due(&self.shared.outbox_polled) { break }
+                    () = self.shared.outbox_looks.sleep() => {
+                        if self.shared.outbox_looks.is_due() { break }
                     }
                 }
             }

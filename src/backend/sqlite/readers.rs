@@ -26,6 +26,11 @@ impl Readers {
         Self { path, options, idle: Mutex::default(), permits }
     }
 
+    /// Which file it is, and how it is opened.
+    pub(super) fn place(&self) -> (PathBuf, &SqliteOptions) {
+        (self.path.clone(), &self.options)
+    }
+
     /// Reads, on one of the runtime's blocking threads. If the future is dropped, the reading goes on to
     /// its end and is forgotten.
     pub(super) async fn read<T: Send + 'static>(

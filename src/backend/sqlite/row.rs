@@ -2,32 +2,35 @@
 
 use std::error::Error;
 
-use chrono::DateTime;
+use chrono::{DateTime, Utc};
 use rusqlite::Row;
 use rusqlite::types::{Type, ValueRef};
 use uuid::Uuid;
 
+use crate::ports::CorruptRecord;
 use crate::types::{
     Epoch, EventId, NewEvent, Position, RecordedEvent, Recording, Sharing, StreamId, StreamVersion,
 };
 
-/// The columns that [`Decoder::event_of`] reads.
+/// The columns that [`Decoder::event_of`] reads, of a table.
 macro_rules! select_of_stream {
-    ($rest:literal) => {
+    ($from:literal, $rest:literal) => {
         concat!(
-            "SELECT position, event_id, version, name, data, metadata, recorded_at, previous \
-             FROM freehold_events ",
+            "SELECT position, event_id, version, name, data, metadata, recorded_at, previous FROM ",
+            $from,
+            " ",
             $rest
         )
     };
 }
 
-/// The columns that [`Decoder::event`] reads.
+/// The columns that [`Decoder::event`] reads, of a table.
 macro_rules! select_events {
-    ($rest:literal) => {
+    ($from:literal, $rest:literal) => {
         concat!(
-            "SELECT position, event_id, version, name, data, metadata, recorded_at, category, stream \
-             FROM freehold_events ",
+            "SELECT position, event_id, version, name, data, metadata, recorded_at, category, stream FROM ",
+            $from,
+            " ",
             $rest
         )
     };
@@ -52,6 +55,15 @@ impl Decoder {
         stream: StreamId,
         row: &Row<'_>,
     ) -> rusqlite::Result<RecordedEvent> {
+        let (position, version) = (position(row, 0)?, version(row, 2)?);
+        let (event, recorded_at) = self
+            .content(row)
+            .map_err(|why| corrupt(3, CorruptRecord::new(&stream, version, position, why)))?;
+        Ok(event.recorded(Recording { stream, version, position, recorded_at }))
+    }
+
+    /// What a row says of the event itself.
+    fn content(&mut self, row: &Row<'_>) -> rusqlite::Result<(NewEvent, DateTime<Utc>)> {
         let id = EventId::new(uuid(row, 1)?);
         let name = self.0.name(text(row, 3)?).map_err(|why| corrupt(3, why))?;
         let data = row.get_ref(4)?.as_blob().map_err(|why| corrupt(4, why))?;
@@ -60,12 +72,7 @@ impl Decoder {
         let recorded_at = DateTime::from_timestamp_micros(row.get(6)?)
             .ok_or_else(|| corrupt(6, "a time out of range"))?;
         let event = NewEvent::new(id, name, self.0.payload(data));
-        Ok(event.with_metadata(metadata).recorded(Recording {
-            stream,
-            version: version(row, 2)?,
-            position: position(row, 0)?,
-            recorded_at,
-        }))
+        Ok((event.with_metadata(metadata), recorded_at))
     }
 }
 

@@ -123,7 +123,9 @@ pub(super) fn checkpoints(conn: &Connection, lease: &LeaseName) -> rusqlite::Res
         // What is folded within every commit holds what the log holds.
         "SELECT log, CASE WHEN log = (SELECT id FROM freehold_log)
                            AND EXISTS (SELECT 1 FROM freehold_inline WHERE name = ?1)
-                     THEN (SELECT coalesce(max(position), 0) FROM freehold_events) ELSE position END
+                     THEN max(coalesce((SELECT max(position) FROM freehold_events), 0),
+                              coalesce((SELECT max(position) FROM freehold_archive), 0))
+                     ELSE position END
          FROM freehold_checkpoints WHERE lease = ?1 ORDER BY log",
     )?;
     let checkpoints = select.query_map([lease.as_str()], |found| {

@@ -15,6 +15,8 @@ const MIGRATIONS: &[&str] = &[
     include_str!("schema/002_rows.sql"),
     include_str!("schema/003_inline.sql"),
     include_str!("schema/004_outbox.sql"),
+    include_str!("schema/005_archive.sql"),
+    include_str!("schema/006_personal.sql"),
 ];
 
 /// Brings the file to today's schema, and says which log it holds.

@@ -6,6 +6,7 @@
 
 use rusqlite::{CachedStatement, Connection, OptionalExtension, params};
 
+use super::archive::{self, Finder};
 use super::row;
 use crate::types::{EventId, Position, StreamId, StreamVersion};
 
@@ -13,13 +14,20 @@ use crate::types::{EventId, Position, StreamId, StreamVersion};
 const MARK_INTERVAL: u64 = 64;
 
 const SELECT_NEWEST: &str =
-    "SELECT version, position FROM freehold_streams WHERE category = ?1 AND stream = ?2";
+    "SELECT version, position, closed FROM freehold_streams WHERE category = ?1 AND stream = ?2";
 
 /// A place in a stream: an event's version, and its position.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Place {
     pub(super) version: StreamVersion,
     pub(super) position: Position,
+}
+
+/// Where a stream ends, and whether for good.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct End {
+    pub(super) newest: Place,
+    pub(super) is_closed: bool,
 }
 
 /// The newest event of a stream; `None` if there is none.
@@ -46,9 +54,20 @@ impl<'c> Ends<'c> {
         Ok(Self { conn, select, upsert })
     }
 
-    /// The newest event of a stream; `None` if there is none.
-    pub(super) fn newest(&mut self, stream: &StreamId) -> rusqlite::Result<Option<Place>> {
-        self.select.query_row([stream.category(), stream.id()], place).optional()
+    /// Where a stream ends; `None` if it has no event.
+    pub(super) fn of(&mut self, stream: &StreamId) -> rusqlite::Result<Option<End>> {
+        let end =
+            |found: &rusqlite::Row<'_>| Ok(End { newest: place(found)?, is_closed: found.get(2)? });
+        self.select.query_row([stream.category(), stream.id()], end).optional()
+    }
+
+    /// Says that the newest event of a stream has closed it.
+    pub(super) fn close(&self, stream: &StreamId, newest: Place) -> rusqlite::Result<()> {
+        let mut update = self.conn.prepare_cached(
+            "UPDATE freehold_streams SET closed = 1 WHERE category = ?1 AND stream = ?2",
+        )?;
+        update.execute([stream.category(), stream.id()])?;
+        archive::wait(self.conn, stream, newest.position)
     }
 
     /// Says which event of a stream is the newest, now that so many were added one after the other, and
@@ -82,7 +101,7 @@ impl<'c> Ends<'c> {
 /// The id of the event at a position.
 pub(super) fn id_at(conn: &Connection, position: Position) -> rusqlite::Result<EventId> {
     let mut select =
-        conn.prepare_cached("SELECT event_id FROM freehold_events WHERE position = ?1")?;
+        conn.prepare_cached("SELECT event_id FROM freehold_all_events WHERE position = ?1")?;
     select.query_row([row::signed(position.get())], |found| row::uuid(found, 0).map(EventId::new))
 }
 
@@ -94,10 +113,15 @@ pub(super) fn find(
     newest: Place,
 ) -> rusqlite::Result<Position> {
     let mut at = nearest_mark(conn, stream, version, newest)?;
-    let mut select = conn
-        .prepare_cached("SELECT version - 1, previous FROM freehold_events WHERE position = ?1")?;
+    let mut events = Finder::new(
+        conn,
+        [
+            "SELECT version - 1, previous FROM freehold_events WHERE position = ?1",
+            "SELECT version - 1, previous FROM freehold_archive WHERE position = ?1",
+        ],
+    )?;
     while at.version > version {
-        at = select.query_row([row::signed(at.position.get())], place)?;
+        at = events.at(at.position, place)?;
     }
     Ok(at.position)
 }

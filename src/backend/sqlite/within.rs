@@ -3,8 +3,8 @@
 use rusqlite::{CachedStatement, Connection};
 
 use super::inline::KnownFolds;
-use super::insert;
 use super::streams::Ends;
+use super::{archive, insert};
 
 /// What is known and prepared within one transaction.
 pub(super) struct Within<'t> {
@@ -20,6 +20,8 @@ pub(super) struct Prepared<'t>(Option<Statements<'t>>);
 pub(super) struct Statements<'t> {
     pub(super) ends: Ends<'t>,
     pub(super) insert: CachedStatement<'t>,
+    /// Looks for an event in the archive, if there is anything in it.
+    pub(super) archived: Option<CachedStatement<'t>>,
 }
 
 impl<'t> Within<'t> {
@@ -30,6 +32,7 @@ impl<'t> Within<'t> {
     /// Something else than a commit was done: what was found out may hold no more.
     pub(super) fn forget(&mut self) {
         self.folds = None;
+        self.statements = Prepared(None);
     }
 }
 
@@ -38,7 +41,7 @@ impl<'t> Prepared<'t> {
     pub(super) fn on(&mut self, conn: &'t Connection) -> rusqlite::Result<&mut Statements<'t>> {
         if self.0.is_none() {
             let (ends, insert) = (Ends::new(conn)?, insert::prepare(conn)?);
-            self.0 = Some(Statements { ends, insert });
+            self.0 = Some(Statements { ends, insert, archived: archive::lookup(conn)? });
         }
         // It was just put there.
         self.0.as_mut().ok_or(rusqlite::Error::InvalidQuery)

@@ -1,12 +1,12 @@
 //! V6: what errors and debug output say, and what they keep to themselves.
 
 use std::error::Error;
+use std::sync::LazyLock;
 
 use serde::{Deserialize, Serialize};
 
 use super::samples::{Any, recorded, written};
-use crate::event::{Event, EventError, Raw, decode};
-use crate::types::EventName;
+use crate::event::{Event, EventError, Upcasts, decode};
 
 #[derive(Debug, Serialize, Deserialize)]
 enum Vault {
@@ -15,7 +15,6 @@ enum Vault {
         #[serde(serialize_with = "blurt")]
         with: String,
     },
-    Old,
 }
 
 fn blurt<S: serde::Serializer>(value: &str, _: S) -> Result<S::Ok, S::Error> {
@@ -25,11 +24,16 @@ fn blurt<S: serde::Serializer>(value: &str, _: S) -> Result<S::Ok, S::Error> {
 impl Event for Vault {
     const CATEGORY: &'static str = "vault";
 
-    fn upcast(raw: Raw) -> Result<Raw, EventError> {
-        match raw.name().as_str() {
-            "Old" => Err(EventError::upcast(format!("{:?}", raw.into_parts().1))),
-            _ => Ok(raw),
-        }
+    fn upcasts() -> &'static Upcasts<Self> {
+        static UPCASTS: LazyLock<Upcasts<Vault>> = LazyLock::new(|| {
+            let tell = |told: serde_json::Value| Err::<Vault, _>(told.to_string().into());
+            Upcasts::builder()
+                .replace("Old", tell)
+                .rename("Filled.v1", "Filled")
+                .drop("Seen", "nobody wants to know")
+                .build()
+        });
+        &UPCASTS
     }
 }
 
@@ -41,7 +45,8 @@ fn a_message_never_repeats_the_payload_and_the_source_tells_more() {
         decode::<Vault>(&recorded("Filled", r#""secret""#)).unwrap_err(),
         decode::<Vault>(&recorded("Filled", r#"{"secret":"#)).unwrap_err(),
         decode::<Vault>(&recorded("Old", r#""secret""#)).unwrap_err(),
-        EventError::upcast("secret"),
+        decode::<Vault>(&recorded("Filled.v1", r#""secret""#)).unwrap_err(),
+        decode::<Vault>(&recorded("Seen", r#""secret""#)).unwrap_err(),
     ];
     let mut telling = 0;
     for error in errors {
@@ -52,18 +57,21 @@ fn a_message_never_repeats_the_payload_and_the_source_tells_more() {
 }
 
 #[test]
-fn a_decode_error_names_stream_position_and_event() {
+fn a_decode_error_names_stream_version_position_and_event() {
     for (name, data, why) in [
         ("Filled", "null", "its payload does not fit the variant"),
         ("Filled", "nil", "its payload is not JSON"),
         ("Emptied", "{}", "no variant has its name"),
         ("Old", "{}", "it cannot be turned into today's form"),
+        ("Filled.v1", "null", "its payload does not fit the variant"),
+        ("Seen", "{}", "it is dropped"),
     ] {
         let error = decode::<Vault>(&recorded(name, data)).unwrap_err();
+        let became = if name == "Filled.v1" { ", now `Filled`," } else { "" };
         assert_eq!(
             error.to_string(),
             format!(
-                "event `{name}` at position 9 in stream `any-1` \
+                "event `{name}`{became} at position 9, version 3 of stream `any-1`, \
                  cannot be read as one of category `vault`: {why}"
             )
         );
@@ -77,12 +85,6 @@ fn an_error_and_its_clones_share_a_source_that_can_be_downcast() {
     let [one, two] = [&error, &clone]
         .map(|error| error.source().unwrap().downcast_ref::<serde_json::Error>().unwrap());
     assert!(one.is_data() && std::ptr::eq(one, two));
-}
-
-#[test]
-fn a_raw_event_shows_how_long_it_is_and_not_what_it_says() {
-    let raw = Raw::new(EventName::from_static("Filled").unwrap(), r#""secret""#);
-    assert_eq!(format!("{raw:?}"), "Raw { name: EventName(Filled), data_bytes: 8 }");
 }
 
 const _: fn() = || {

@@ -15,6 +15,7 @@ use crate::projection::enrich::Facts;
 use crate::projection::fold::Decoded;
 use crate::projection::views::Wanted;
 use crate::subscription::{Partition, SinkError};
+use crate::types::mark::is_open;
 use crate::types::{LogId, Position, RecordedEvent, Row, RowSet, RowWrite};
 
 /// Where an index is written. There is one for each index, in whatever process: it holds the lock.
@@ -165,6 +166,9 @@ impl Desk {
         let key = row.key.as_str();
         self.writer.delete_term(columns.key_is(key));
         if let Some(value) = &row.value {
+            if is_open(value.json()) {
+                return Err(SearchError::Personal { folder: self.build.path.clone() }.into());
+            }
             let view = value.read().map_err(|why| SinkError::Batch(why.into()))?;
             let document = columns.document::<P>(key, value.json(), &view);
             self.writer.add_document(document).map_err(of_index(&self.build.path))?;

@@ -54,6 +54,13 @@ pub enum SearchError {
         /// Which folder.
         folder: PathBuf,
     },
+    /// A view holds personal data, which would stand in the files of the index in plain, whatever the store does. Leave it out of
+    /// views that are searched.
+    #[error("a view for the search index in {} holds personal data", .folder.display())]
+    Personal {
+        /// Which folder.
+        folder: PathBuf,
+    },
     /// Its files cannot be read or written now.
     #[error("the files of the search index in {} cannot be read or written", .folder.display())]
     Files {
@@ -95,7 +102,9 @@ impl SearchError {
 
     const fn fault(&self) -> Fault {
         match self {
-            Self::Foreign { .. } | Self::OtherProjection { .. } => Fault::Other,
+            Self::Foreign { .. } | Self::OtherProjection { .. } | Self::Personal { .. } => {
+                Fault::Other
+            }
             Self::Damaged { .. } => Fault::Corrupt,
             Self::Newer { .. } => Fault::NewerSchema,
             Self::Busy { .. } => Fault::Busy,

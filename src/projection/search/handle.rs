@@ -18,6 +18,7 @@ use crate::ports::{BackendError, telemetry};
 use crate::projection::level::Asynchronous;
 use crate::projection::read::{Fresh, ReadError};
 use crate::projection::read_side::ReadSide;
+use crate::projection::rounds::Asking;
 use crate::projection::wait::deadline;
 use crate::subscription::Running;
 use crate::types::{LeaseName, Row, RowKey};
@@ -67,7 +68,7 @@ impl ReadSide {
         let job = LeaseName::new(&format!("{}.search.{}", P::NAME, id.simple()));
         let job = job.map_err(|why| SearchError::damaged(&at, why))?;
         let (reader, progress) = (Reader::new(folder), Progress::new(1));
-        let index = Arc::new(Index { model, reader, job, progress });
+        let index = Arc::new(Index { model, reader, job, progress, looks: Asking::default() });
         Ok(Search { index, projection: PhantomData })
     }
 }

@@ -6,9 +6,11 @@ use tokio::task::spawn_blocking;
 
 use super::error::SearchError;
 use super::reader::{Reader, Snapshot};
+use super::wait::Seen;
 use crate::consistency::Progress;
 use crate::ports::{BackendError, EventStore, Fault};
 use crate::projection::model::Model;
+use crate::projection::rounds::Asking;
 use crate::types::{Filter, LeaseName, Position};
 
 /// What all who write or read one index share in a process.
@@ -19,6 +21,8 @@ pub(super) struct Index {
     pub(super) job: LeaseName,
     /// How far the writer is, if it runs here. It only wakes those who wait: what is read says how far it is itself.
     pub(super) progress: Progress,
+    /// Who looks at it, while somebody waits.
+    pub(super) looks: Asking<Seen>,
 }
 
 impl Index {

@@ -1,13 +1,27 @@
 //! Waiting until a search shows something.
 
+use std::pin::pin;
 use std::sync::Arc;
+use std::task::Poll;
 
-use tokio::time::{Instant, sleep, sleep_until};
+use futures::{FutureExt, poll};
+use tokio::time::{Instant, timeout_at};
 
-use super::index::{Index, is_covered};
+use super::index::Index;
 use crate::consistency::{Behind, Reached, Session};
-use crate::ports::{BackendError, EventStore, telemetry};
-use crate::types::Token;
+use crate::ports::{BackendError, telemetry};
+use crate::projection::rounds::Rounds;
+use crate::projection::wait::at_last;
+use crate::types::{Position, Token};
+
+/// What is known of the build that is read.
+#[derive(Clone, Debug)]
+pub(super) struct Seen {
+    /// Up to where it shows all that is wanted of each log.
+    covered: Session,
+    /// Somebody holds the lease of the writer.
+    is_held: bool,
+}
 
 impl Index {
     /// How far the build is that is read.
@@ -23,7 +37,7 @@ impl Index {
         until: Instant,
     ) -> Result<Reached, Behind> {
         let began = Instant::now();
-        let ended = self.reach(token, until).await;
+        let ended = at_last(until, self.reach(token, until)).await;
         let outcome = ended.as_ref().err().map_or("reached", Behind::name);
         telemetry::waited(self.model.name, outcome, began.elapsed());
         ended
@@ -33,71 +47,76 @@ impl Index {
         let Some(log) = self.model.logs.iter().find(|log| log.identity() == token.log()) else {
             return Err(Behind::OtherLog { token: token.log() });
         };
-        let mut is_written = false;
+        let (mut looks, mut is_written) = (self.looks(), false);
+        // Who has no time to wait is told what is there.
+        let mut next = Ok(looks.now().await);
         loop {
-            match self.look(&**log, token).await {
-                Ok(Some(reached)) => return Ok(reached),
-                Ok(None) => {}
+            match next {
+                Err(_) => return self.late().await,
+                Ok(Ok(Some(seen))) => {
+                    let covered = seen.covered.position(token.log());
+                    if covered >= token.position() {
+                        return Ok(Reached { at: Token::new(token.log(), covered).into() });
+                    }
+                    if !is_written {
+                        let end = log.end().await.map_err(Behind::Unreadable)?;
+                        if end < token.position() {
+                            return Err(Behind::NotYetWritten { head: end });
+                        }
+                        is_written = true;
+                    }
+                    self.goes_on(token, seen.is_held).await?;
+                }
+                // The runtime is gone that they were asked on.
+                Ok(Ok(None)) => looks = self.looks(),
                 // It may be over soon.
-                Err(error) if error.is_transient() && Instant::now() < until => {}
-                Err(error) => return Err(Behind::Unreadable(error)),
+                Ok(Err(error)) if error.is_transient() && Instant::now() < until => {}
+                Ok(Err(error)) => return Err(Behind::Unreadable(error)),
             }
-            if !is_written {
-                let end = log.end().await.map_err(Behind::Unreadable)?;
-                if end < token.position() {
-                    return Err(Behind::NotYetWritten { head: end });
-                }
-                is_written = true;
-            }
-            if Instant::now() >= until {
-                let at = self.at().await.map_err(Behind::Unreadable)?;
-                let lag = self.model.lag(&at).await.map_err(Behind::Unreadable)?;
-                return Err(Behind::TimedOut { lag });
-            }
-            self.rest(token, until).await?;
+            next = timeout_at(until, looks.next()).await;
         }
     }
 
-    /// Whether a search shows what the token stands for.
-    async fn look(
-        self: &Arc<Self>,
-        log: &dyn EventStore,
-        token: Token,
-    ) -> Result<Option<Reached>, BackendError> {
-        let mut at = self.at().await?;
-        let (filter, place) = (&self.model.filter, token.position());
-        if !is_covered(log, filter, at.position(token.log()), place).await? {
-            return Ok(None);
+    /// Why it is in vain to wait on, if it is: the writer is over here, and nobody holds the lease.
+    async fn goes_on(&self, token: Token, is_held: bool) -> Result<(), Behind> {
+        match poll!(pin!(self.progress.wait_for(token))) {
+            Poll::Ready(Err(Behind::WouldDeadlock)) => Err(Behind::WouldDeadlock),
+            Poll::Ready(Err(over)) if !is_held => Err(over),
+            // Also if the writer is so far: the build that is read is not.
+            _ => Ok(()),
         }
-        at.observe(token);
-        Ok(Some(Reached { at: Token::new(token.log(), at.position(token.log())).into() }))
     }
 
-    /// Waits until it is worth looking again: the writer has come so far, if it runs here, or a while has passed.
-    async fn rest(&self, token: Token, until: Instant) -> Result<(), Behind> {
-        let poll = self.model.poll_interval;
-        let wake = (Instant::now() + poll).min(until);
-        let ended = tokio::select! {
-            biased;
-            ended = self.progress.wait_for(token) => ended,
-            () = sleep_until(wake) => return Ok(()),
-        };
-        match ended {
-            // It was looked before the step, or the build is not read yet that is so far.
-            Ok(_) => {
-                sleep_until(wake).await;
-                Ok(())
-            }
-            Err(Behind::WouldDeadlock) => Err(Behind::WouldDeadlock),
-            Err(over) => {
-                let state = self.model.store.lease(&self.job).await;
-                let is_elsewhere = state.map_err(Behind::Unreadable)?.holder.is_some();
-                if !is_elsewhere {
-                    return Err(over);
-                }
-                sleep(poll).await;
-                Ok(())
-            }
+    /// How a wait ends whose time is over.
+    async fn late(self: &Arc<Self>) -> Result<Reached, Behind> {
+        let at = self.at().await.map_err(Behind::Unreadable)?;
+        let lag = self.model.lag(&at).await.map_err(Behind::Unreadable)?;
+        Err(Behind::TimedOut { lag })
+    }
+
+    /// Who looks for all who wait.
+    fn looks(self: &Arc<Self>) -> Arc<Rounds<Seen>> {
+        let index = Arc::clone(self);
+        self.looks.get(self.model.poll_interval, move |_| {
+            let index = Arc::clone(&index);
+            async move { index.look().await.map(Some) }.boxed()
+        })
+    }
+
+    async fn look(self: &Arc<Self>) -> Result<Seen, BackendError> {
+        // Asked before it is looked: who has ended since has written what is seen.
+        let is_held = self.model.store.lease(&self.job).await?.holder.is_some();
+        let (at, mut covered) = (self.at().await?, Session::new());
+        for log in &self.model.logs {
+            let (id, place) = (log.identity(), at.position(log.identity()));
+            // What is not wanted is not waited for.
+            let next = log.read_all(place, &self.model.filter, 1).await?;
+            let upto = match next.events.first() {
+                Some(event) => Position::new(event.position().get().saturating_sub(1)),
+                None => next.upto,
+            };
+            covered.observe(Token::new(id, upto.max(place)));
         }
+        Ok(Seen { covered, is_held })
     }
 }

@@ -57,7 +57,7 @@ async fn write(log: Log, writer: u32, commits: u32) -> Acknowledged {
 }
 
 /// Follows the feed by `upto`, with small pages, until the writers are done and all is read.
-async fn follow(log: Log, filter: Filter, done: Arc<AtomicBool>) -> Vec<RecordedEvent> {
+pub(super) async fn follow(log: Log, filter: Filter, done: Arc<AtomicBool>) -> Vec<RecordedEvent> {
     let (mut after, mut seen) = (Position::START, Vec::new());
     for limit in [1, 2, 3, 7, 1, 50].into_iter().cycle() {
         // Looked at before the page is read: what was acknowledged by then must be in reach.

@@ -4,7 +4,9 @@ use std::sync::Arc;
 
 use async_trait::async_trait;
 
-use crate::ports::{Broker, Deliveries, EventStore, InlineStore, Outbox, RowStore};
+use crate::ports::{
+    Archive, Broker, Deliveries, EventStore, InlineStore, Outbox, RowStore, SubjectKeys,
+};
 use crate::types::Destination;
 
 /// Opens the logs that the suite writes to.
@@ -97,6 +99,34 @@ pub trait OutboxHarness: Send + Sync + 'static {
     /// # Panics
     /// If the log cannot be opened: the test fails with the message.
     async fn open(&self, log: &str) -> Arc<dyn Outbox>;
+}
+
+/// Opens the logs that the suite of [`Archive`] writes to, under the rules of [`Harness`].
+#[async_trait]
+pub trait ArchiveHarness: Send + Sync + 'static {
+    /// A handle to the log called `log`, which is made if it is not there. While another handle is in
+    /// use, the new one shares its log; when no other is left, opening is what a restart would be.
+    ///
+    /// # Panics
+    /// If the log cannot be opened: the test fails with the message.
+    async fn open(&self, log: &str) -> Arc<dyn Archive>;
+}
+
+/// Opens the keys that the suite of [`SubjectKeys`] adds to, under the rules of [`Harness`].
+#[async_trait]
+pub trait SubjectKeysHarness: Send + Sync + 'static {
+    /// A handle to the keys called `log`, which are made if they are not there. While another handle is in
+    /// use, the new one shares its keys; when no other is left, opening is what a restart would be.
+    ///
+    /// # Panics
+    /// If they cannot be opened: the test fails with the message.
+    async fn open(&self, log: &str) -> Arc<dyn SubjectKeys>;
+
+    /// The log of events beside them; by default there is none, and nothing is asked about commits.
+    async fn events(&self, log: &str) -> Option<Arc<dyn EventStore>> {
+        let _ = log;
+        None
+    }
 }
 
 /// Opens the brokers that the suite of [`Broker`] and [`Deliveries`] publishes to.

@@ -2,7 +2,7 @@
 //!
 //! Implement [`Harness`] for your store and call
 //! [`event_store_conformance!`](crate::event_store_conformance): it makes one test of each function here
-//! that is named after a clause of [`Store`](crate::Store) (`s01_…` to `s13_…`) or
+//! that is named after a clause of [`Store`](crate::Store) (`s01_…` to `s14_…`) or
 //! [`EventStore`](crate::EventStore) (`e01_…` to `e10_…`), and one that compares the store with the
 //! [model](crate::testkit::model). A function returns if the store keeps the promise, and panics with
 //! what it saw if not. A store that refuses checks or inbox keys as unsupported passes the clauses about
@@ -23,15 +23,27 @@
 //! A store that keeps messages until they are published implements [`OutboxHarness`] and calls
 //! [`outbox_conformance!`](crate::outbox_conformance) for the clauses of [`Outbox`](crate::Outbox) (`o01_…` to `o09_…`).
 //! It need keep nothing else.
+//!
+//! A store that moves closed streams out of the way implements [`ArchiveHarness`] and calls
+//! [`archive_conformance!`](crate::archive_conformance) for the clauses of [`Archive`](crate::Archive) (`a01_…` to `a06_…`).
+//!
+//! Who keeps the keys of data subjects implements [`SubjectKeysHarness`] and calls
+//! [`subject_keys_conformance!`](crate::subject_keys_conformance) for the clauses of [`SubjectKeys`](crate::SubjectKeys) (`n01_…` to
+//! `n06_…`).
+//!
 //! A message broker implements [`BrokerHarness`] and calls [`broker_conformance!`](crate::broker_conformance) for the clauses
 //! of [`Broker`](crate::Broker) (`b01_…` to `b07_…`) and [`Deliveries`](crate::Deliveries) (`d01_…` to `d03_…`). What it does
 //! not say that it can do is not asked of it.
 //!
 //! Set `FREEHOLD_HEAVY=1` for many more rounds and writers where tasks race.
 //!
-//! [`Clock`](crate::Clock), [`Ids`](crate::Ids) and [`InlineFold`](crate::InlineFold) have one clause each; their functions
-//! ([`k01_a_store_records_the_times_it_was_told`], [`i01_no_id_is_drawn_twice`], [`g01_a_fold_is_pure`]) take what they test.
+//! [`Clock`](crate::Clock), [`Ids`](crate::Ids), [`Entropy`](crate::Entropy) and [`InlineFold`](crate::InlineFold) have one clause
+//! each; their functions ([`k01_a_store_records_the_times_it_was_told`], [`i01_no_id_is_drawn_twice`],
+//! [`q01_nothing_is_drawn_twice`], [`g01_a_fold_is_pure`]) take what they test.
 
+mod archive_crowd;
+mod archive_kit;
+mod archive_steps;
 mod broker_deliveries;
 mod broker_kit;
 mod broker_known;
@@ -66,14 +78,18 @@ mod rows_sets;
 mod rows_whole;
 mod store_answers;
 mod store_atomic;
+mod store_closed;
 mod store_durable;
 mod store_form;
 mod store_guards;
 mod store_inbox;
 mod store_order;
 mod store_repeats;
+mod subject_keys;
 mod suite;
 
+pub use archive_crowd::*;
+pub use archive_steps::*;
 pub use broker_deliveries::*;
 pub use broker_known::*;
 pub use broker_stored::*;
@@ -83,7 +99,10 @@ pub use event_store_follow::*;
 pub use event_store_outcomes::*;
 pub use event_store_pages::*;
 pub use event_store_streams::*;
-pub use harness::{BrokerHarness, Harness, InlineHarness, OutboxHarness, RowHarness};
+pub use harness::{
+    ArchiveHarness, BrokerHarness, Harness, InlineHarness, OutboxHarness, RowHarness,
+    SubjectKeysHarness,
+};
 pub use inline_guarded::*;
 pub use inline_whole::*;
 pub(super) use kit::within;
@@ -104,11 +123,13 @@ pub use rows_sets::*;
 pub use rows_whole::*;
 pub use store_answers::*;
 pub use store_atomic::*;
+pub use store_closed::*;
 pub use store_durable::*;
 pub use store_form::*;
 pub use store_guards::*;
 pub use store_inbox::*;
 pub use store_order::*;
 pub use store_repeats::*;
+pub use subject_keys::*;
 #[doc(hidden)]
 pub use suite::run;

@@ -6,6 +6,7 @@ use super::Harness;
 use super::kit::{
     Log, advance, append, event, events, id, inbox, message, name, never_granted, row, stream,
 };
+use super::store_closed::closing;
 use crate::ports::{CommitError, Fault};
 use crate::types::{
     Commit, DedupKey,
@@ -51,6 +52,10 @@ pub async fn s07_a_malformed_commit_is_refused(h: &dyn Harness) {
             Commit::new().append(&a, Any, [event("x"), NewEvent::new(id("x"), name("Other"), "")]),
         ] {
             assert_eq!(invalid(&log, commit).await, InvalidCommit::EventTwice(id("x")));
+        }
+        let behind = Commit::new().append(&a, Any, [closing("x"), event("y")]);
+        for commit in [behind.clone(), append(&b, Any, &["z"]).and(behind)] {
+            assert_eq!(invalid(&log, commit).await, InvalidCommit::BehindClosing(a.clone()));
         }
         if keys {
             let merged = append(&a, Any, &["x"]).inbox(inbox("m1")).inbox(inbox("m2"));

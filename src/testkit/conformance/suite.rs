@@ -202,6 +202,50 @@ macro_rules! outbox_conformance {
     };
 }
 
+/// Makes a module of tests of the conformance suite for [`Archive`](crate::Archive): one for each function of
+/// [`testkit::conformance`](crate::testkit::conformance) that is named after a clause of it.
+///
+/// The arguments are as with [`event_store_conformance!`](crate::event_store_conformance), which is called as well, but the
+/// harness is an [`ArchiveHarness`](crate::testkit::conformance::ArchiveHarness).
+///
+/// ```
+/// # use std::{collections::HashMap, sync::{Arc, Mutex}};
+/// use freehold::Archive;
+/// use freehold::backend::memory::MemoryStore;
+/// use freehold::testkit::{async_trait, conformance::ArchiveHarness};
+///
+/// #[derive(Default)]
+/// struct InMemory(Mutex<HashMap<String, MemoryStore>>);
+///
+/// #[async_trait]
+/// impl ArchiveHarness for InMemory {
+///     async fn open(&self, log: &str) -> Arc<dyn Archive> {
+///         Arc::new(self.0.lock().unwrap().entry(log.to_owned()).or_default().clone())
+///     }
+/// }
+///
+/// freehold::archive_conformance!(archive_in_memory, InMemory::default());
+/// # fn main() {}
+/// ```
+#[macro_export]
+macro_rules! archive_conformance {
+    ($name:ident, $harness:expr $(,)?) => {
+        $crate::__archive_clauses! { [$crate::__conformance_suite] { $name, $harness; } }
+    };
+}
+
+/// Makes a module of tests of the conformance suite for [`SubjectKeys`](crate::SubjectKeys): one for each function of
+/// [`testkit::conformance`](crate::testkit::conformance) that is named after a clause of it.
+///
+/// The arguments are as with [`event_store_conformance!`](crate::event_store_conformance), but the harness is a
+/// [`SubjectKeysHarness`](crate::testkit::conformance::SubjectKeysHarness).
+#[macro_export]
+macro_rules! subject_keys_conformance {
+    ($name:ident, $harness:expr $(,)?) => {
+        $crate::__subject_keys_clauses! { [$crate::__conformance_suite] { $name, $harness; } }
+    };
+}
+
 /// Makes a module of tests of the conformance suite for [`Broker`](crate::Broker) and [`Deliveries`](crate::Deliveries): one
 /// for each function of [`testkit::conformance`](crate::testkit::conformance) that is named after a clause of them.
 ///
@@ -251,6 +295,11 @@ macro_rules! __event_store_clauses {
             s12_without_events_the_token_is_at_the_head
             s12_racing_commits_are_told_their_own_places
             s13_a_commit_may_build_on_one_that_is_not_acknowledged
+            s14_a_closed_stream_takes_no_more_events
+            s14_a_check_on_a_closed_stream_holds_as_on_others
+            s14_a_commit_that_closed_a_stream_is_repeated_as_any_other
+            s14_nothing_stands_behind_a_closing_that_others_race_with
+            s14_a_closed_stream_is_closed_after_reopening
             e01_an_event_comes_back_as_it_was_appended
             e01_streams_are_told_apart_byte_for_byte
             e01_versions_count_from_one
@@ -395,6 +444,46 @@ macro_rules! __outbox_clauses {
             o08_what_is_due_comes_in_the_order_of_its_time
             o08_of_racing_askers_a_message_comes_once
             o09_what_was_acknowledged_is_there_after_reopening
+        }
+    };
+}
+
+/// The same for the clauses of archives.
+#[doc(hidden)]
+#[macro_export]
+macro_rules! __archive_clauses {
+    ([$($then:tt)*] $with:tt) => {
+        $($then)* ! {
+            $with
+            a01_everything_reads_the_same_after_every_step
+            a01_readers_miss_nothing_that_is_moved_meanwhile
+            a02_no_event_of_an_open_stream_is_moved
+            a03_a_step_moves_what_was_asked_for_and_says_whether_more_is_left
+            a04_of_racing_archivers_each_event_is_moved_by_one
+            a05_what_was_moved_is_known_as_before
+            a06_what_was_moved_is_there_after_reopening_and_is_not_moved_again
+        }
+    };
+}
+
+/// The same for the clauses of the keys of data subjects.
+#[doc(hidden)]
+#[macro_export]
+macro_rules! __subject_keys_clauses {
+    ([$($then:tt)*] $with:tt) => {
+        $($then)* ! {
+            $with
+            n01_a_ring_holds_the_keys_that_were_added
+            n01_subjects_are_told_apart
+            n01_rings_come_in_the_order_of_asking
+            n02_only_the_next_key_is_added
+            n02_of_racing_keys_one_is_added
+            n03_a_key_is_there_after_reopening
+            n04_a_forgotten_ring_has_no_key
+            n05_a_forgotten_subject_gets_no_key
+            n06_a_refused_commit_forgets_nothing
+            n06_forgetting_and_its_commit_happen_together
+            n06_a_repeated_commit_forgets
         }
     };
 }

@@ -7,12 +7,13 @@ use async_trait::async_trait;
 
 use super::store::FaultyStore;
 use crate::ports::{
-    BackendError, CommitError, EventStore, InlineFold, InlineStore, Inlined, Leases, RowStore,
-    Store,
+    Archive, BackendError, CommitError, EventStore, InlineFold, InlineStore, Inlined, Leases,
+    RowStore, Store, SubjectKeys,
 };
 use crate::types::{
-    Claim, Commit, Committed, DedupKey, FeedPage, Filter, Lease, LeaseName, LeaseState, Limits,
-    LogId, Owner, Position, ReadFrom, RowPage, RowSet, RowsWanted, StreamId, StreamPage,
+    Archived, Claim, Commit, Committed, DataSubject, DedupKey, FeedPage, Filter, KeyRing, Lease,
+    LeaseName, LeaseState, Limits, LogId, NewKey, Owner, Position, ReadFrom, RowPage, RowSet,
+    RowsWanted, StreamId, StreamPage,
 };
 
 #[async_trait]
@@ -129,5 +130,29 @@ impl<S: InlineStore> InlineStore for FaultyStore<S> {
 
     async fn detach(&self, fold: &LeaseName) -> Result<(), BackendError> {
         self.ask("detach a fold", self.inner.detach(fold)).await
+    }
+}
+
+#[async_trait]
+#[deny(clippy::missing_trait_methods)]
+impl<S: Archive> Archive for FaultyStore<S> {
+    async fn archive(&self, events_max: usize) -> Result<Archived, BackendError> {
+        self.ask("archive", self.inner.archive(events_max)).await
+    }
+}
+
+#[async_trait]
+#[deny(clippy::missing_trait_methods)]
+impl<S: SubjectKeys> SubjectKeys for FaultyStore<S> {
+    async fn rings(&self, subjects: &[DataSubject]) -> Result<Vec<KeyRing>, BackendError> {
+        self.ask("read keys", self.inner.rings(subjects)).await
+    }
+
+    async fn add(&self, keys: Vec<NewKey>) -> Result<Vec<KeyRing>, BackendError> {
+        self.ask("add keys", self.inner.add(keys)).await
+    }
+
+    async fn forget(&self, subject: &DataSubject, with: Commit) -> Result<Committed, CommitError> {
+        self.write(self.inner.forget(subject, with)).await
     }
 }

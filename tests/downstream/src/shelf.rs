@@ -8,8 +8,8 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use async_trait::async_trait;
 use freehold::{
-    BackendError, Clock, Commit, CommitError, Committed, Conflict, DedupKey, EventId, EventStore,
-    Fault, FeedPage, Filter, Ids, Limits, LogId, PartKind, Parts, Position, ReadFrom,
+    BackendError, Clock, Closed, Commit, CommitError, Committed, Conflict, DedupKey, EventId,
+    EventStore, Fault, FeedPage, Filter, Ids, Limits, LogId, PartKind, Parts, Position, ReadFrom,
     RecordedEvent, Recording, Store, StreamId, StreamPage, StreamVersion, SystemClock, SystemIds,
     Token,
 };
@@ -51,8 +51,13 @@ impl ShelfStore {
         if let Some(first) = self.repetition(log, &parts)? {
             return Ok(first.as_duplicate());
         }
-        for (stream, expected) in parts.guards() {
+        for (nth, (stream, expected)) in parts.guards().enumerate() {
             let actual = version(log, stream);
+            // The guards begin with the appends.
+            let is_over = newest(log, stream).is_some_and(RecordedEvent::closes);
+            if nth < parts.appends.len() && is_over {
+                return Err(Closed::new(stream.clone(), actual).into());
+            }
             if !expected.admits(actual, newest(log, stream).map(RecordedEvent::id)) {
                 return Err(Conflict::new(stream.clone(), expected, actual).into());
             }

@@ -81,7 +81,7 @@ pub(crate) struct Watched {
     pub(crate) gate: Arc<Semaphore>,
     commits: Arc<AtomicUsize>,
     reads: Arc<AtomicUsize>,
-    pages: Arc<AtomicUsize>,
+    pages: Arc<Mutex<Vec<usize>>>,
     upsets: Arc<Mutex<VecDeque<Upset>>>,
 }
 
@@ -111,7 +111,12 @@ impl Watched {
 
     /// How many pages of the feed were asked for.
     pub(crate) fn pages(&self) -> usize {
-        self.pages.load(Ordering::SeqCst)
+        self.pages.lock().unwrap().len()
+    }
+
+    /// How long the payloads of each of them were together, in bytes; 0 while it is read.
+    pub(crate) fn bytes_by_page(&self) -> Vec<usize> {
+        self.pages.lock().unwrap().clone()
     }
 }
 
@@ -163,8 +168,15 @@ impl EventStore for Watched {
         filter: &Filter,
         limit: usize,
     ) -> Result<FeedPage, BackendError> {
-        self.pages.fetch_add(1, Ordering::SeqCst);
-        self.inner.read_all(after, filter, limit).await
+        let nth = {
+            let mut pages = self.pages.lock().unwrap();
+            pages.push(0);
+            pages.len() - 1
+        };
+        let page = self.inner.read_all(after, filter, limit).await?;
+        let bytes = page.events.iter().map(|event| event.data().len()).sum();
+        self.pages.lock().unwrap()[nth] = bytes;
+        Ok(page)
     }
 
     async fn head(&self) -> Result<Position, BackendError> {

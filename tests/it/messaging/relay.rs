@@ -7,9 +7,11 @@ use freehold::backend::memory::{MemoryBroker, MemoryStore};
 use freehold::outbox::{Relay, RelayOptions};
 use freehold::testkit::PausedClock;
 use freehold::{
-    Clock, Commit, Destination, Envelope, Filter, MessageId, Outbox, Position, RecordedEvent, Store,
+    Archive, Clock, Closing, Commit, Destination, Envelope, EventId, ExpectedVersion, Filter,
+    MessageId, Outbox, Position, RecordedEvent, Store, StreamId,
 };
 use tokio::time::sleep;
+use uuid::Uuid;
 
 use super::fixture::{memory, message, name, options, send, source, stored, text};
 
@@ -83,6 +85,11 @@ async fn what_events_lead_to_is_published_with_ids_that_follow_from_them() {
     let (store, broker) = (memory(), MemoryBroker::new());
     send(&store, &[]).await;
     send(&store, &[]).await;
+    // What closes the stream leads to nothing, and where the stream is makes no difference.
+    let closing = Closing::new().event(EventId::new(Uuid::now_v7()));
+    let order = StreamId::new("order", "1").unwrap();
+    store.commit(Commit::new().append(&order, ExpectedVersion::Any, [closing])).await.unwrap();
+    while store.archive(1).await.unwrap().has_more {}
     let mapping = |event: &RecordedEvent| {
         let of = |index| {
             let id = MessageId::of_event(event.id(), index);

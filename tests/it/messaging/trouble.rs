@@ -130,6 +130,46 @@ async fn a_broker_that_was_made_anew_is_fed_from_the_beginning() {
     assert_eq!(stored(&broker), ["a1", "b1", "a2", "a3"]);
 }
 
+/// Waits until the broker has these messages.
+async fn until_stored(broker: &MemoryBroker, texts: &[&str]) {
+    let waiting = async {
+        while stored(broker) != texts {
+            sleep(Duration::from_millis(10)).await;
+        }
+    };
+    let waited = tokio::time::timeout(Duration::from_mins(10), waiting).await;
+    assert!(waited.is_ok(), "{:?} are there, and not {texts:?}", stored(broker));
+}
+
+/// Nothing is sent in between, and each relay ends as soon as the broker was fed again.
+#[tokio::test(start_paused = true)]
+async fn what_a_broker_was_fed_again_and_loses_again_it_is_fed_once_more() {
+    for is_recreated in [true, false] {
+        let (store, broker) = (memory(), MemoryBroker::new());
+        let texts = ["a1", "b1", "a2"];
+        let running = relay(name("relay"), &store, broker.clone());
+        for text in texts {
+            send(&store, &[text]).await;
+            running.drained().await.unwrap();
+        }
+        running.stop().await;
+        for _ in 0..3 {
+            if is_recreated {
+                broker.recreate();
+            } else {
+                broker.lose(2);
+            }
+            let running = relay(name("relay"), &store, broker.clone());
+            until_stored(&broker, &texts).await;
+            running.stop().await;
+        }
+        let running = relay(name("relay"), &store, broker.clone());
+        send(&store, &["a3"]).await;
+        running.drained().await.unwrap();
+        assert_eq!(stored(&broker), ["a1", "b1", "a2", "a3"]);
+    }
+}
+
 /// A broker in memory goes with its process. What others have published into the next one does not look like what was there.
 #[tokio::test(start_paused = true)]
 async fn another_broker_is_fed_from_the_beginning_also_if_it_has_more_than_the_one_before() {

@@ -4,12 +4,15 @@ use std::pin::Pin;
 use std::thread;
 
 use freehold::testkit::conformance::{
-    self, BrokerHarness, Harness, InlineHarness, OutboxHarness, RowHarness,
+    self, ArchiveHarness, BrokerHarness, Harness, InlineHarness, OutboxHarness, RowHarness,
+    SubjectKeysHarness,
 };
 use freehold::testkit::model;
 
+use super::archive_roll::archive_mutants;
 use super::broker_roll::{Whole, broker_mutants};
 use super::fold_roll::fold_mutants;
+use super::keys_roll::keys_mutants;
 use super::outbox_roll::outbox_mutants;
 use super::roll::{Mutant, mutants};
 use super::row_roll::row_mutants;
@@ -66,6 +69,14 @@ fn kills_outboxes(name: &str, clause: Clause<dyn OutboxHarness>) {
     sees(name, clause, || Box::new(InMemory::default()), outbox_mutants());
 }
 
+fn kills_archives(name: &str, clause: Clause<dyn ArchiveHarness>) {
+    sees(name, clause, || Box::new(InMemory::default()), archive_mutants());
+}
+
+fn kills_keys(name: &str, clause: Clause<dyn SubjectKeysHarness>) {
+    sees(name, clause, || Box::new(InMemory::default()), keys_mutants());
+}
+
 fn kills_brokers(name: &str, clause: Clause<dyn BrokerHarness>) {
     sees(name, clause, || Box::new(Whole::default()), broker_mutants());
 }
@@ -85,10 +96,20 @@ freehold::__event_store_clauses! { [each_clause] { CLAUSES kills } }
 freehold::__row_store_clauses! { [each_clause] { ROW_CLAUSES kills_rows } }
 freehold::__inline_store_clauses! { [each_clause] { FOLD_CLAUSES kills_folds } }
 freehold::__outbox_clauses! { [each_clause] { OUTBOX_CLAUSES kills_outboxes } }
+freehold::__archive_clauses! { [each_clause] { ARCHIVE_CLAUSES kills_archives } }
+freehold::__subject_keys_clauses! { [each_clause] { KEYS_CLAUSES kills_keys } }
 freehold::__broker_clauses! { [each_clause] { BROKER_CLAUSES kills_brokers } }
 
 /// The clauses of all suites.
-const SUITES: [&[&str]; 5] = [CLAUSES, ROW_CLAUSES, FOLD_CLAUSES, OUTBOX_CLAUSES, BROKER_CLAUSES];
+const SUITES: [&[&str]; 7] = [
+    CLAUSES,
+    ROW_CLAUSES,
+    FOLD_CLAUSES,
+    OUTBOX_CLAUSES,
+    ARCHIVE_CLAUSES,
+    KEYS_CLAUSES,
+    BROKER_CLAUSES,
+];
 
 #[test]
 fn every_mutant_belongs_to_a_clause_and_every_clause_has_one() {
@@ -96,6 +117,8 @@ fn every_mutant_belongs_to_a_clause_and_every_clause_has_one() {
     matches(ROW_CLAUSES, &row_mutants());
     matches(FOLD_CLAUSES, &fold_mutants());
     matches(OUTBOX_CLAUSES, &outbox_mutants());
+    matches(ARCHIVE_CLAUSES, &archive_mutants());
+    matches(KEYS_CLAUSES, &keys_mutants());
     matches(BROKER_CLAUSES, &broker_mutants());
 }
 

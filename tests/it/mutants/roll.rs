@@ -5,7 +5,7 @@ use std::any::type_name;
 use freehold::testkit::conformance::Harness;
 
 use super::flaw::{Flaw, Flawed};
-use super::{feed::*, reading::*, repeats::*, store::*};
+use super::{closed::*, feed::*, reading::*, repeats::*, store::*};
 
 /// A mutant, and the clause that must see what is wrong with it.
 pub(super) struct Mutant<H: ?Sized> {
@@ -19,6 +19,11 @@ fn of<F: Flaw>(clause: &'static str) -> Mutant<dyn Harness> {
 }
 
 pub(super) fn mutants() -> Vec<Mutant<dyn Harness>> {
+    writers().into_iter().chain(readers()).collect()
+}
+
+/// Of the clauses of `Store`.
+fn writers() -> Vec<Mutant<dyn Harness>> {
     vec![
         of::<AppendsOneByOne>("s01_a_commit_over_two_streams_is_whole_or_absent"),
         of::<TearsCommits>("s01_readers_never_see_half_a_commit"),
@@ -60,6 +65,23 @@ pub(super) fn mutants() -> Vec<Mutant<dyn Harness>> {
         of::<StandsAtTheStartWithoutEvents>("s12_without_events_the_token_is_at_the_head"),
         of::<TellsTheNewestVersion>("s12_racing_commits_are_told_their_own_places"),
         of::<LetsCommitsOvertake>("s13_a_commit_may_build_on_one_that_is_not_acknowledged"),
+        of::<KnowsNothingOfClosings>("s14_a_closed_stream_takes_no_more_events"),
+        of::<TellsTheConflictFirst>("s14_a_closed_stream_takes_no_more_events"),
+        of::<WritesBesideTheClosed>("s14_a_closed_stream_takes_no_more_events"),
+        of::<IsClosedToChecks>("s14_a_check_on_a_closed_stream_holds_as_on_others"),
+        of::<TakesTheRepeatedClosingForALateOne>(
+            "s14_a_commit_that_closed_a_stream_is_repeated_as_any_other",
+        ),
+        of::<LooksWhetherItIsClosedBeforeItWrites>(
+            "s14_nothing_stands_behind_a_closing_that_others_race_with",
+        ),
+        of::<RemembersTheClosedInTheHandle>("s14_a_closed_stream_is_closed_after_reopening"),
+    ]
+}
+
+/// Of the clauses of `EventStore`.
+fn readers() -> Vec<Mutant<dyn Harness>> {
+    vec![
         of::<TidiesJson>("e01_an_event_comes_back_as_it_was_appended"),
         of::<IgnoresCase>("e01_streams_are_told_apart_byte_for_byte"),
         of::<CountsFromZero>("e01_versions_count_from_one"),

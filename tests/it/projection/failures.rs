@@ -6,11 +6,11 @@ use std::time::Duration;
 use freehold::backend::memory::MemoryStore;
 use freehold::projection::Kept;
 use freehold::subscription::Running;
-use freehold::testkit::{Faults, FaultyStore, Loss};
+use freehold::testkit::{Faults, FaultyStore};
 use tokio::time::sleep;
 
 use super::fixture::{Accounts, all, oracle, reads, some};
-use crate::subscription::fixture::{memory, options, reach};
+use crate::subscription::fixture::{at_every_call, memory, options, reach};
 
 /// The views as a healthy process reads them.
 async fn check(store: &MemoryStore, what: &str) {
@@ -38,15 +38,7 @@ async fn run(faults: Faults, what: &str) -> u64 {
 
 #[tokio::test(start_paused = true)]
 async fn each_event_counts_once_whatever_call_fails() {
-    for loss in [Loss::Call, Loss::Answer] {
-        for n in 1.. {
-            let what = format!("{loss:?} of call {n} is lost");
-            if run(Faults::seeded(0).fail_nth(n, loss), &what).await < n {
-                assert!(n > 20, "only {n} calls");
-                break;
-            }
-        }
-    }
+    at_every_call(20, async |_, faults, what| run(faults, what).await).await;
 }
 
 #[tokio::test(start_paused = true)]

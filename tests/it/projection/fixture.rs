@@ -2,13 +2,21 @@
 
 use std::collections::BTreeMap;
 use std::convert::Infallible;
+use std::time::Duration;
 
 use freehold::backend::memory::MemoryStore;
-use freehold::projection::{Eventual, On, Projection, ReadSide, Recorded, Strong, View, Views};
-use freehold::testkit::{Faults, FaultyStore};
-use freehold::{Aggregate, Event, EventStore, Filter, Position, Repository, RowStore, Token};
+use freehold::projection::{
+    Enrich, Eventual, Facts, On, Projection, ReadSide, Recorded, Strong, View, Views,
+};
+use freehold::subscription::SinkError;
+use freehold::testkit::{Faults, FaultyStore, async_trait};
+use freehold::{
+    Aggregate, Event, EventStore, Fault, Filter, Position, RecordedEvent, Repository, RowSet,
+    RowStore, RowsWanted, Token,
+};
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
+use tokio::time::sleep;
 
 use crate::subscription::fixture::TokioClock;
 
@@ -201,4 +209,24 @@ pub(crate) fn reads<S: RowStore + EventStore + Clone>(store: &S) -> ReadSide {
 /// A store whose calls are counted.
 pub(crate) fn counted(store: &MemoryStore) -> FaultyStore<MemoryStore> {
     FaultyStore::new(store.clone(), Faults::seeded(0))
+}
+
+/// Takes its time for each batch.
+pub(crate) struct Slow(pub(crate) Duration);
+
+#[async_trait]
+impl Enrich for Slow {
+    async fn enrich(&self, _: &[RecordedEvent]) -> Result<Facts, SinkError> {
+        sleep(self.0).await;
+        Ok(Facts::new())
+    }
+}
+
+pub(crate) async fn set_is_there(store: &MemoryStore, set: &str) -> bool {
+    let wanted = RowsWanted::Keys(vec![]);
+    match store.rows(&RowSet::new(set).unwrap(), &wanted, None).await {
+        Ok(_) => true,
+        Err(error) if error.fault() == Fault::Missing => false,
+        Err(error) => panic!("{error}"),
+    }
 }

@@ -13,6 +13,7 @@ use freehold::{
     Store, Unfoldable,
 };
 use tokio::task::yield_now;
+use tokio::time::timeout;
 
 use super::fixture::{Accounts, Of, StrongAccounts, Transfer, User, all, oracle, put, reads, some};
 use crate::subscription::fixture::{memory, options};
@@ -125,6 +126,49 @@ async fn each_event_counts_once_whatever_call_fails() {
                 assert!(n > 20, "only {n} calls");
                 break;
             }
+        }
+    }
+}
+
+/// One process loses the store for good at any call, while it folds what is there already or after that; another begins, and
+/// both write when the first one has it back.
+#[tokio::test(start_paused = true)]
+async fn each_event_counts_once_when_the_store_is_lost_at_any_call_and_another_process_goes_on() {
+    const PATIENCE: Duration = Duration::from_mins(10);
+    for n in 1.. {
+        let (inner, mut chance) = (narrow(), fastrand::Rng::with_seed(9));
+        some(&inner, &mut chance, 60).await;
+        let store = FaultyStore::new(inner.clone(), Faults::seeded(0).fail_from(n));
+        let lost = reads(&store);
+        let begun = timeout(PATIENCE, lost.inline(StrongAccounts, store.clone())).await;
+        let begun = begun.unwrap_or_else(|_| panic!("lost at call {n}: it waits for ever"));
+        if let Err(error) = &begun {
+            let is_told = matches!(error, InlineError::Commit(_) | InlineError::Backend(_));
+            assert!(is_told, "lost at call {n}: {error:?}");
+        }
+        // Whoever writes by the lost store is refused; others go on.
+        let users = Repository::<Of<User>>::new(store.clone());
+        for _ in 0..3 {
+            let named = || Ok::<_, Infallible>(vec![User::Named { name: "Eve".into() }]);
+            drop(users.execute("a1", |_| named()).await);
+            some(&inner, &mut chance, 5).await;
+        }
+        let calls = store.injected().calls;
+        let other = reads(&inner);
+        let view = timeout(PATIENCE, other.inline(StrongAccounts, inner.clone())).await;
+        let view = view.unwrap_or_else(|_| panic!("lost at call {n}: nobody can begin")).unwrap();
+        assert_eq!(all(&view).await, oracle(&inner).await, "lost at call {n}");
+        some(&inner, &mut chance, 5).await;
+        assert_eq!(all(&view).await, oracle(&inner).await, "lost at call {n}, and folded on");
+        store.heal();
+        lost.inline(StrongAccounts, store.clone()).await.unwrap();
+        for writer in [&store, &FaultyStore::new(inner.clone(), Faults::seeded(0))] {
+            some(writer, &mut chance, 5).await;
+            assert_eq!(all(&view).await, oracle(&inner).await, "lost at call {n}, and back");
+        }
+        if calls < n {
+            assert!(n > 20, "only {n} calls");
+            break;
         }
     }
 }

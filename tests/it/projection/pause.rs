@@ -3,13 +3,12 @@
 use std::time::Duration;
 
 use freehold::consistency::Behind;
-use freehold::projection::{Enrich, Facts, Kept, ReadError, ReadSide, View, Want};
-use freehold::subscription::{Health, SinkError, SubscriptionOptions};
-use freehold::testkit::async_trait;
-use freehold::{Position, RecordedEvent, Token};
+use freehold::projection::{Kept, ReadError, ReadSide, View, Want};
+use freehold::subscription::{Health, SubscriptionOptions};
+use freehold::{Position, Token};
 use tokio::time::{Instant, sleep};
 
-use super::fixture::{Accounts, User, put, reads};
+use super::fixture::{Accounts, Slow, User, put, reads};
 use crate::subscription::fixture::{memory, options, reach, until};
 
 const SECOND: Duration = Duration::from_secs(1);
@@ -91,17 +90,6 @@ async fn a_rebuild_is_paused_and_resumed_with_the_views_that_are_read() {
     kept.resume().await.unwrap();
     until("rebuilt", async || kept.rebuilding().await.unwrap().is_none()).await;
     kept.stop().await;
-}
-
-/// Takes its time for each batch.
-struct Slow(Duration);
-
-#[async_trait]
-impl Enrich for Slow {
-    async fn enrich(&self, _: &[RecordedEvent]) -> Result<Facts, SinkError> {
-        sleep(self.0).await;
-        Ok(Facts::new())
-    }
 }
 
 #[tokio::test(start_paused = true)]

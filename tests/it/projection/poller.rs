@@ -2,10 +2,12 @@
 
 use std::time::Duration;
 
+use freehold::consistency::Behind;
+use freehold::testkit::{Faults, FaultyStore};
 use futures::future::join_all;
 use tokio::time::{Instant, sleep};
 
-use super::fixture::{Accounts, User, counted, put, reads};
+use super::fixture::{Accounts, Slow, User, counted, put, reads};
 use crate::subscription::fixture::{memory, options, process, reach};
 
 const SECOND: Duration = Duration::from_secs(1);
@@ -44,6 +46,43 @@ async fn one_poller_asks_for_all_who_wait_and_nobody_asks_when_nobody_waits() {
     assert!((200..=262).contains(&(calls - asked)), "{} calls to poll in 2 s", calls - asked);
     sleep(60 * SECOND).await;
     assert_eq!(store.injected().calls, calls);
+}
+
+/// What kept the view up here has ended, and who took it over is slow.
+#[tokio::test(start_paused = true)]
+async fn one_poller_asks_for_all_who_wait_for_what_another_process_has_taken_over() {
+    let inner = memory();
+    let store = counted(&inner);
+    let (here, elsewhere) = (reads(&store), reads(&inner));
+    let view = here.view::<Accounts>();
+    let first = here.upkeep(Accounts).options(options()).start();
+    view.wait_for(put(&inner, "a", named()).await, SECOND).await.unwrap();
+    first.stop().await;
+    let second = elsewhere.upkeep(Accounts).enrich(Slow(3 * SECOND)).options(options()).start();
+    second.live().await.unwrap();
+    let token = put(&inner, "a", named()).await;
+    sleep(SECOND).await;
+    let before = store.injected().calls;
+    let waits = (0..500).map(|n| view.wait_for(token, SECOND + 5 * SECOND * (n % 2)));
+    let ended = join_all(waits).await;
+    let (late, reached): (Vec<_>, Vec<_>) = ended.into_iter().partition(Result::is_err);
+    assert_eq!((late.len(), reached.len()), (250, 250));
+    // Those that give up ask for the end, for the lag and for the first build; the others ask for nothing. The poller asks for two
+    // seconds, ten milliseconds after each answer: for the part, whether it is paused, and now and then for the build.
+    let polled = store.injected().calls - before - 250 * 4;
+    assert!((300..=700).contains(&polled), "{polled} calls to poll in 2 s");
+    second.stop().await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_wait_ends_also_where_the_store_does_not_answer() {
+    let store = memory();
+    let token = put(&store, "a", named()).await;
+    let silent = FaultyStore::new(store, Faults::seeded(0).delay(1.0, 3_600 * SECOND));
+    let (view, began) = (reads(&silent).view::<Accounts>(), Instant::now());
+    let why = view.wait_for(token, 5 * SECOND).await.unwrap_err();
+    assert!(matches!(why, Behind::Unreadable(_)), "{why:?}");
+    assert_eq!(began.elapsed(), 6 * SECOND);
 }
 
 #[tokio::test(start_paused = true)]

@@ -6,10 +6,13 @@ use freehold::backend::memory::MemoryStore;
 use freehold::projection::{Eventual, Kept, On, Projection, ReadSide, Recorded, View, Views, Want};
 use freehold::subscription::Health;
 use freehold::{
-    Commit, Event, EventId, EventStore, ExpectedVersion, Fault, RowSet, RowStore, RowsWanted,
-    Store, StreamId, Token, event,
+    Commit, Event, EventId, EventStore, ExpectedVersion, Store, StreamId, Token, event,
 };
 use serde::{Deserialize, Serialize};
+use tokio::time::Instant;
+
+use super::fixture::set_is_there;
+use crate::subscription::fixture::{TokioClock, memory};
 
 #[derive(Serialize, Deserialize)]
 enum Ticked {
@@ -53,8 +56,9 @@ async fn tick(store: &MemoryStore, times: u64) -> Token {
     store.commit(Commit::new().append(&stream, ExpectedVersion::Any, events)).await.unwrap().token()
 }
 
+/// On the clock of the test, so that an old build gets old when its time passes.
 fn read_side(store: &MemoryStore) -> ReadSide {
-    ReadSide::new(store.clone()).follow(store.clone())
+    ReadSide::new(store.clone()).follow(store.clone()).clock(TokioClock)
 }
 
 fn run(reads: &ReadSide) -> Kept {
@@ -69,15 +73,6 @@ async fn seen(view: &View<Ticks>) -> u64 {
     count.ticks
 }
 
-async fn set_is_there(store: &MemoryStore, set: &str) -> bool {
-    let wanted = RowsWanted::Keys(vec![]);
-    match store.rows(&RowSet::new(set).unwrap(), &wanted, None).await {
-        Ok(_) => true,
-        Err(error) if error.fault() == Fault::Missing => false,
-        Err(error) => panic!("{error}"),
-    }
-}
-
 async fn until_rebuilt(kept: &Kept) {
     while kept.rebuilding().await.unwrap().is_some() {
         tokio::time::sleep(Duration::from_millis(10)).await;
@@ -87,7 +82,7 @@ async fn until_rebuilt(kept: &Kept) {
 /// A view is there to be asked for before anybody folds a first event into it.
 #[tokio::test(start_paused = true)]
 async fn a_view_that_nobody_has_kept_up_yet_reads_as_empty() {
-    let store = MemoryStore::new();
+    let store = memory();
     let view = read_side(&store).view::<Ticks>();
     assert_eq!(seen(&view).await, 0);
     assert!(view.page("", None, 10).want(Want::Head).await.unwrap().views.is_empty());
@@ -95,7 +90,7 @@ async fn a_view_that_nobody_has_kept_up_yet_reads_as_empty() {
 
 #[tokio::test(start_paused = true)]
 async fn a_rebuild_that_was_asked_for_is_seen_at_once() {
-    let store = MemoryStore::new();
+    let store = memory();
     let reads = read_side(&store);
     let kept = run(&reads);
     let written = tick(&store, 5_000).await;
@@ -106,7 +101,7 @@ async fn a_rebuild_that_was_asked_for_is_seen_at_once() {
 
 #[tokio::test(start_paused = true)]
 async fn readers_never_see_a_half_built_view() {
-    let store = MemoryStore::new();
+    let store = memory();
     let reads = read_side(&store);
     let view = reads.view::<Ticks>();
     let kept = run(&reads);
@@ -124,9 +119,6 @@ async fn readers_never_see_a_half_built_view() {
     until_rebuilt(&kept).await;
     assert!(set_is_there(&store, "ticks_g1").await);
     assert_eq!(seen(&view).await, 8_000);
-    // Who still reads the old build can do so for a while.
-    assert!(set_is_there(&store, "ticks").await);
-    tokio::time::sleep(Duration::from_secs(62)).await;
     let token = tick(&store, 1).await;
     view.wait_for(token, Duration::from_secs(5)).await.unwrap();
     assert_eq!(seen(&view).await, 8_001);
@@ -136,7 +128,7 @@ async fn readers_never_see_a_half_built_view() {
 
 #[tokio::test(start_paused = true)]
 async fn a_rebuild_goes_on_in_whatever_process_runs() {
-    let store = MemoryStore::new();
+    let store = memory();
     let reads = read_side(&store);
     let kept = run(&reads);
     let token = tick(&store, 3_000).await;
@@ -144,7 +136,7 @@ async fn a_rebuild_goes_on_in_whatever_process_runs() {
     kept.rebuild().await.unwrap();
     // Asked twice, it is done once.
     kept.rebuild().await.unwrap();
-    // As a crash would end it: in the middle.
+    // The handle is dropped in the middle: what was under way is not finished.
     drop(kept);
     let token = tick(&store, 10).await;
     let other = read_side(&store);
@@ -160,7 +152,7 @@ async fn a_rebuild_goes_on_in_whatever_process_runs() {
 
 #[tokio::test(start_paused = true)]
 async fn a_waiter_in_another_process_outlives_the_swap() {
-    let store = MemoryStore::new();
+    let store = memory();
     let [here, there] = [read_side(&store), read_side(&store)];
     let kept = run(&here);
     let token = tick(&store, 2_000).await;
@@ -174,6 +166,34 @@ async fn a_waiter_in_another_process_outlives_the_swap() {
     }
     assert!(set_is_there(&store, "ticks_g1").await);
     until_rebuilt(&kept).await;
+    kept.stop().await;
+}
+
+/// Who still reads the old build can do so for a while, and no longer.
+#[tokio::test(start_paused = true)]
+async fn the_old_build_is_removed_when_its_time_is_over_and_not_before() {
+    let store = memory();
+    let reads = read_side(&store);
+    let kept = run(&reads);
+    let token = tick(&store, 100).await;
+    reads.view::<Ticks>().wait_for(token, Duration::from_secs(5)).await.unwrap();
+    kept.rebuild().await.unwrap();
+    until_rebuilt(&kept).await;
+    let swapped = Instant::now();
+    while swapped.elapsed() < Duration::from_secs(59) {
+        assert!(set_is_there(&store, "ticks").await, "gone after {:?}", swapped.elapsed());
+        tokio::time::sleep(Duration::from_secs(1)).await;
+    }
+    // It is looked at once a second.
+    tokio::time::sleep(Duration::from_millis(2_100)).await;
+    assert!(!set_is_there(&store, "ticks").await, "the old build stays");
+    assert!(set_is_there(&store, "ticks_g1").await);
+    assert_eq!(seen(&reads.view::<Ticks>()).await, 100);
+    // Its number is not used again.
+    kept.rebuild().await.unwrap();
+    until_rebuilt(&kept).await;
+    assert!(set_is_there(&store, "ticks_g2").await && set_is_there(&store, "ticks_g1").await);
+    assert_eq!(seen(&reads.view::<Ticks>()).await, 100);
     kept.stop().await;
 }
 
@@ -196,7 +216,7 @@ impl On<Ticked> for SharedTicks {
 
 #[tokio::test(start_paused = true)]
 async fn views_that_are_shared_out_otherwise_are_not_kept_up_and_that_is_said() {
-    let store = MemoryStore::new();
+    let store = memory();
     let kept = run(&read_side(&store));
     kept.live().await.unwrap();
     kept.stop().await;

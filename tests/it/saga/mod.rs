@@ -1,6 +1,7 @@
 //! Sagas, run by a real runner on stores in memory and in files.
 
 mod barrier;
+mod closed;
 mod exact;
 mod explored;
 mod fixture;

@@ -5,10 +5,11 @@ use std::time::Duration;
 use freehold::consistency::{Behind, Session};
 use freehold::subscription::SubscriptionOptions;
 use freehold::{Position, Store, Token};
-use tokio::time::Instant;
+use futures::future::join_all;
+use tokio::time::{Instant, sleep};
 
 use super::fixture::{Catalogue, PATIENCE, describe, keys, logs, open, reads, reads_on, run};
-use crate::projection::fixture::{User, put};
+use crate::projection::fixture::{User, counted, put};
 use crate::subscription::fixture::{memory, options};
 
 const SECOND: Duration = Duration::from_secs(1);
@@ -61,6 +62,30 @@ async fn a_wait_that_cannot_be_served_says_why() {
     let token = describe(&items, "i2", "tea").await;
     let answer = search.wait_for(token, PATIENCE).await;
     assert!(matches!(answer, Err(Behind::Ended)), "{answer:?}");
+}
+
+/// However many wait, for as long as they wait, and nobody when nobody waits.
+#[tokio::test(start_paused = true)]
+async fn one_looks_at_the_index_for_all_who_wait() {
+    let folder = tempfile::tempdir().unwrap();
+    let ([items, brands], leases) = (logs(), memory());
+    let asked = counted(&leases);
+    let search =
+        open::<Catalogue>(&reads_on(asked.clone(), [&items, &brands]), folder.path()).await;
+    let token = describe(&items, "i1", "tea").await;
+    let before = asked.injected().calls;
+    let waits = (0..500).map(|n| search.wait_for(token, SECOND + SECOND * (n % 2)));
+    let ended = join_all(waits).await;
+    assert!(ended.iter().all(|ended| matches!(ended, Err(Behind::TimedOut { .. }))));
+    // Every ten milliseconds: who holds the lease.
+    let looks = asked.injected().calls - before;
+    assert!((150..=205).contains(&looks), "{looks} looks in 2 s");
+    sleep(60 * SECOND).await;
+    assert_eq!(asked.injected().calls - before, looks);
+    let elsewhere = reads_on(leases, [&items, &brands]);
+    let running = run(&open::<Catalogue>(&elsewhere, folder.path()).await, Catalogue);
+    search.wait_for(token, PATIENCE).await.unwrap();
+    running.stop().await;
 }
 
 #[tokio::test(start_paused = true)]

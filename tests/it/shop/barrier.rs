@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 
+use freehold::saga::{Do, Key};
 use tempfile::TempDir;
 
 use super::log;
@@ -10,11 +11,14 @@ use super::parts::contracts::{
 };
 use super::parts::inventory::aggregate::Answer as Reserving;
 use super::parts::inventory::service::InventoryService;
+use super::parts::notification::mailbox::Mailbox;
+use super::parts::notification::service::NotificationService;
 use super::parts::payment::aggregate::Answer as Charging;
 use super::parts::payment::service::PaymentService;
-use super::stores;
+use super::{mailbox, stores};
 
 const CHARGE: &str = "fulfilment/1:charge:0:do";
+const NOTIFY: &str = "fulfilment/1:notify:0:do";
 const RESERVE: &str = "fulfilment/1:reserve:0:do";
 
 fn asks(step: Step<'_>) -> Command {
@@ -39,6 +43,18 @@ async fn charge(payments: &PaymentService) -> Result<Charging, Failure> {
 async fn reverse(payments: &PaymentService) {
     let (command, amount) = (asks(Step::Reverse), money("20"));
     payments.reverse(&command, CHARGE, Customer::Guest, &amount).await.unwrap();
+}
+
+fn mailbox(folder: &TempDir) -> Mailbox {
+    Mailbox::in_folder(folder.path().join("mailbox"))
+}
+
+/// Asks for the letter of the order, of a service that was just started.
+async fn mail(folder: &TempDir) -> Result<(), Failure> {
+    let database = Database::in_folder(folder.path());
+    let store = NotificationService::open(database).await.unwrap();
+    let notifications = NotificationService::new(store, mailbox(folder));
+    notifications.mail(&asks(Step::Mail), NOTIFY, Customer::Guest, &money("20")).await
 }
 
 async fn names(folder: &TempDir, service: &str) -> Vec<String> {
@@ -121,4 +137,33 @@ async fn a_reservation_that_comes_after_its_release_is_refused() {
     inventory.release(&asks(Step::Release), RESERVE).await.unwrap();
     assert!(matches!(reserve(&inventory, 1).await, Err(Failure::Refused { .. })));
     assert!(names(&folder, "inventory").await.is_empty());
+}
+
+#[tokio::test]
+async fn a_letter_that_is_asked_for_again_is_written_once() {
+    let folder = tempfile::tempdir().unwrap();
+    for _ in 0..3 {
+        mail(&folder).await.unwrap();
+    }
+    let letters = mailbox::letters(folder.path());
+    let text = letters.values().next().unwrap();
+    assert!(text.starts_with("To: our guest\n") && text.contains("Its total is 20."), "{text}");
+    assert_eq!((letters.len(), names(&folder, "notification").await.len()), (1, 1));
+    // Who has read it has taken it away: it does not come again.
+    std::fs::remove_dir_all(folder.path().join("mailbox")).unwrap();
+    mail(&folder).await.unwrap();
+    assert_eq!(mailbox::count(folder.path()), 0);
+}
+
+/// The process died after the letter and before it was written down.
+#[tokio::test]
+async fn a_letter_that_nobody_has_written_down_is_left_as_it_is() {
+    let folder = tempfile::tempdir().unwrap();
+    let key = Key::<Do>::received(NOTIFY).unwrap();
+    let name = Mailbox::name_of(key.as_uuid());
+    mailbox(&folder).post(&name, "as it was").unwrap();
+    mail(&folder).await.unwrap();
+    let letters = mailbox::letters(folder.path());
+    assert_eq!(letters.into_iter().collect::<Vec<_>>(), [(name, "as it was".to_owned())]);
+    assert_eq!(names(&folder, "notification").await, ["ConfirmationMailed"]);
 }

@@ -3,7 +3,7 @@
 use std::fs;
 use std::path::{Path, PathBuf};
 
-use super::{conserved, invoices, log, mailbox, oracle, program, stores};
+use super::{commands, conserved, invoices, log, mailbox, oracle, program, stores};
 
 const HEADER: &str =
     "InvoiceNo,StockCode,Description,Quantity,InvoiceDate,UnitPrice,CustomerID,Country\n";
@@ -108,6 +108,9 @@ fn what_does_not_go_together_is_refused_with_code_2() {
         (&[&choreography[..], &["--broker", "kafka://h"]].concat(), "expected memory, nats://"),
         (&[&choreography[..], &["--broker", "nats://h"]].concat(), "--broker: expected --data"),
         (&[&choreography[..], &["--store", "postgres://h/d"]].concat(), "--mailbox: expected"),
+        (&["replay", day, "--store", "postgres://h/d"], "--mailbox: expected"),
+        (&["ship", "1", "T1", "--store", "postgres://h/d"], "--mailbox: expected"),
+        (&["saga", "retry", "1", "--store", "postgres://h/d"], "--mailbox: expected"),
         (&["replay", day, "--mode", "orchestra"], "invalid value"),
     ] {
         let run = program::run(args);
@@ -201,14 +204,66 @@ fn the_timeline_tells_who_knew_what_because_of_what() {
     assert!(run.err.contains("there is no invoice 6"), "{run:?}");
 }
 
+/// Each service has a log of its own, and what it does is below what it has heard.
+#[test]
+fn history_is_one_tree_over_the_services_by_the_messages_between_them() {
+    let folder = tempfile::tempdir().unwrap();
+    let (file, data) = small(folder.path());
+    replay(&[&file], &["--data", &data]);
+    let history =
+        |invoice: &str| commands::tree(&program::run(&["history", invoice, "--data", &data]).out);
+    assert_eq!(
+        history("3"),
+        [
+            "invoice 3",
+            "└─ place",
+            "   ├─ order OrderPlaced",
+            "   └─ shop.order.placed.v1",
+            "      ├─ inventory ReservationMade",
+            "      ├─ inventory StockReserved",
+            "      └─ shop.stock.reserved.v1",
+            "         ├─ payment PaymentFailed",
+            "         └─ shop.payment.failed.v1",
+            "            ├─ inventory ReservationReleased",
+            "            ├─ inventory StockReleased",
+            "            └─ shop.stock.released.v1",
+            "               └─ order OrderCancelled",
+        ]
+    );
+    // Order says something there of which it keeps no event.
+    assert_eq!(
+        history("C4"),
+        [
+            "invoice C4",
+            "└─ announce",
+            "   ├─ order ReturnAnnounced",
+            "   └─ shop.return.announced.v1",
+            "      ├─ payment PaymentRefunded",
+            "      ├─ payment Debited",
+            "      ├─ payment Credited",
+            "      └─ shop.payment.refunded.v1",
+            "         └─ shop.return.paid.v1",
+            "            ├─ inventory GoodsRestocked",
+            "            ├─ inventory StockReturned",
+            "            └─ shop.stock.restocked.v1",
+            "               └─ order ReturnCompleted",
+        ]
+    );
+}
+
 /// Nobody says anything there, and yet it is seen who knew what when.
 #[test]
 fn the_timeline_of_a_saga_has_what_has_happened() {
     let folder = tempfile::tempdir().unwrap();
     let (file, data) = small(folder.path());
     program::replay(&[&file], &["--data", &data]);
+    let run = program::run(&["timeline", "1", "--data", &data]);
+    assert_eq!((run.code, run.err.as_str()), (Some(0), ""));
+    let told = |line: &str| line.ends_with(" notification ConfirmationMailed");
+    assert_eq!(run.out.lines().filter(|line| told(line)).count(), 1, "{}", run.out);
     let run = program::run(&["timeline", "3", "--data", &data]);
     assert_eq!((run.code, run.err.as_str()), (Some(0), ""));
+    assert!(!run.out.contains("notification"), "{}", run.out);
     let order: Vec<_> = run.out.lines().filter(|line| line.contains(" order ")).collect();
     assert!(
         order[0].ends_with(" OrderPlaced") && order[1].ends_with(" OrderCancelled"),

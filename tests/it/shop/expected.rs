@@ -6,12 +6,21 @@ use std::path::Path;
 use rust_decimal::Decimal;
 use serde_json::{Value, json};
 
-/// The views, each as JSON under its keys. Those of the history are left out: they hold times.
+/// The views, each as JSON under its keys.
 #[derive(Debug, Default)]
 pub(super) struct Views {
     pub(super) order_summary: BTreeMap<String, Value>,
     pub(super) revenue: BTreeMap<String, Value>,
     pub(super) stock: BTreeMap<String, Value>,
+    /// By customer and invoice: what it was, one after the other, and how much money it was about then. When, is left out.
+    pub(super) order_history: BTreeMap<String, Value>,
+}
+
+impl Views {
+    fn invoice(&mut self, key: String, line: Value, history: Value) {
+        self.order_history.insert(key.clone(), history);
+        self.order_summary.insert(key, line);
+    }
 }
 
 #[derive(Default)]
@@ -48,7 +57,7 @@ pub(super) fn views(files: &[&Path], stock: i128, limit: &str) -> Views {
         let is_nonsense = |row: &Row| units(row) <= 0 || price(row) < Decimal::ZERO;
         if rows.iter().any(is_nonsense) {
             let line = summary(&number, &rows[0], 0, Decimal::ZERO, "rejected");
-            views.order_summary.insert(format!("{customer}/{number}"), line);
+            views.invoice(format!("{customer}/{number}"), line, json!([["rejected", null]]));
             continue;
         }
         let mut needs: BTreeMap<&str, i128> = BTreeMap::new();
@@ -93,7 +102,7 @@ pub(super) fn views(files: &[&Path], stock: i128, limit: &str) -> Views {
             }
         }
         let line = summary(&number, &rows[0], needs.values().sum(), total, status);
-        views.order_summary.insert(format!("{customer}/{number}"), line);
+        views.invoice(format!("{customer}/{number}"), line, history(status, &total));
         if customer != "guest" {
             let (name, email) = profile(&customer);
             let profile = json!({"customer": {"name": name, "email": email}});
@@ -114,6 +123,15 @@ fn customer(row: &Row) -> String {
 
 fn profile(customer: &str) -> (String, String) {
     (format!("Customer {customer}"), format!("c{customer}@example.invalid"))
+}
+
+fn history(status: &str, total: &Decimal) -> Value {
+    let total = total.normalize().to_string();
+    match status {
+        "returned" => json!([["returning", total], ["returned", total]]),
+        "confirmed" => json!([["pending", total], ["confirmed", total]]),
+        cancelled => json!([["pending", total], [cancelled, null]]),
+    }
 }
 
 fn summary(number: &str, row: &Row, items: i128, total: Decimal, status: &str) -> Value {

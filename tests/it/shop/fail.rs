@@ -6,7 +6,7 @@ use serde_json::{Value, json};
 use tempfile::TempDir;
 
 use super::conserved::{self, Counts};
-use super::{invoices, program};
+use super::{invoices, mailbox, program};
 
 /// A replay of made-up invoices in which a step goes wrong.
 struct Shop {
@@ -47,6 +47,7 @@ impl Shop {
             + self.count("cancelled_given_up");
         assert_eq!(sagas["compensated"], cancelled);
         assert_eq!(self.count("orders"), self.count("confirmed") + cancelled);
+        mailbox::check(&self.data()).await;
         conserved::check(&self.data()).await
     }
 }

@@ -1,8 +1,9 @@
 //! The decisions of those who keep the customers and the catalogue.
 
+use freehold::Personal;
 use freehold::testkit::given;
 
-use super::parts::contracts::{Article, Line, Money, Profile, StockCode, articles};
+use super::parts::contracts::{Article, Customer, Line, Money, Profile, StockCode, articles};
 use super::parts::products::aggregate::{Product, Refusal as NeverRefused};
 use super::parts::products::events::ProductEvent;
 use super::parts::users::aggregate::{Refusal as NoUser, User};
@@ -16,16 +17,32 @@ fn money(text: &str) -> Money {
 fn a_customer_is_registered_once_and_keeps_another_name() {
     let profile = Profile::of_number(17_850);
     assert_eq!((&*profile.name, &*profile.email), ("Customer 17850", "c17850@example.invalid"));
-    let registered = || UserEvent::UserRegistered(Profile::of_number(17_850));
-    let renamed = || UserEvent::UserRenamed { name: "Ada".to_owned() };
-    let register = |user: &User| Ok::<_, NoUser>(user.register(&profile));
+    let customer = Customer::Number(17_850);
+    let personal = customer.personal(profile.clone()).unwrap();
+    let registered = || UserEvent::CustomerMet(personal.clone());
+    let renamed = || UserEvent::CustomerRenamed(customer.personal("Ada".to_owned()).unwrap());
+    let register = |user: &User| Ok::<_, NoUser>(user.register(&personal));
     given([]).when(register).then([registered()]);
     given([registered(), renamed()]).when(register).then_nothing();
-    given([registered()]).when(|u: &User| u.rename("Ada")).then([renamed()]);
-    given([registered(), renamed()]).when(|u: &User| u.rename("Ada")).then_nothing();
-    given([]).when(|u: &User| u.rename("Ada")).then_error(NoUser::NoUser);
+    given([registered()]).when(|u: &User| u.rename(customer, "Ada")).then([renamed()]);
+    given([registered(), renamed()]).when(|u: &User| u.rename(customer, "Ada")).then_nothing();
+    given([]).when(|u: &User| u.rename(customer, "Ada")).then_error(NoUser::NoUser);
+    // What was recorded in plain counts as much.
+    let before = || UserEvent::UserRegistered(Profile::of_number(17_850));
+    let plain = UserEvent::UserRenamed { name: "Ada".to_owned() };
+    given([before()]).when(register).then_nothing();
+    given([before()]).when(|u: &User| u.rename(customer, "Ada")).then([renamed()]);
+    given([before(), plain]).when(|u: &User| u.rename(customer, "Ada")).then_nothing();
+    // Who was forgotten is known, and nothing is written down of them.
+    let subject = || customer.subject().unwrap();
+    let met = || UserEvent::CustomerMet(Personal::forgotten(subject()));
+    let called = || UserEvent::CustomerRenamed(Personal::forgotten(subject()));
+    for forgotten in [vec![met()], vec![met(), called()], vec![before(), called()]] {
+        given(forgotten.clone()).when(register).then_nothing();
+        given(forgotten).when(|u: &User| u.rename(customer, "Bob")).then_error(NoUser::Forgotten);
+    }
     for name in ["", "a\nb", &"x".repeat(191)] {
-        given([registered()]).when(|u: &User| u.rename(name)).then_error(NoUser::NoName);
+        given([registered()]).when(|u: &User| u.rename(customer, name)).then_error(NoUser::NoName);
     }
 }
 

@@ -3,7 +3,8 @@
 use freehold::{EventStore, Filter, Position, RecordedEvent};
 
 /// The services that write events.
-pub(super) const SERVICES: [&str; 5] = ["order", "inventory", "payment", "users", "products"];
+pub(super) const SERVICES: [&str; 6] =
+    ["order", "inventory", "payment", "users", "products", "notification"];
 /// All databases: those of the services, and that of the views.
 #[allow(dead_code, reason = "only a server has rights to look at")]
 pub(super) const DATABASES: [&str; 7] =

@@ -1,6 +1,6 @@
 //! Runs the built example.
 
-use std::ffi::OsStr;
+use std::ffi::{OsStr, OsString};
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 use std::sync::LazyLock;
@@ -27,7 +27,17 @@ static PROGRAM: LazyLock<PathBuf> = LazyLock::new(|| {
         "debug" => "dev",
         name => name,
     };
-    let built = Command::new(env!("CARGO"))
+    let mut cargo = Command::new(env!("CARGO"));
+    // What this package is told of itself is of no interest to others: who asks for it when it is built would be built anew, and all
+    // that stand on it, here and then again beside the test.
+    let of_a_package = |name: &OsString| {
+        let name = name.to_string_lossy();
+        ["CARGO_PKG_", "CARGO_MANIFEST_"].iter().any(|prefix| name.starts_with(prefix))
+    };
+    for (name, _) in std::env::vars_os().filter(|(name, _)| of_a_package(name)) {
+        cargo.env_remove(name);
+    }
+    let built = cargo
         .args(["build", "--offline", "--quiet", "--all-features", "--example", "shop"])
         .args(["--profile", profile])
         .args(["--manifest-path", concat!(env!("CARGO_MANIFEST_DIR"), "/Cargo.toml")])

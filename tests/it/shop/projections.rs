@@ -9,7 +9,7 @@ use super::parts::inventory::events::{Move, StockEvent};
 use super::parts::order::events::{CancelReason, Intake, Nonsense, OrderEvent};
 use super::parts::products::events::ProductEvent;
 use super::parts::reads::order_history::{Happened, OrderHistory};
-use super::parts::reads::order_summary::{Entry, OrderSummary, Summary};
+use super::parts::reads::order_summary::{Entry, OrderSummary, Summary, Who};
 use super::parts::reads::product_search::{Product, ProductSearch};
 use super::parts::reads::revenue::{DayInCountry, Revenue};
 use super::parts::reads::status::Status;
@@ -33,6 +33,7 @@ fn intake(invoice: &str, customer: Customer) -> Intake {
     Intake {
         invoice: InvoiceNo::new(invoice).unwrap(),
         customer,
+        addressee: customer.personal("Ada".to_owned()),
         country: "EIRE".to_owned(),
         date: "2010-12-01 08:26:00".to_owned(),
         lines: vec![line("A", 2, "2.5"), line("B", 3, "0.1")],
@@ -49,18 +50,18 @@ fn confirmed(customer: Customer) -> OrderEvent {
 }
 
 fn registered() -> UserEvent {
-    UserEvent::UserRegistered(Profile::of_number(7))
+    UserEvent::CustomerMet(ADA.personal(Profile::of_number(7)).unwrap())
 }
 
 fn renamed() -> UserEvent {
-    UserEvent::UserRenamed { name: "Ada".to_owned() }
+    UserEvent::CustomerRenamed(ADA.personal("Ada".to_owned()).unwrap())
 }
 
 fn summary(order: &str, name: Option<&str>, status: Status) -> Entry {
     Entry::Order(Summary {
         order: order.to_owned(),
-        customer_name: name.map(str::to_owned),
-        customer_email: name.map(|_| "c7@example.invalid".to_owned()),
+        customer_name: name.and_then(|name| ADA.personal(name.to_owned())),
+        customer_email: name.and_then(|_| ADA.personal("c7@example.invalid".to_owned())),
         item_count: Units::new(5),
         total: money("5.3"),
         status,
@@ -81,13 +82,31 @@ fn a_name_reaches_the_summary_whichever_comes_first() {
             told = before;
             scenario = scenario.given("1", order.cloned());
         }
-        let profile = Profile { name: "Ada".to_owned(), ..Profile::of_number(7) };
+        let [name, email] =
+            ["Ada", "c7@example.invalid"].map(|of| ADA.personal(of.to_owned()).unwrap());
         let scenario = scenario
             .then("7/1", summary("1", Some("Ada"), Status::Confirmed))
-            .then("7", Entry::Customer(profile))
+            .then("7", Entry::Customer(Who { name, email }))
             .then_keys(&["7", "7/1"]);
         assert_eq!(laws(&OrderSummary, &scenario.into_events(), 7), Ok(()), "{users_first:?}");
     }
+}
+
+/// What was recorded in plain is personal in the views, like what is recorded today.
+#[test]
+fn what_was_recorded_in_plain_leads_to_the_same_views() {
+    let before = [
+        UserEvent::UserRegistered(Profile::of_number(7)),
+        UserEvent::UserRenamed { name: "Ada".to_owned() },
+    ];
+    let [name, email] =
+        ["Ada", "c7@example.invalid"].map(|of| ADA.personal(of.to_owned()).unwrap());
+    let scenario = project(OrderSummary)
+        .given("1", [placed(ADA)])
+        .given("7", before)
+        .then("7/1", summary("1", Some("Ada"), Status::Pending))
+        .then("7", Entry::Customer(Who { name, email }));
+    assert_eq!(laws(&OrderSummary, &scenario.into_events(), 7), Ok(()));
 }
 
 #[test]

@@ -3,7 +3,7 @@
 use std::fs;
 use std::path::{Path, PathBuf};
 
-use super::{invoices, oracle, program, stores};
+use super::{invoices, mailbox, oracle, program, stores};
 
 const HEADER: &str =
     "InvoiceNo,StockCode,Description,Quantity,InvoiceDate,UnitPrice,CustomerID,Country\n";
@@ -14,9 +14,11 @@ async fn the_same_files_again_change_nothing() {
     let data = folder.path().join("data");
     let options = ["--data", data.to_str().unwrap()];
     let first = program::replay(&[&program::day()], &options);
-    let heads = stores::heads(&data).await;
+    let (heads, letters) = (stores::heads(&data).await, mailbox::letters(&data));
+    mailbox::check(&data).await;
     assert_eq!(program::replay(&[&program::day()], &options), first);
     assert_eq!(stores::heads(&data).await, heads);
+    assert_eq!(mailbox::letters(&data), letters);
 }
 
 #[test]

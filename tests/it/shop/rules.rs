@@ -30,6 +30,7 @@ fn intake(lines: &[(&str, u64, &str)]) -> Intake {
     Intake {
         invoice: InvoiceNo::new("536365").unwrap(),
         customer: Customer::Guest,
+        addressee: None,
         country: "France".to_owned(),
         date: "2010-12-01 08:26:00".to_owned(),
         lines: lines.iter().map(line).collect(),

@@ -4,15 +4,17 @@ use std::path::Path;
 use std::time::Duration;
 
 use freehold::backend::sqlite::{SqliteOptions, SqliteStore};
+use freehold::personal::SealedStore;
 use freehold::{EventStore, RecordedEvent};
 
 use super::log::{self, SERVICES};
 
 /// Opens a service's database, with an eye on what other processes write.
-pub(super) async fn open(folder: &Path, service: &str) -> SqliteStore {
+pub(super) async fn open(folder: &Path, service: &str) -> SealedStore<SqliteStore> {
     let options =
         SqliteOptions { poll_interval: Duration::from_millis(1), ..SqliteOptions::default() };
-    SqliteStore::open_with(folder.join(format!("{service}.db")), options).await.unwrap()
+    let path = folder.join(format!("{service}.db"));
+    SealedStore::new(SqliteStore::open_with(path, options).await.unwrap())
 }
 
 /// How many events each service has.

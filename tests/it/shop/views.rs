@@ -2,7 +2,11 @@
 
 use std::path::Path;
 
-use freehold::Position;
+use freehold::{
+    Commit, EventId, EventStore, ExpectedVersion, Filter, NewEvent, Position, RowKey, RowSet,
+    RowValue, RowWrite, Store,
+};
+use uuid::Uuid;
 
 use super::{expected, kept, kill, program, stores};
 
@@ -104,7 +108,7 @@ async fn a_rename_reaches_the_summaries_and_every_later_order() {
 #[tokio::test]
 async fn a_rebuild_gives_the_same_views() {
     let shop = Shop::new();
-    for view in ["order_summary", "order_history", "revenue", "stock"] {
+    for view in ["order_summary", "order_details", "order_history", "revenue", "stock"] {
         let before = shop.rows(view).await;
         assert!(!before.is_empty());
         let said = shop.print(&["rebuild", view]);
@@ -116,7 +120,7 @@ async fn a_rebuild_gives_the_same_views() {
     assert!(text.contains("18622.5") || text.contains("17795.17"), "{text}");
     let run = program::run(&["rebuild", "nothing", "--data", shop.data()]);
     assert_eq!(run.code, Some(2), "{run:?}");
-    let all = "order_summary, order_history, revenue, stock, product_search";
+    let all = "order_summary, order_details, order_history, revenue, stock, product_search";
     assert!(run.err.contains(all), "{run:?}");
 }
 
@@ -170,7 +174,7 @@ async fn a_report_prints_what_the_views_hold() {
 fn lags_are_told_by_watch_and_beside_a_replay() {
     let shop = Shop::new();
     let told = shop.print(&["watch", "--times", "2"]);
-    let line = "order_summary 0 events 0 ms, order_history 0 events 0 ms, revenue 0 events 0 ms, \
+    let line = "order_summary 0 events 0 ms, order_details 0 events 0 ms, order_history 0 events 0 ms, revenue 0 events 0 ms, \
                 stock 0 events 0 ms, product_search 0 events 0 ms\n";
     assert_eq!(told, line.repeat(2));
     let day = program::day();
@@ -178,4 +182,40 @@ fn lags_are_told_by_watch_and_beside_a_replay() {
     assert!(run.code == Some(0) && run.out.starts_with("{\"invoices\":143,"), "{run:?}");
     let is_told = |line: &str| line.starts_with("order_summary ") && line.ends_with(" ms");
     assert!(run.err.lines().count() > 0 && run.err.lines().all(is_told), "{run:?}");
+}
+
+/// What the services have that the views do not show yet, since nobody keeps them up.
+#[tokio::test]
+async fn watch_tells_how_far_views_are_behind_that_nobody_keeps_up() {
+    let shop = Shop::new();
+    let orders = stores::open(shop.0.path(), "order").await;
+    let page = orders.read_all(Position::START, &Filter::all(), 1_000).await.unwrap();
+    let last = page.events.iter().rfind(|event| event.stream().category() == "order").unwrap();
+    let again =
+        NewEvent::new(EventId::new(Uuid::now_v7()), last.name().clone(), last.data().clone());
+    let commit = Commit::new().append(last.stream(), ExpectedVersion::Any, [again]);
+    orders.commit(commit).await.unwrap();
+    let told = shop.print(&["watch", "--times", "1"]);
+    assert!(told.starts_with("order_summary 1 events "), "{told}");
+    assert!(told.contains("stock 0 events 0 ms"), "{told}");
+    shop.print(&["report"]);
+    let told = shop.print(&["watch", "--times", "1"]);
+    assert!(told.starts_with("order_summary 0 events 0 ms"), "{told}");
+}
+
+#[tokio::test]
+async fn a_replay_whose_views_say_something_else_than_the_services_fails() {
+    let shop = Shop::new();
+    let day = program::day();
+    let again = ["replay", day.to_str().unwrap(), "--json", "--data", shop.data()];
+    assert_eq!(program::run(&again).code, Some(0));
+    let reads = stores::open(shop.0.path(), "reads").await;
+    let (mut stock, set) = (shop.rows("stock").await, RowSet::new("stock").unwrap());
+    let (code, level) = stock.iter_mut().next().unwrap();
+    level["sold"] = (level["sold"].as_u64().unwrap() + 1).into();
+    let row = RowWrite::put(&set, &RowKey::new(code).unwrap(), RowValue::of(level).unwrap());
+    reads.commit(Commit::new().rows([row])).await.unwrap();
+    let run = program::run(&again);
+    assert!(run.code == Some(1) && run.out.is_empty(), "{run:?}");
+    assert!(run.err.contains("agree with its views"), "{run:?}");
 }

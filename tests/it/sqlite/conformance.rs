@@ -5,10 +5,12 @@ use std::sync::Arc;
 
 use freehold::backend::sqlite::{SqliteOptions, SqliteStore};
 use freehold::testkit::async_trait;
-use freehold::testkit::conformance::{Harness, InlineHarness, OutboxHarness, RowHarness};
+use freehold::testkit::conformance::{
+    ArchiveHarness, Harness, InlineHarness, OutboxHarness, RowHarness, SubjectKeysHarness,
+};
 use freehold::{
-    EventStore, InlineStore, Outbox, RowStore, inline_store_conformance, outbox_conformance,
-    saga_store_conformance,
+    Archive, EventStore, InlineStore, Outbox, RowStore, SubjectKeys, archive_conformance,
+    inline_store_conformance, outbox_conformance, saga_store_conformance, subject_keys_conformance,
 };
 use tempfile::TempDir;
 
@@ -56,6 +58,24 @@ impl OutboxHarness for Files {
     }
 }
 
+#[async_trait]
+impl ArchiveHarness for Files {
+    async fn open(&self, log: &str) -> Arc<dyn Archive> {
+        Arc::new(self.store(log).await)
+    }
+}
+
+#[async_trait]
+impl SubjectKeysHarness for Files {
+    async fn open(&self, log: &str) -> Arc<dyn SubjectKeys> {
+        Arc::new(self.store(log).await)
+    }
+
+    async fn events(&self, log: &str) -> Option<Arc<dyn EventStore>> {
+        Some(Arc::new(self.store(log).await))
+    }
+}
+
 fn without_batches() -> Files {
     Files::new(SqliteOptions {
         batch_commits_max: 1,
@@ -71,3 +91,7 @@ inline_store_conformance!(folds_in_files, Files::new(SqliteOptions::default()));
 inline_store_conformance!(folds_in_files_without_batches, without_batches());
 outbox_conformance!(outboxes_in_files, Files::new(SqliteOptions::default()));
 outbox_conformance!(outboxes_in_files_without_batches, without_batches());
+archive_conformance!(archives_in_files, Files::new(SqliteOptions::default()));
+archive_conformance!(archives_in_files_without_batches, without_batches());
+subject_keys_conformance!(keys_in_files, Files::new(SqliteOptions::default()));
+subject_keys_conformance!(keys_in_files_without_batches, without_batches());

@@ -3,11 +3,13 @@
 //! Every test has a file of its own. Nothing sleeps: where a test needs commits to wait for each other,
 //! another connection holds the file.
 
+mod archive;
 mod commit_in;
 mod conformance;
 mod errors;
 mod group;
 mod leases;
+mod looks;
 mod outbox;
 mod own_tables;
 mod parity;

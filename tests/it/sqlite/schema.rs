@@ -6,7 +6,8 @@ use std::sync::{Arc, Barrier};
 use freehold::backend::sqlite::rusqlite::Connection;
 use freehold::backend::sqlite::{NewerSchema, SqliteOptions, SqliteStore};
 use freehold::{
-    Commit, EventStoreExt, Fault, LogId, RowKey, RowSet, RowStore, RowValue, RowWrite, Store,
+    Archive, Archived, Commit, EventStoreExt, Fault, LogId, RowKey, RowSet, RowStore, RowValue,
+    RowWrite, Store,
 };
 use uuid::Uuid;
 
@@ -38,7 +39,7 @@ fn a_new_file_opened_by_many_at_once_is_migrated_once() {
         let counts = |row: &freehold::backend::sqlite::rusqlite::Row<'_>| {
             Ok((row.get::<_, i64>(0)?, row.get::<_, i64>(1)?))
         };
-        assert_eq!(file.connection().query_row(count, [], counts).unwrap(), (1, 4));
+        assert_eq!(file.connection().query_row(count, [], counts).unwrap(), (1, 6));
     }
 }
 
@@ -51,9 +52,9 @@ async fn a_file_of_a_newer_version_is_refused_and_left_alone() {
     let error = SqliteStore::open(file.path()).await.unwrap_err();
     assert_eq!(error.fault(), Fault::NewerSchema);
     let why = error.source().unwrap().downcast_ref::<NewerSchema>().unwrap();
-    assert_eq!((why.found, why.known), (99, 4));
+    assert_eq!((why.found, why.known), (99, 6));
     let count = "SELECT count(*) FROM freehold_schema";
-    assert_eq!(file.connection().query_row(count, [], |row| row.get::<_, i64>(0)).unwrap(), 5);
+    assert_eq!(file.connection().query_row(count, [], |row| row.get::<_, i64>(0)).unwrap(), 7);
 }
 
 /// The file of the first version, made by its own statements.
@@ -90,7 +91,18 @@ async fn a_file_without_tables_for_rows_gets_them_and_keeps_its_log() {
     assert_eq!(committed.version_of(&stream("a")), Some(version(2)));
     let versions = "SELECT group_concat(version, ' ') FROM freehold_schema";
     let versions: String = file.connection().query_row(versions, [], |row| row.get(0)).unwrap();
-    assert_eq!(versions, "1 2 3 4");
+    assert_eq!(versions, "1 2 3 4 5 6");
+    assert_can_close(&store, &file).await;
+}
+
+/// A stream from before there was an archive is closed, and moved into it.
+async fn assert_can_close(store: &SqliteStore, file: &File) {
+    let _ = store.commit(super::archive::closing(50, "a")).await.unwrap();
+    assert_eq!(store.archive(9).await.unwrap(), Archived::new(4, 1, false));
+    let tail = store.read_tail(&stream("a"), version(0)).await.unwrap();
+    assert_eq!((tail.len(), tail[0].name().as_str()), (4, "Opened"));
+    let left = "SELECT count(*) FROM freehold_events";
+    assert_eq!(file.connection().query_row(left, [], |row| row.get::<_, i64>(0)).unwrap(), 0);
 }
 
 #[tokio::test]
@@ -116,8 +128,9 @@ async fn the_log_moves_into_a_file_that_has_tables_already() {
     let names: String = file.connection().query_row(names, [], |row| row.get(0)).unwrap();
     assert_eq!(
         names,
-        "freehold_checkpoints freehold_events freehold_inbox freehold_inline freehold_leases \
-         freehold_log freehold_marks freehold_outbox freehold_outbox_later freehold_schema freehold_streams orders"
+        "freehold_archive freehold_checkpoints freehold_events freehold_inbox freehold_inline freehold_leases \
+         freehold_log freehold_marks freehold_outbox freehold_outbox_later freehold_schema freehold_streams \
+         freehold_subject_keys freehold_to_archive orders"
     );
 }
 

@@ -124,3 +124,23 @@ async fn a_batch_that_is_too_much_for_the_sink_is_cut_into_pieces_that_are_not()
     );
     running.stop().await;
 }
+
+/// Behind short events nobody knows that long ones come: a page is as long as so many events are, and the next one as so many as made
+/// the last batch, most of them short. From then on a page is as long as a batch.
+#[tokio::test(start_paused = true)]
+async fn what_is_read_at_a_time_is_bounded_also_where_events_become_long() {
+    const LONG: usize = 16 << 10;
+    let (log, got) = (Watched::new(), Taken::default());
+    record(&log, &["order-1"; 300]).await;
+    let token = record_long(&log, &["order-1"; 400], LONG).await;
+    let bounds =
+        SubscriptionOptions { batch_events_max: 100, batch_bytes_max: 4 * LONG, ..options() };
+    let sink = Ledger::new("job", &got);
+    let running = subscribe(sink, memory()).follow(log.clone()).options(bounds).start();
+    reach(running.progress(), token).await;
+    assert_eq!(got.positions(), (1..=700).collect::<Vec<_>>());
+    let pages = log.bytes_by_page();
+    let longer: Vec<_> = pages.iter().filter(|bytes| **bytes > 5 * LONG).collect();
+    assert!(longer.len() <= 2 && longer.iter().all(|bytes| **bytes <= 101 * LONG), "{pages:?}");
+    running.stop().await;
+}

@@ -11,7 +11,7 @@ use freehold::subscription::{
     AfterRetries, Applied, Batch, Partition, Running, Sink, SinkError, Subscription,
     SubscriptionOptions,
 };
-use freehold::testkit::async_trait;
+use freehold::testkit::{Faults, Loss, async_trait};
 use freehold::{
     Clock, Commit, EventId, EventName, EventStore, ExpectedVersion, Filter, LeaseName, Leases,
     LogId, NewEvent, Position, RecordedEvent, RowStore, Store, StreamId, Token,
@@ -212,6 +212,19 @@ pub(crate) fn process() -> tokio::runtime::Runtime {
 pub(crate) async fn reach(progress: &Progress, token: Token) {
     let wait = tokio::time::timeout(Duration::from_hours(1), progress.wait_for(token));
     wait.await.expect("it is stuck").unwrap();
+}
+
+/// Loses each call of a run in turn, and then each answer, until a run has fewer calls; it has some more than `calls_min`. A run is told
+/// which call that is, is given the fault and its name, and says how many calls it took.
+pub(crate) async fn at_every_call(calls_min: u64, run: impl AsyncFn(u64, Faults, &str) -> u64) {
+    for loss in [Loss::Call, Loss::Answer] {
+        let mut n = 1;
+        let faults = |n| Faults::seeded(0).fail_nth(n, loss);
+        while run(n, faults(n), &format!("{loss:?} of call {n} is lost")).await >= n {
+            n += 1;
+        }
+        assert!(n > calls_min, "only {n} calls");
+    }
 }
 
 /// Lets the time pass until `is_so`, in steps of a millisecond.

@@ -4,10 +4,11 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 
 use freehold::backend::memory::MemoryStore;
-use freehold::testkit::{ManualClock, SeededIds, conformance};
+use freehold::personal::SystemEntropy;
+use freehold::testkit::{ManualClock, SeededEntropy, SeededIds, conformance};
 use freehold::{
-    EventStore, Filter, Folding, Ids, InlineFold, LeaseName, Position, RecordedEvent, Row, RowKey,
-    RowSet, RowValue, RowWrite, RowsWanted, SystemIds,
+    BackendError, Entropy, EventStore, Filter, Folding, Ids, InlineFold, LeaseName, Position,
+    RecordedEvent, Row, RowKey, RowSet, RowValue, RowWrite, RowsWanted, SystemIds,
 };
 
 use super::harness::{BrokersInMemory, InMemory};
@@ -15,6 +16,8 @@ use super::harness::{BrokersInMemory, InMemory};
 freehold::saga_store_conformance!(memory, InMemory::default());
 freehold::inline_store_conformance!(memory_folds, InMemory::default());
 freehold::outbox_conformance!(memory_outbox, InMemory::default());
+freehold::archive_conformance!(memory_archive, InMemory::default());
+freehold::subject_keys_conformance!(memory_keys, InMemory::default());
 freehold::broker_conformance!(memory_broker, BrokersInMemory::default());
 freehold::broker_conformance!(memory_broker_on_arrival, BrokersInMemory::routing_on_arrival());
 
@@ -30,6 +33,30 @@ fn no_source_of_ids_draws_one_twice() {
     let sources: [Arc<dyn Ids>; 2] = [Arc::new(SystemIds), Arc::new(SeededIds::new(7))];
     for ids in &sources {
         conformance::i01_no_id_is_drawn_twice(ids);
+    }
+}
+
+#[test]
+fn no_source_of_chance_draws_the_same_twice() {
+    let sources: [Arc<dyn Entropy>; 2] = [Arc::new(SystemEntropy), Arc::new(SeededEntropy::new(7))];
+    for entropy in &sources {
+        conformance::q01_nothing_is_drawn_twice(entropy);
+    }
+    let stuck = std::panic::catch_unwind(|| {
+        let stuck: Arc<dyn Entropy> = Arc::new(Stuck);
+        conformance::q01_nothing_is_drawn_twice(&stuck);
+    });
+    assert!(stuck.is_err(), "chance that is always the same passed for fresh");
+}
+
+/// Fills with the same whenever it is asked.
+#[derive(Debug)]
+struct Stuck;
+
+impl Entropy for Stuck {
+    fn fill(&self, bytes: &mut [u8]) -> Result<(), BackendError> {
+        bytes.fill(7);
+        Ok(())
     }
 }
 

@@ -5,10 +5,14 @@ use std::sync::{Arc, Mutex};
 
 use freehold::backend::memory::{MemoryBroker, MemoryStore};
 use freehold::testkit::conformance::{
-    BrokerHarness, Harness, InlineHarness, OutboxHarness, RowHarness,
+    ArchiveHarness, BrokerHarness, Harness, InlineHarness, OutboxHarness, RowHarness,
+    SubjectKeysHarness,
 };
 use freehold::testkit::{PausedClock, async_trait};
-use freehold::{Broker, Deliveries, Destination, EventStore, InlineStore, Outbox, RowStore};
+use freehold::{
+    Archive, Broker, Deliveries, Destination, EventStore, InlineStore, Outbox, RowStore,
+    SubjectKeys,
+};
 
 /// Logs by name; each lives as long as the harness.
 #[derive(Default)]
@@ -51,6 +55,24 @@ impl InlineHarness for InMemory {
 impl OutboxHarness for InMemory {
     async fn open(&self, log: &str) -> Arc<dyn Outbox> {
         Arc::new(self.outbox(log))
+    }
+}
+
+#[async_trait]
+impl ArchiveHarness for InMemory {
+    async fn open(&self, log: &str) -> Arc<dyn Archive> {
+        Arc::new(self.log(log))
+    }
+}
+
+#[async_trait]
+impl SubjectKeysHarness for InMemory {
+    async fn open(&self, log: &str) -> Arc<dyn SubjectKeys> {
+        Arc::new(self.log(log))
+    }
+
+    async fn events(&self, log: &str) -> Option<Arc<dyn EventStore>> {
+        Some(Arc::new(self.log(log)))
     }
 }
 

@@ -8,7 +8,7 @@ use freehold::{Event, RecordedEvent};
 use serde::{Deserialize, Serialize};
 
 #[derive(Serialize, Deserialize)]
-enum Entry {
+pub(super) enum Entry {
     Booked { cents: u64 },
     Closed,
 }

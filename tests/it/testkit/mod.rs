@@ -6,4 +6,6 @@ mod faults;
 pub(crate) mod harness;
 mod laws;
 mod scenario;
+mod schema;
 mod strategies;
+mod upkeep_laws;

@@ -4,10 +4,20 @@ use super::paths::paths;
 use super::source::{Problem, Source, assert_none, crate_files, test_modules};
 
 /// What several patterns share.
-const MECHANISMS: [&str; 5] = ["consistency", "event", "message", "retry", "subscription"];
+const MECHANISMS: [&str; 6] =
+    ["consistency", "event", "message", "retry", "source", "subscription"];
 /// What a service is built of. None knows a sibling.
-const PATTERNS: [&str; 7] =
-    ["aggregate", "composer", "inbox", "outbox", "process", "projection", "saga"];
+const PATTERNS: [&str; 9] = [
+    "aggregate",
+    "composer",
+    "inbox",
+    "outbox",
+    "personal",
+    "process",
+    "projection",
+    "saga",
+    "trail",
+];
 
 const MEND_FLOOR: &str =
     "turn the arrow round, or move what both need to a lower floor; see ARCHITECTURE.md";

@@ -83,9 +83,9 @@ pub(crate) fn has_extension(path: &str, extension: &str) -> bool {
     Path::new(path).extension().is_some_and(|found| found.eq_ignore_ascii_case(extension))
 }
 
-/// Every Rust file of ours: the crate, its tests, examples and benchmarks.
+/// Every Rust file of ours: the crate, its tests, examples and benchmarks, and what runs the fuzzer.
 pub(crate) fn rust_files() -> Vec<Source> {
-    let ours = ["src", "tests", "examples", "benches"];
+    let ours = ["src", "tests", "examples", "benches", "fuzz"];
     let mut files = text_files();
     files.retain(|file| file.is_rust() && ours.iter().any(|folder| file.is_under(folder)));
     files

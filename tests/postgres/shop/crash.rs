@@ -31,7 +31,8 @@ async fn kill_once(
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_replay_killed_at_10_moments_ends_with_the_same_figures() {
-    let expected = oracle::figures(&[&program::day()], 100, "500").to_json();
+    let figures = oracle::figures(&[&program::day()], 100, "500");
+    let expected = figures.to_json();
     let undisturbed = Shop::new();
     assert_eq!(undisturbed.replay(&[&program::day()], &[]), expected);
     let (totals, business) = (undisturbed.heads().await, undisturbed.business().await);
@@ -46,6 +47,7 @@ async fn a_replay_killed_at_10_moments_ends_with_the_same_figures() {
         assert_eq!(shop.replay(&[&program::day()], &[]), expected, "after {hits} kills that hit");
         assert_eq!(shop.finished().await, INVOICES);
         assert_eq!(shop.business().await, business, "not an event more or less");
+        assert_eq!(shop.letters(), figures.confirmed, "each letter once");
         assert!(misses < 4 * KILLS, "{misses} of {} kills missed", hits + misses);
     }
     println!("{hits} kills hit, {misses} missed");

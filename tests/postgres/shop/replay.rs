@@ -4,6 +4,7 @@ use std::path::Path;
 
 use freehold::RecordedEvent;
 use freehold::backend::sqlite::SqliteStore;
+use freehold::personal::SealedStore;
 
 use super::log::{self, SERVICES};
 use super::shops::Shop;
@@ -26,8 +27,9 @@ async fn the_bundled_day_is_to_the_event_what_it_is_on_sqlite() {
     let data = ["--data", folder.path().to_str().unwrap()];
     assert_eq!(program::replay(&[&program::day()], &data), expected);
     for service in SERVICES {
+        // What was sealed is opened: two seals of one value differ.
         let file = SqliteStore::open(folder.path().join(format!("{service}.db"))).await.unwrap();
-        let on_sqlite = log::business(&file).await;
+        let on_sqlite = log::business(&SealedStore::new(file)).await;
         let on_postgres = log::business(&shop.store(service).await).await;
         assert!(on_sqlite.len() > 50, "{service}: {}", on_sqlite.len());
         assert_eq!(on_postgres.len(), on_sqlite.len(), "{service}");

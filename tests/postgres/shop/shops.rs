@@ -5,6 +5,7 @@ use std::path::{Path, PathBuf};
 use freehold::backend::postgres::PostgresStore;
 use freehold::backend::postgres::sqlx::postgres::{PgConnectOptions, PgConnection, PgPoolOptions};
 use freehold::backend::postgres::sqlx::{self, AssertSqlSafe, ConnectOptions, Executor};
+use freehold::personal::SealedStore;
 use tempfile::TempDir;
 use uuid::Uuid;
 
@@ -20,13 +21,15 @@ pub(super) struct Shop {
     name: String,
     url: String,
     files: TempDir,
+    mailbox: TempDir,
 }
 
 impl Shop {
     /// Nothing yet but its name.
     pub(super) fn new() -> Self {
         let name = format!("t{:012x}", Uuid::now_v7().as_u128() & 0xffff_ffff_ffff);
-        Self { name, url: server::url(), files: tempfile::tempdir().unwrap() }
+        let [files, mailbox] = [(); 2].map(|()| tempfile::tempdir().unwrap());
+        Self { name, url: server::url(), files, mailbox }
     }
 
     /// A shop whose databases are there, and empty of invoices.
@@ -37,14 +40,20 @@ impl Shop {
         shop
     }
 
-    /// The arguments that name it.
-    pub(super) fn options(&self) -> [&str; 4] {
+    /// The arguments that name it, with its letters in a folder of this machine.
+    pub(super) fn options(&self) -> [&str; 6] {
         self.options_by(&self.url)
     }
 
     /// The same by another URL.
-    pub(super) fn options_by<'a>(&'a self, url: &'a str) -> [&'a str; 4] {
-        ["--store", url, "--name", &self.name]
+    pub(super) fn options_by<'a>(&'a self, url: &'a str) -> [&'a str; 6] {
+        let mailbox = self.mailbox.path().to_str().unwrap();
+        ["--store", url, "--name", &self.name, "--mailbox", mailbox]
+    }
+
+    /// How many letters there are, finished or not.
+    pub(super) fn letters(&self) -> u64 {
+        std::fs::read_dir(self.mailbox.path()).unwrap().count() as u64
     }
 
     /// A file of invoices with these rows.
@@ -85,9 +94,9 @@ impl Shop {
     }
 
     /// A service's store, looked into from outside.
-    pub(super) async fn store(&self, service: &str) -> PostgresStore {
+    pub(super) async fn store(&self, service: &str) -> SealedStore<PostgresStore> {
         let pool = PgPoolOptions::new().max_connections(2).connect_with(self.database(service));
-        PostgresStore::open(pool.await.unwrap()).await.unwrap()
+        SealedStore::new(PostgresStore::open(pool.await.unwrap()).await.unwrap())
     }
 
     /// How many events each service has. That is not where its log ends: a commit that came to nothing leaves a gap.

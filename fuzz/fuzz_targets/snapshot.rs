@@ -1,0 +1,11 @@
+//! What lies where a snapshot should.
+
+#![no_main]
+
+#[allow(dead_code, reason = "the bodies of the other targets")]
+#[path = "../../tests/it/fuzz/bodies/mod.rs"]
+mod bodies;
+
+libfuzzer_sys::fuzz_target!(|bytes: &[u8]| {
+    bodies::snapshot::holds(bytes);
+});

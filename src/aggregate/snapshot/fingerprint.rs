@@ -1,0 +1,34 @@
+//! Of which code a stored state is.
+
+use uuid::Uuid;
+
+use super::Snapshotted;
+use crate::event::{Event, names};
+
+/// Under which both the fingerprint and the checksum of a snapshot are made.
+const SNAPSHOTS: Uuid = Uuid::from_u128(0x6f1d_0c1e_59a4_4d0b_8d44_2b0f_9a6b_7e31);
+
+/// What a state is stored under: who has another one would perhaps have folded another state.
+///
+/// A type that gains a field still reads the states from before, and would take them for complete; so the shape counts, which
+/// the default state shows. One that reads a new event has passed it over before, and one that has other steps from old events has
+/// folded others of them.
+pub(super) fn of<A: Snapshotted>() -> Uuid {
+    let shape = serde_json::to_string(&A::default()).unwrap_or_default();
+    let events = names::<A::Event>().unwrap_or_default().join(",");
+    let (category, version) = (A::Event::CATEGORY, A::STATE_VERSION);
+    let mut code = format!("{category}\n{version}\n{events}\n{shape}");
+    let upcasts = A::Event::upcasts().outline();
+    // Where there are none, states from before there could be any are of the same code.
+    if !upcasts.is_empty() {
+        code.push('\n');
+        code.push_str(upcasts);
+    }
+    Uuid::new_v5(&SNAPSHOTS, code.as_bytes())
+}
+
+/// Tells a state that is damaged.
+pub(super) fn checksum(version: u64, event: Uuid, state: &str) -> Uuid {
+    let whole = format!("{version}\n{event}\n{state}");
+    Uuid::new_v5(&SNAPSHOTS, whole.as_bytes())
+}

@@ -1,0 +1,259 @@
+//! The keys as far as this process knows them.
+
+use std::collections::HashMap;
+use std::num::NonZeroUsize;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+use bytes::Bytes;
+use lru::LruCache;
+use tokio::time::Instant;
+use zeroize::Zeroize;
+
+use super::options::SealedOptions;
+use super::text::{self, IfForgotten, Needs, Unsealable};
+use crate::ports::{BackendError, CommitError, Entropy, Fault, SubjectKeys};
+use crate::types::mark::is_marked;
+use crate::types::{Commit, DataSubject, Forgotten, KeyId, KeyRing, NewKey, PartKind, SubjectKey};
+
+/// The most data subjects that are asked for at once.
+const ASKED_MAX: usize = 1_000;
+
+/// The keys, where they are kept, and what is known of them.
+pub(super) struct Rings {
+    pub(super) keys: Arc<dyn SubjectKeys>,
+    entropy: Arc<dyn Entropy>,
+    cached: Mutex<LruCache<DataSubject, (Arc<KeyRing>, Instant)>>,
+    cached_time_max: Duration,
+}
+
+/// What one call knows of the keys: it does not change while payloads are gone through.
+pub(super) struct Held<'r> {
+    rings: &'r Rings,
+    known: HashMap<DataSubject, Known>,
+}
+
+#[derive(Clone)]
+struct Known {
+    ring: Arc<KeyRing>,
+    /// It was asked for by this call.
+    is_fresh: bool,
+}
+
+impl Held<'_> {
+    /// The ring of a subject; `None` if it must be asked for.
+    pub(super) fn ring(&mut self, subject: &DataSubject) -> Option<Arc<KeyRing>> {
+        if let Some(known) = self.known.get(subject) {
+            return Some(Arc::clone(&known.ring));
+        }
+        let ring = self.rings.find(subject)?;
+        let known = Known { ring: Arc::clone(&ring), is_fresh: false };
+        self.known.insert(subject.clone(), known);
+        Some(ring)
+    }
+
+    /// Whether it is known as it is now.
+    pub(super) fn is_fresh(&self, subject: &DataSubject) -> bool {
+        self.known.get(subject).is_some_and(|known| known.is_fresh)
+    }
+}
+
+impl Rings {
+    pub(super) fn new(keys: Arc<dyn SubjectKeys>, options: SealedOptions) -> Self {
+        let SealedOptions { cached_subjects_max, cached_time_max, entropy } = options;
+        let bound = NonZeroUsize::new(cached_subjects_max).unwrap_or(NonZeroUsize::MIN);
+        Self { keys, entropy, cached: Mutex::new(LruCache::new(bound)), cached_time_max }
+    }
+
+    pub(super) fn hold(&self) -> Held<'_> {
+        Held { rings: self, known: HashMap::new() }
+    }
+
+    /// Opens payloads.
+    pub(super) async fn open<'p>(
+        &self,
+        payloads: impl Iterator<Item = &'p mut Bytes>,
+    ) -> Result<(), BackendError> {
+        let mut left: Vec<&mut Bytes> = payloads.filter(|payload| is_marked(payload)).collect();
+        if left.is_empty() {
+            return Ok(());
+        }
+        let mut held = self.hold();
+        loop {
+            let mut needs = Needs::default();
+            left.retain_mut(|payload| !open_whole(payload, &mut held, &mut needs));
+            if left.is_empty() {
+                return Ok(());
+            }
+            self.ask(needs, &mut held).await?;
+        }
+    }
+
+    /// Opens payloads with what is known, and says what is missing.
+    pub(super) fn open_known<'p>(
+        &self,
+        payloads: impl Iterator<Item = &'p mut Bytes>,
+    ) -> Option<Needs> {
+        let (mut held, mut needs) = (self.hold(), Needs::default());
+        for payload in payloads.filter(|payload| is_marked(payload)) {
+            open_whole(payload, &mut held, &mut needs);
+        }
+        (needs.times > 0).then_some(needs)
+    }
+
+    /// Seals what is in a commit.
+    pub(super) async fn seal(&self, commit: &mut Commit) -> Result<(), CommitError> {
+        let mut left: Vec<(PartKind, &mut Bytes)> =
+            commit.payloads_mut().filter(|(_, payload)| is_marked(payload)).collect();
+        let mut held = self.hold();
+        while !left.is_empty() {
+            let mut needs = Needs::default();
+            let mut failed = None;
+            left.retain_mut(|(kind, payload)| {
+                let if_forgotten = match kind {
+                    PartKind::Appends => IfForgotten::Refuse,
+                    _ => IfForgotten::Forget,
+                };
+                match self.seal_whole(payload, if_forgotten, &mut held, &mut needs) {
+                    Ok(is_done) => !is_done,
+                    Err(why) => {
+                        failed = Some(why);
+                        true
+                    }
+                }
+            });
+            match failed {
+                Some(Unsealable::Forgotten(subject)) => {
+                    return Err(CommitError::Forgotten(Forgotten::new(subject)));
+                }
+                Some(Unsealable::Backend(why)) => return Err(why.into()),
+                None if left.is_empty() => break,
+                None => self.ask(needs, &mut held).await?,
+            }
+        }
+        Ok(())
+    }
+
+    /// The same of sealing, of what was made of what was known.
+    pub(super) fn seal_known<'p>(
+        &self,
+        payloads: impl Iterator<Item = &'p mut Bytes>,
+    ) -> Result<Option<Needs>, Unsealable> {
+        let (mut held, mut needs) = (self.hold(), Needs::default());
+        for payload in payloads.filter(|payload| is_marked(payload)) {
+            self.seal_whole(payload, IfForgotten::Forget, &mut held, &mut needs)?;
+        }
+        Ok((needs.times > 0).then_some(needs))
+    }
+
+    /// Seals a payload, unless something is missing; says whether it is done.
+    fn seal_whole(
+        &self,
+        payload: &mut Bytes,
+        if_forgotten: IfForgotten,
+        held: &mut Held<'_>,
+        needs: &mut Needs,
+    ) -> Result<bool, Unsealable> {
+        let before = needs.times;
+        let sealed = text::seal(payload, if_forgotten, held, &*self.entropy, needs)?;
+        let is_done = needs.times == before;
+        if let (true, Some(sealed)) = (is_done, sealed) {
+            *payload = sealed.into();
+        }
+        Ok(is_done)
+    }
+
+    /// Asks for keys, and makes those that there must be.
+    pub(super) async fn ask(&self, needs: Needs, held: &mut Held<'_>) -> Result<(), BackendError> {
+        let Needs { open, seal, .. } = needs;
+        let subjects: Vec<DataSubject> = open.union(&seal).cloned().collect();
+        for asked in subjects.chunks(ASKED_MAX) {
+            let mut new = Vec::new();
+            for (subject, ring) in asked.iter().zip(self.keys.rings(asked).await?) {
+                if ring == KeyRing::EMPTY && seal.contains(subject) {
+                    new.push(self.draw(subject, KeyId::FIRST)?);
+                } else {
+                    self.know(subject, ring, held);
+                }
+            }
+            if !new.is_empty() {
+                let subjects: Vec<_> = new.iter().map(|new| new.subject.clone()).collect();
+                for (subject, ring) in subjects.iter().zip(self.keys.add(new).await?) {
+                    if ring == KeyRing::EMPTY {
+                        let why = "a key that was added is not there";
+                        return Err(BackendError::new("sealed store", "seal", Fault::Corrupt, why));
+                    }
+                    self.know(subject, ring, held);
+                }
+            }
+        }
+        Ok(())
+    }
+
+    /// A new key.
+    pub(super) fn draw(&self, subject: &DataSubject, id: KeyId) -> Result<NewKey, BackendError> {
+        let mut bytes = [0; SubjectKey::BYTES];
+        self.entropy.fill(&mut bytes)?;
+        let key = SubjectKey::new(bytes);
+        bytes.zeroize();
+        Ok(NewKey { subject: subject.clone(), id, key })
+    }
+
+    pub(super) fn know(&self, subject: &DataSubject, ring: KeyRing, held: &mut Held<'_>) {
+        let ring = Arc::new(ring);
+        self.cache(subject, &ring);
+        held.known.insert(subject.clone(), Known { ring, is_fresh: true });
+    }
+
+    /// The subject was forgotten.
+    pub(super) fn forgotten(&self, subject: &DataSubject) {
+        self.cache(subject, &Arc::new(KeyRing::Forgotten));
+    }
+
+    /// Nobody knows any more whether the subject was forgotten.
+    pub(super) fn lose(&self, subject: &DataSubject) {
+        self.cached().pop(subject);
+    }
+
+    fn cache(&self, subject: &DataSubject, ring: &Arc<KeyRing>) {
+        // Somebody may add the first key at any time.
+        if **ring == KeyRing::EMPTY {
+            return;
+        }
+        let mut cached = self.cached();
+        // An answer that comes late does not bring back who was forgotten meanwhile.
+        let is_final = cached.peek(subject).is_some_and(|(ring, _)| **ring == KeyRing::Forgotten);
+        if !is_final {
+            cached.put(subject.clone(), (Arc::clone(ring), Instant::now()));
+        }
+    }
+
+    fn find(&self, subject: &DataSubject) -> Option<Arc<KeyRing>> {
+        let mut cached = self.cached();
+        let (ring, since) = cached.get(subject)?;
+        let is_current = **ring == KeyRing::Forgotten || since.elapsed() <= self.cached_time_max;
+        is_current.then(|| Arc::clone(ring))
+    }
+
+    fn cached(&self) -> MutexGuard<'_, LruCache<DataSubject, (Arc<KeyRing>, Instant)>> {
+        // What is cached is whole at every moment.
+        self.cached.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// Opens a payload, unless something is missing; says whether it is done.
+fn open_whole(payload: &mut Bytes, held: &mut Held<'_>, needs: &mut Needs) -> bool {
+    let before = needs.times;
+    let opened = text::open(payload, held, needs);
+    let is_done = needs.times == before;
+    if let (true, Some(opened)) = (is_done, opened) {
+        *payload = opened.into();
+    }
+    is_done
+}
+
+impl std::fmt::Debug for Rings {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Rings").field("keys", &self.keys).finish_non_exhaustive()
+    }
+}

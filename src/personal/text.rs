@@ -1,0 +1,203 @@
+//! Sealing and opening the personal data in a payload. What is around it stays as it is, byte for byte.
+
+use std::collections::BTreeSet;
+
+use super::cipher::{Cipher, NONCE_BYTES};
+use super::error::Flaw;
+use super::rings::Held;
+use crate::ports::{BackendError, Entropy, Fault};
+use crate::types::mark::{FORGOTTEN, MARK, Mark, SEALED, SUBJECT, State, UNOPENED, VALUE, marks};
+use crate::types::{DataSubject, KeyId, KeyRing};
+
+/// Whose keys are missing.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Needs {
+    /// To open with: they are there, or never were.
+    pub(super) open: BTreeSet<DataSubject>,
+    /// To seal with: they are made if they are not there.
+    pub(super) seal: BTreeSet<DataSubject>,
+    /// How often one was missing.
+    pub(super) times: usize,
+}
+
+impl Needs {
+    fn open(&mut self, subject: DataSubject) {
+        self.open.insert(subject);
+        self.times += 1;
+    }
+
+    fn seal(&mut self, subject: DataSubject) {
+        self.seal.insert(subject);
+        self.times += 1;
+    }
+}
+
+/// What to do with data of somebody who was forgotten.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum IfForgotten {
+    /// It is news: say so.
+    Refuse,
+    /// It was made of what was known: forget it.
+    Forget,
+}
+
+/// Why a payload is not sealed.
+#[derive(Debug)]
+pub(super) enum Unsealable {
+    Forgotten(DataSubject),
+    Backend(BackendError),
+}
+
+/// A payload that is being written anew.
+struct Rewritten<'t> {
+    text: &'t [u8],
+    /// Up to where it is in `new`.
+    done: usize,
+    new: Vec<u8>,
+}
+
+impl<'t> Rewritten<'t> {
+    const fn of(text: &'t [u8]) -> Self {
+        Self { text, done: 0, new: Vec::new() }
+    }
+
+    /// Puts another body under a mark: what stands behind its subject.
+    fn put(&mut self, mark: &Mark<'_>, rest: &[&[u8]]) {
+        if self.new.is_empty() {
+            self.new.reserve(self.text.len() + self.text.len() / 2);
+        }
+        let before = self.text.get(self.done..mark.at.start).unwrap_or_default();
+        self.new.extend_from_slice(before);
+        self.new.extend_from_slice(format!("{{\"{MARK}\":{{\"{SUBJECT}\":").as_bytes());
+        // A text is always written, and so is a vector.
+        let _ = serde_json::to_writer(&mut self.new, &mark.subject);
+        for part in rest {
+            self.new.extend_from_slice(part);
+        }
+        self.new.extend_from_slice(b"}}");
+        self.done = mark.at.end;
+    }
+
+    fn put_forgotten(&mut self, mark: &Mark<'_>) {
+        self.put(mark, &[b",\"", FORGOTTEN.as_bytes(), b"\":true"]);
+    }
+
+    /// The payload, if anything of it has changed.
+    fn end(mut self) -> Option<Vec<u8>> {
+        if self.done == 0 {
+            return None;
+        }
+        self.new.extend_from_slice(self.text.get(self.done..).unwrap_or_default());
+        Some(self.new)
+    }
+}
+
+/// The payload with all of it sealed; `None` if there is nothing to seal. What is missing is noted.
+pub(super) fn seal(
+    text: &[u8],
+    if_forgotten: IfForgotten,
+    held: &mut Held<'_>,
+    entropy: &dyn Entropy,
+    needs: &mut Needs,
+) -> Result<Option<Vec<u8>>, Unsealable> {
+    let mut rewritten = Rewritten::of(text);
+    for mark in marks(text) {
+        let State::Open(plain) = mark.state else { continue };
+        let Ok(subject) = DataSubject::new(&mark.subject) else { continue };
+        let ring = held.ring(&subject);
+        let Some((id, key)) = ring.as_deref().and_then(KeyRing::newest) else {
+            match ring.as_deref() {
+                Some(KeyRing::Forgotten) if if_forgotten == IfForgotten::Refuse => {
+                    return Err(Unsealable::Forgotten(subject));
+                }
+                Some(KeyRing::Forgotten) => rewritten.put_forgotten(&mark),
+                Some(KeyRing::Keys(_)) | None => needs.seal(subject),
+            }
+            continue;
+        };
+        // What it holds of others is sealed with their keys first.
+        let within = seal(plain.as_bytes(), if_forgotten, held, entropy, needs)?;
+        let mut nonce = [0; NONCE_BYTES];
+        entropy.fill(&mut nonce).map_err(Unsealable::Backend)?;
+        let mut sealed = format!(",\"key\":{id},\"{SEALED}\":\"");
+        let cipher = Cipher::new(key, id, &mark.subject);
+        let plain = within.as_deref().unwrap_or(plain.as_bytes());
+        let too_large = |why| BackendError::new("sealed store", "seal", Fault::Other, why);
+        let done = cipher.seal(nonce, plain, &mut sealed);
+        done.map_err(|why| Unsealable::Backend(too_large(why)))?;
+        rewritten.put(&mark, &[sealed.as_bytes(), b"\""]);
+    }
+    Ok(rewritten.end())
+}
+
+/// The payload with all of it opened; `None` if there is nothing to open. What is missing is noted; what does not open stays
+/// sealed, and says why.
+pub(super) fn open(text: &[u8], held: &mut Held<'_>, needs: &mut Needs) -> Option<Vec<u8>> {
+    let mut rewritten = Rewritten::of(text);
+    for mark in marks(text) {
+        let State::Sealed { key, text: sealed } = &mark.state else { continue };
+        let id = KeyId::new(*key);
+        let Ok(subject) = DataSubject::new(&mark.subject) else { continue };
+        let ring = held.ring(&subject);
+        let flaw = match ring.as_deref() {
+            None => {
+                needs.open(subject);
+                continue;
+            }
+            Some(KeyRing::Forgotten) => {
+                rewritten.put_forgotten(&mark);
+                continue;
+            }
+            Some(ring @ KeyRing::Keys(_)) => match ring.get(id) {
+                // Another process may have added it.
+                None if !held.is_fresh(&subject) => {
+                    needs.open(subject);
+                    continue;
+                }
+                None => Flaw::UnknownKey,
+                Some(key) => match Cipher::new(key, id, &mark.subject).open(sealed) {
+                    Err(flaw) => flaw,
+                    Ok(plain) => {
+                        let within = open(&plain, held, needs);
+                        let plain = within.as_deref().unwrap_or(&plain);
+                        rewritten.put(&mark, &[b",\"", VALUE.as_bytes(), b"\":", plain]);
+                        continue;
+                    }
+                },
+            },
+        };
+        let mut still = format!(",\"key\":{id},\"{SEALED}\":").into_bytes();
+        // A text is always written.
+        let _ = serde_json::to_writer(&mut still, sealed);
+        still.extend_from_slice(format!(",\"{UNOPENED}\":\"{flaw}\"").as_bytes());
+        rewritten.put(&mark, &[&still]);
+    }
+    rewritten.end()
+}
+
+/// Whether two payloads say the same, where the second may have forgotten some of it.
+pub(super) fn is_same(ours: &[u8], recorded: &[u8]) -> bool {
+    let (mut our_marks, mut recorded_marks) = (marks(ours), marks(recorded));
+    let (mut our_end, mut recorded_end) = (0, 0);
+    loop {
+        let (this, that) = (our_marks.next(), recorded_marks.next());
+        let our_begin = this.as_ref().map_or(ours.len(), |mark| mark.at.start);
+        let recorded_begin = that.as_ref().map_or(recorded.len(), |mark| mark.at.start);
+        if ours.get(our_end..our_begin) != recorded.get(recorded_end..recorded_begin) {
+            return false;
+        }
+        let (this, that) = match (this, that) {
+            (Some(this), Some(that)) => (this, that),
+            (this, that) => return this.is_none() && that.is_none(),
+        };
+        let is_same = match (&this.state, &that.state) {
+            (State::Open(this), State::Open(that)) => is_same(this.as_bytes(), that.as_bytes()),
+            (_, State::Forgotten) => true,
+            (this, that) => this == that,
+        };
+        if !is_same || this.subject != that.subject {
+            return false;
+        }
+        (our_end, recorded_end) = (this.at.end, that.at.end);
+    }
+}

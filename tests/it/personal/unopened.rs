@@ -1,0 +1,147 @@
+//! What is damaged, moved, or under a key that is not there, is told, with its place, and never passed over.
+
+use std::sync::Arc;
+
+use freehold::backend::memory::MemoryStore;
+use freehold::event::{self, EventError, Misfit};
+use freehold::personal::{SealedOptions, SealedStore};
+use freehold::{
+    Commit, EventId, EventName, EventStore, ExpectedVersion, Fault, NewEvent, Outbox, ReadFrom,
+    RecordedEvent, Repository, Store, StreamVersion,
+};
+use serde_json::{Value, json};
+use uuid::Uuid;
+
+use super::fixture::{Account, AccountEvent, SECRET, account, appended, opened, subject};
+
+/// An event that is stored as `change` makes the sealed one.
+async fn stored(change: impl Fn(&mut Value)) -> SealedStore<MemoryStore> {
+    let store = SealedStore::new(MemoryStore::new());
+    // Of both subjects there are keys.
+    store.commit(opened("other", 1, 2)).await.unwrap();
+    store.commit(opened("first", 2, 1)).await.unwrap();
+    let sealed = store.inner().read_stream(&account("first"), ReadFrom::End, 1).await.unwrap();
+    let mut payload: Value = serde_json::from_slice(sealed.events[0].data()).unwrap();
+    change(&mut payload["owner"]["~personal"]);
+    let name = EventName::from_static("Opened").unwrap();
+    let event = NewEvent::new(EventId::new(Uuid::from_u128(3)), name, payload.to_string());
+    let paid = |n| appended("a", n, &AccountEvent::Paid { cents: 1, note: None });
+    store.commit(paid(4)).await.unwrap();
+    let raw = Commit::new().append(&account("a"), ExpectedVersion::Any, [event]);
+    store.inner().commit(raw).await.unwrap();
+    store.commit(paid(5)).await.unwrap();
+    store
+}
+
+async fn read(store: &impl EventStore) -> Vec<RecordedEvent> {
+    let from = ReadFrom::After(StreamVersion::NONE);
+    store.read_stream(&account("a"), from, 9).await.unwrap().events
+}
+
+fn cut(text: &mut Value, to: usize) {
+    let cut = text.as_str().unwrap()[..to].to_owned();
+    *text = json!(cut);
+}
+
+/// Turns one bit of the `at`th byte of what is sealed.
+fn turn(text: &mut Value, at: usize) {
+    use base64::Engine;
+    let engine = base64::engine::general_purpose::URL_SAFE_NO_PAD;
+    let mut bytes = engine.decode(text.as_str().unwrap()).unwrap();
+    bytes[at] ^= 1;
+    *text = json!(engine.encode(bytes));
+}
+
+#[tokio::test]
+async fn what_does_not_open_says_where_it_stands_and_why() {
+    type Change = fn(&mut Value);
+    let cases: &[(&str, Change, &str)] = &[
+        ("a byte of the nonce", |body| turn(&mut body["sealed"], 3), "it was changed"),
+        ("a byte of the text", |body| turn(&mut body["sealed"], 30), "it was changed"),
+        ("a byte of the tag", |body| turn(&mut body["sealed"], 60), "it was changed"),
+        ("cut off", |body| cut(&mut body["sealed"], 72), "it was changed"),
+        ("cut off short", |body| cut(&mut body["sealed"], 20), "it is no seal"),
+        ("empty", |body| body["sealed"] = json!(""), "it is no seal"),
+        ("no base 64", |body| body["sealed"] = json!("!!"), "it is no seal"),
+        ("another subject", |body| body["subject"] = json!("customer-2"), "it was changed"),
+        ("an unknown subject", |body| body["subject"] = json!("customer-3"), "its key is unknown"),
+        ("an unknown key", |body| body["key"] = json!(2), "its key is unknown"),
+        ("key 0", |body| body["key"] = json!(0), "its key is unknown"),
+    ];
+    for (what, change, why) in cases {
+        let store = stored(change).await;
+        let events = read(&store).await;
+        assert_eq!(events.len(), 3, "{what}: nothing is passed over");
+        let error = event::decode::<AccountEvent>(&events[1]).unwrap_err();
+        let EventError::Decode { stream, version, position, misfit, .. } = &error else {
+            panic!("{what}: {error}");
+        };
+        let place = (stream, version.get(), position.get(), misfit);
+        assert_eq!(place, (&account("a"), 2, 4, &Misfit::Sealed), "{what}");
+        let source = std::error::Error::source(&error).unwrap().to_string();
+        assert!(source.contains(why), "{what}: {source}");
+        assert!(!format!("{error:?}{source}").contains(SECRET), "{what}");
+        for readable in [&events[0], &events[2]] {
+            event::decode::<AccountEvent>(readable).unwrap();
+        }
+        let loaded = Repository::<Account>::new(store).load("a").await;
+        assert!(loaded.is_err(), "{what}: {loaded:?}");
+    }
+}
+
+#[tokio::test]
+async fn what_is_read_past_the_store_is_told_too() {
+    let store = stored(|_| ()).await;
+    for event in read(&store).await {
+        event::decode::<AccountEvent>(&event).unwrap();
+    }
+    let error = event::decode::<AccountEvent>(&read(store.inner()).await[1]).unwrap_err();
+    assert!(matches!(error, EventError::Decode { misfit: Misfit::Sealed, .. }), "{error}");
+}
+
+/// The keys of another shop: every ring is there, and no key fits.
+#[tokio::test]
+async fn the_wrong_keys_open_nothing_and_forget_nothing() {
+    let store = stored(|_| ()).await;
+    let other = SealedStore::new(MemoryStore::new());
+    other.commit(opened("x", 1, 1)).await.unwrap();
+    let keys = Arc::new(other.inner().clone());
+    let mixed = SealedStore::with_keys(store.inner().clone(), keys, SealedOptions::default());
+    let error = event::decode::<AccountEvent>(&read(&mixed).await[1]).unwrap_err();
+    assert!(matches!(error, EventError::Decode { misfit: Misfit::Sealed, .. }), "{error}");
+    // With no keys at all, it is not taken for forgotten.
+    let empty = Arc::new(MemoryStore::new());
+    let lost = SealedStore::with_keys(store.inner().clone(), empty, SealedOptions::default());
+    let error = event::decode::<AccountEvent>(&read(&lost).await[1]).unwrap_err();
+    assert!(matches!(error, EventError::Decode { misfit: Misfit::Sealed, .. }), "{error}");
+}
+
+/// What was read and did not open is not lost when it is written again.
+#[tokio::test]
+async fn what_does_not_open_now_opens_later() {
+    let store = stored(|_| ()).await;
+    let empty = Arc::new(MemoryStore::new());
+    let lost = SealedStore::with_keys(store.inner().clone(), empty, SealedOptions::default());
+    let read_without = read(&lost).await[1].data().clone();
+    let name = EventName::from_static("Opened").unwrap();
+    let copy = NewEvent::new(EventId::new(Uuid::from_u128(9)), name, read_without);
+    lost.commit(Commit::new().append(&account("a"), ExpectedVersion::Any, [copy])).await.unwrap();
+    let events = read(&store).await;
+    let found = event::decode::<AccountEvent>(events.last().unwrap()).unwrap();
+    assert_eq!(found, AccountEvent::Opened { owner: super::fixture::secret(1) });
+}
+
+/// A relay publishes no message that it cannot open.
+#[tokio::test]
+async fn a_message_that_does_not_open_is_not_handed_out() {
+    let store = SealedStore::new(MemoryStore::new());
+    let envelope = super::forgotten::message(1, 1);
+    store.commit(Commit::new().send(&envelope)).await.unwrap();
+    let keys = Arc::new(MemoryStore::new());
+    let lost = SealedStore::with_keys(store.inner().clone(), keys, SealedOptions::default());
+    let error = lost.outbox_page(freehold::Position::START, 9).await.unwrap_err();
+    assert_eq!(error.fault(), Fault::Corrupt);
+    let why = std::error::Error::source(&error).unwrap().to_string();
+    assert!(why.contains("position 1") && !why.contains(subject(1).as_str()), "{why}");
+    assert_eq!(store.outbox_page(freehold::Position::START, 9).await.unwrap().events.len(), 1);
+}
