@@ -127,10 +127,10 @@ pub fn decode<E: Event>(event: &RecordedEvent) -> Result<E, EventError> {
 pub fn decode_all<E: Event>(event: &RecordedEvent) -> Result<Decoded<E>, EventError> {
     assert_category::<E>();
     // It is of the stream, and no event of its service: no type has a variant for it.
-    if event.closes() {
-        return Ok(Decoded::all(Vec::new()));
-    }
     let upcasts = E::upcasts();
+    if event.closes() {
+        return check(upcasts).map(|()| Decoded::all(Vec::new()));
+    }
     if upcasts.is_none() {
         return as_it_is(event);
     }

@@ -1,5 +1,6 @@
 //! The write as a value.
 
+#[cfg(feature = "personal")]
 use bytes::Bytes;
 
 use super::{
@@ -127,6 +128,7 @@ impl Commit {
     }
 
     /// All payloads in it, to be changed, each with what it is of.
+    #[cfg(feature = "personal")]
     pub(crate) fn payloads_mut(&mut self) -> impl Iterator<Item = (PartKind, &mut Bytes)> {
         let Parts { appends, messages, rows, .. } = &mut self.parts;
         let events = appends.iter_mut().flat_map(|append| &mut append.events);
@@ -137,6 +139,7 @@ impl Commit {
     }
 
     /// The events in it, to be changed.
+    #[cfg(feature = "personal")]
     pub(crate) fn events_mut(&mut self) -> impl Iterator<Item = &mut NewEvent> {
         self.parts.appends.iter_mut().flat_map(|append| &mut append.events)
     }

@@ -185,6 +185,7 @@ impl NewEvent {
     }
 
     /// The payload, to be changed.
+    #[cfg(feature = "personal")]
     pub(crate) const fn data_mut(&mut self) -> &mut Bytes {
         &mut self.data
     }
@@ -292,6 +293,7 @@ impl RecordedEvent {
     }
 
     /// The payload, to be changed.
+    #[cfg(feature = "personal")]
     pub(crate) const fn data_mut(&mut self) -> &mut Bytes {
         &mut self.data
     }

@@ -31,6 +31,7 @@ static FINDER: LazyLock<Finder<'static>> = LazyLock::new(|| Finder::new(b"\"~per
 pub(crate) struct Mark<'a> {
     /// The whole object.
     pub(crate) at: Range<usize>,
+    #[cfg_attr(not(feature = "personal"), allow(dead_code, reason = "only who seals asks"))]
     pub(crate) subject: Cow<'a, str>,
     pub(crate) state: State<'a>,
 }
@@ -68,6 +69,7 @@ fn present<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<&'de Raw
 }
 
 /// Whether there may be personal data in a text.
+#[cfg(any(feature = "personal", test))]
 pub(crate) fn is_marked(text: &[u8]) -> bool {
     FINDER.find(text).is_some()
 }

@@ -46,6 +46,7 @@ struct Known<T> {
 pub struct Forgotten(DataSubject);
 
 impl Forgotten {
+    #[cfg(feature = "personal")]
     pub(crate) const fn new(subject: DataSubject) -> Self {
         Self(subject)
     }

@@ -155,6 +155,7 @@ impl RowValue {
     }
 
     /// The JSON, to be changed.
+    #[cfg(feature = "personal")]
     pub(crate) const fn json_mut(&mut self) -> &mut Bytes {
         &mut self.0
     }

@@ -1,10 +1,11 @@
 //! Steps from old events: any chain is flawed, or leads where a walk by hand leads.
 
-use std::cell::{Cell, RefCell};
+use std::cell::Cell;
 use std::collections::HashMap;
+use std::sync::{LazyLock, Mutex};
 
 use freehold::event::{self, EventError, Misfit, Upcasts, UpcastsBuilder};
-use freehold::{Event, RecordedEvent};
+use freehold::{Closing, Event, RecordedEvent};
 use serde::de::IgnoredAny;
 use serde::{Deserialize, Serialize};
 
@@ -35,9 +36,10 @@ enum Lowest {
 std::thread_local! {
     /// The chain that this input is about.
     static CHAIN: Cell<&'static Upcasts<Note>> = const { Cell::new(Upcasts::none()) };
-    /// All chains so far: there are some ten thousand, and each lives as long as the program.
-    static CHAINS: RefCell<HashMap<[u8; 4], &'static Upcasts<Note>>> = RefCell::default();
 }
+/// All chains so far: there are some ten thousand, and each lives as long as the program.
+static CHAINS: LazyLock<Mutex<HashMap<[u8; 4], &'static Upcasts<Note>>>> =
+    LazyLock::new(Mutex::default);
 
 impl Event for Note {
     const CATEGORY: &'static str = "any";
@@ -55,7 +57,7 @@ const KINDS: u8 = 14;
 pub(crate) fn holds(bytes: &[u8]) -> Verdict {
     let Some((plan, rest)) = bytes.split_first_chunk::<4>() else { return Verdict::Refused };
     let plan = plan.map(|byte| byte % KINDS);
-    let chain = CHAINS.with_borrow_mut(|chains| *chains.entry(plan).or_insert_with(|| built(plan)));
+    let chain = *CHAINS.lock().unwrap().entry(plan).or_insert_with(|| built(plan));
     CHAIN.set(chain);
     assert_eq!(chain.flaw().is_some(), is_flawed(plan), "{plan:?}: {:?}", chain.flaw());
     let Some(record) = record(rest) else { return Verdict::Refused };
@@ -211,6 +213,8 @@ fn arrive(name: &str, data: &[u8], notes: &mut Vec<Note>) -> Result<(), Misfit> 
             serde_json::from_slice::<IgnoredAny>(data).map_err(|_| Misfit::Json)?;
             Note::Emptied
         }
+        // The end of a stream is passed over.
+        Closing::NAME => return Ok(()),
         _ => return Err(Misfit::Name),
     });
     Ok(())
