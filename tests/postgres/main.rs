@@ -31,6 +31,7 @@ mod outbox;
 mod outbox_log;
 mod own_server;
 mod own_tables;
+mod pages;
 mod past;
 mod personal;
 mod process;
