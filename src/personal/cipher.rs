@@ -30,12 +30,17 @@ impl Cipher {
         Self { cipher: XChaCha20Poly1305::new(key.bytes().into()), bound }
     }
 
+    /// How long the seal of so many bytes is.
+    pub(super) const fn sealed_bytes(plain: usize) -> usize {
+        (NONCE_BYTES + plain + TAG_BYTES).div_ceil(3) * 4
+    }
+
     /// Writes the seal of `plain` behind what is in `to`.
     pub(super) fn seal(
         &self,
         nonce: [u8; NONCE_BYTES],
         plain: &[u8],
-        to: &mut String,
+        to: &mut Vec<u8>,
     ) -> Result<(), Flaw> {
         let mut sealed = Vec::with_capacity(NONCE_BYTES + plain.len() + TAG_BYTES);
         sealed.extend_from_slice(&nonce);
@@ -45,7 +50,11 @@ impl Cipher {
             self.cipher.encrypt_inout_detached(&XNonce::from(nonce), &self.bound, text.into());
         // It fails for more than 256 GiB alone.
         sealed.extend_from_slice(&tag.map_err(|_| Flaw::Malformed)?);
-        URL_SAFE_NO_PAD.encode_string(&sealed, to);
+        let from = to.len();
+        to.resize(from + Self::sealed_bytes(plain.len()), 0);
+        let written = URL_SAFE_NO_PAD.encode_slice(&sealed, to.split_at_mut(from).1);
+        // There is room for the padding, which it does without.
+        to.truncate(from + written.map_err(|_| Flaw::Malformed)?);
         Ok(())
     }
 
@@ -76,9 +85,9 @@ mod tests {
     }
 
     fn sealed(plain: &str) -> String {
-        let mut sealed = String::new();
+        let mut sealed = Vec::new();
         cipher("a", 1).seal([9; NONCE_BYTES], plain.as_bytes(), &mut sealed).unwrap();
-        sealed
+        String::from_utf8(sealed).unwrap()
     }
 
     #[test]

@@ -92,12 +92,12 @@ impl<S: EventStore> SealedStore<S> {
     /// Asking changes nothing.
     pub async fn has_forgotten(&self, subject: &DataSubject) -> Result<bool, BackendError> {
         let mut held = self.rings.hold();
-        if let Some(ring) = held.ring(subject) {
+        if let Some(ring) = held.ring(subject.as_str()) {
             return Ok(*ring == KeyRing::Forgotten);
         }
         let needs = Needs { open: [subject.clone()].into(), ..Needs::default() };
         self.rings.ask(needs, &mut held).await?;
-        Ok(held.ring(subject).as_deref() == Some(&KeyRing::Forgotten))
+        Ok(held.ring(subject.as_str()).as_deref() == Some(&KeyRing::Forgotten))
     }
 
     /// Gives somebody another key, and says which. What is written from now on is sealed with it, by this process at once and by others when what they know

@@ -72,6 +72,7 @@ mod entropy;
 mod error;
 mod fold;
 mod forget;
+mod nonces;
 mod options;
 mod ports;
 mod recorded;

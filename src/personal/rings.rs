@@ -1,15 +1,16 @@
 //! The keys as far as this process knows them.
 
-use std::collections::HashMap;
 use std::num::NonZeroUsize;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use bytes::Bytes;
+use hashbrown::HashMap;
 use lru::LruCache;
 use tokio::time::Instant;
 use zeroize::Zeroize;
 
+use super::nonces::Nonces;
 use super::options::SealedOptions;
 use super::text::{self, IfForgotten, Needs, Unsealable};
 use crate::ports::{BackendError, CommitError, Entropy, Fault, SubjectKeys};
@@ -30,6 +31,8 @@ pub(super) struct Rings {
 /// What one call knows of the keys: it does not change while payloads are gone through.
 pub(super) struct Held<'r> {
     rings: &'r Rings,
+    /// When it began to look.
+    since: Instant,
     known: HashMap<DataSubject, Known>,
 }
 
@@ -42,18 +45,18 @@ struct Known {
 
 impl Held<'_> {
     /// The ring of a subject; `None` if it must be asked for.
-    pub(super) fn ring(&mut self, subject: &DataSubject) -> Option<Arc<KeyRing>> {
+    pub(super) fn ring(&mut self, subject: &str) -> Option<Arc<KeyRing>> {
         if let Some(known) = self.known.get(subject) {
             return Some(Arc::clone(&known.ring));
         }
-        let ring = self.rings.find(subject)?;
+        let (subject, ring) = self.rings.find(subject, self.since)?;
         let known = Known { ring: Arc::clone(&ring), is_fresh: false };
-        self.known.insert(subject.clone(), known);
+        self.known.insert(subject, known);
         Some(ring)
     }
 
     /// Whether it is known as it is now.
-    pub(super) fn is_fresh(&self, subject: &DataSubject) -> bool {
+    pub(super) fn is_fresh(&self, subject: &str) -> bool {
         self.known.get(subject).is_some_and(|known| known.is_fresh)
     }
 }
@@ -66,7 +69,7 @@ impl Rings {
     }
 
     pub(super) fn hold(&self) -> Held<'_> {
-        Held { rings: self, known: HashMap::new() }
+        Held { rings: self, since: Instant::now(), known: HashMap::new() }
     }
 
     /// Opens payloads.
@@ -105,7 +108,7 @@ impl Rings {
     pub(super) async fn seal(&self, commit: &mut Commit) -> Result<(), CommitError> {
         let mut left: Vec<(PartKind, &mut Bytes)> =
             commit.payloads_mut().filter(|(_, payload)| is_marked(payload)).collect();
-        let mut held = self.hold();
+        let (mut held, mut nonces) = (self.hold(), Nonces::new(&*self.entropy, left.len()));
         while !left.is_empty() {
             let mut needs = Needs::default();
             let mut failed = None;
@@ -114,7 +117,7 @@ impl Rings {
                     PartKind::Appends => IfForgotten::Refuse,
                     _ => IfForgotten::Forget,
                 };
-                match self.seal_whole(payload, if_forgotten, &mut held, &mut needs) {
+                match seal_whole(payload, if_forgotten, &mut held, &mut nonces, &mut needs) {
                     Ok(is_done) => !is_done,
                     Err(why) => {
                         failed = Some(why);
@@ -139,28 +142,13 @@ impl Rings {
         &self,
         payloads: impl Iterator<Item = &'p mut Bytes>,
     ) -> Result<Option<Needs>, Unsealable> {
+        let payloads: Vec<_> = payloads.filter(|payload| is_marked(payload)).collect();
+        let mut nonces = Nonces::new(&*self.entropy, payloads.len());
         let (mut held, mut needs) = (self.hold(), Needs::default());
-        for payload in payloads.filter(|payload| is_marked(payload)) {
-            self.seal_whole(payload, IfForgotten::Forget, &mut held, &mut needs)?;
+        for payload in payloads {
+            seal_whole(payload, IfForgotten::Forget, &mut held, &mut nonces, &mut needs)?;
         }
         Ok((needs.times > 0).then_some(needs))
-    }
-
-    /// Seals a payload, unless something is missing; says whether it is done.
-    fn seal_whole(
-        &self,
-        payload: &mut Bytes,
-        if_forgotten: IfForgotten,
-        held: &mut Held<'_>,
-        needs: &mut Needs,
-    ) -> Result<bool, Unsealable> {
-        let before = needs.times;
-        let sealed = text::seal(payload, if_forgotten, held, &*self.entropy, needs)?;
-        let is_done = needs.times == before;
-        if let (true, Some(sealed)) = (is_done, sealed) {
-            *payload = sealed.into();
-        }
-        Ok(is_done)
     }
 
     /// Asks for keys, and makes those that there must be.
@@ -228,17 +216,35 @@ impl Rings {
         }
     }
 
-    fn find(&self, subject: &DataSubject) -> Option<Arc<KeyRing>> {
+    fn find(&self, subject: &str, now: Instant) -> Option<(DataSubject, Arc<KeyRing>)> {
         let mut cached = self.cached();
-        let (ring, since) = cached.get(subject)?;
-        let is_current = **ring == KeyRing::Forgotten || since.elapsed() <= self.cached_time_max;
-        is_current.then(|| Arc::clone(ring))
+        let (subject, (ring, since)) = cached.get_key_value(subject)?;
+        let age = now.saturating_duration_since(*since);
+        let is_current = **ring == KeyRing::Forgotten || age <= self.cached_time_max;
+        is_current.then(|| (subject.clone(), Arc::clone(ring)))
     }
 
     fn cached(&self) -> MutexGuard<'_, LruCache<DataSubject, (Arc<KeyRing>, Instant)>> {
         // What is cached is whole at every moment.
         self.cached.lock().unwrap_or_else(PoisonError::into_inner)
     }
+}
+
+/// Seals a payload, unless something is missing; says whether it is done.
+fn seal_whole(
+    payload: &mut Bytes,
+    if_forgotten: IfForgotten,
+    held: &mut Held<'_>,
+    nonces: &mut Nonces<'_>,
+    needs: &mut Needs,
+) -> Result<bool, Unsealable> {
+    let before = needs.times;
+    let sealed = text::seal(payload, if_forgotten, held, nonces, needs)?;
+    let is_done = needs.times == before;
+    if let (true, Some(sealed)) = (is_done, sealed) {
+        *payload = sealed.into();
+    }
+    Ok(is_done)
 }
 
 /// Opens a payload, unless something is missing; says whether it is done.

@@ -4,10 +4,14 @@ use std::collections::BTreeSet;
 
 use super::cipher::{Cipher, NONCE_BYTES};
 use super::error::Flaw;
+use super::nonces::Nonces;
 use super::rings::Held;
-use crate::ports::{BackendError, Entropy, Fault};
+use crate::ports::{BackendError, Fault};
 use crate::types::mark::{FORGOTTEN, MARK, Mark, SEALED, SUBJECT, State, UNOPENED, VALUE, marks};
 use crate::types::{DataSubject, KeyId, KeyRing};
+
+/// What a body has beside its subject and what is sealed or open, at most, and some more.
+const BODY_BYTES: usize = 64;
 
 /// Whose keys are missing.
 #[derive(Clone, Debug, Default)]
@@ -21,9 +25,12 @@ pub(super) struct Needs {
 }
 
 impl Needs {
-    fn open(&mut self, subject: DataSubject) {
-        self.open.insert(subject);
-        self.times += 1;
+    fn open(&mut self, subject: &str) {
+        // Nobody is called what no subject can be called.
+        if let Ok(subject) = DataSubject::new(subject) {
+            self.open.insert(subject);
+            self.times += 1;
+        }
     }
 
     fn seal(&mut self, subject: DataSubject) {
@@ -61,25 +68,61 @@ impl<'t> Rewritten<'t> {
         Self { text, done: 0, new: Vec::new() }
     }
 
-    /// Puts another body under a mark: what stands behind its subject.
-    fn put(&mut self, mark: &Mark<'_>, rest: &[&[u8]]) {
-        if self.new.is_empty() {
-            self.new.reserve(self.text.len() + self.text.len() / 2);
-        }
+    /// Begins another body of so many bytes under a mark: it ends with its subject.
+    fn begin(&mut self, mark: &Mark<'_>, body_bytes: usize) -> &mut Vec<u8> {
         let before = self.text.get(self.done..mark.at.start).unwrap_or_default();
+        // What is around it may all be left as it is.
+        let left = self.text.len().saturating_sub(self.done + mark.at.len());
+        self.new.reserve(left + body_bytes + mark.subject.len() + BODY_BYTES);
         self.new.extend_from_slice(before);
-        self.new.extend_from_slice(format!("{{\"{MARK}\":{{\"{SUBJECT}\":").as_bytes());
+        self.new.extend_from_slice(b"{\"");
+        self.new.extend_from_slice(MARK.as_bytes());
+        self.new.extend_from_slice(b"\":{\"");
+        self.new.extend_from_slice(SUBJECT.as_bytes());
+        self.new.extend_from_slice(b"\":");
         // A text is always written, and so is a vector.
         let _ = serde_json::to_writer(&mut self.new, &mark.subject);
-        for part in rest {
-            self.new.extend_from_slice(part);
-        }
+        &mut self.new
+    }
+
+    /// Ends what was begun.
+    fn end_of(&mut self, mark: &Mark<'_>) {
         self.new.extend_from_slice(b"}}");
         self.done = mark.at.end;
     }
 
+    /// Puts another body under a mark: what stands behind its subject.
+    fn put(&mut self, mark: &Mark<'_>, rest: &[&[u8]]) {
+        let new = self.begin(mark, rest.iter().map(|part| part.len()).sum());
+        for part in rest {
+            new.extend_from_slice(part);
+        }
+        self.end_of(mark);
+    }
+
     fn put_forgotten(&mut self, mark: &Mark<'_>) {
         self.put(mark, &[b",\"", FORGOTTEN.as_bytes(), b"\":true"]);
+    }
+
+    /// Puts a value under a mark, sealed under the key of this id.
+    fn put_sealed(
+        &mut self,
+        mark: &Mark<'_>,
+        (id, cipher): (KeyId, &Cipher),
+        nonce: [u8; NONCE_BYTES],
+        plain: &[u8],
+    ) -> Result<(), Flaw> {
+        let new = self.begin(mark, Cipher::sealed_bytes(plain.len()));
+        new.extend_from_slice(b",\"key\":");
+        // A number is always written, too.
+        let _ = serde_json::to_writer(&mut *new, &id.get());
+        new.extend_from_slice(b",\"");
+        new.extend_from_slice(SEALED.as_bytes());
+        new.extend_from_slice(b"\":\"");
+        cipher.seal(nonce, plain, new)?;
+        new.push(b'"');
+        self.end_of(mark);
+        Ok(())
     }
 
     /// The payload, if anything of it has changed.
@@ -97,15 +140,16 @@ pub(super) fn seal(
     text: &[u8],
     if_forgotten: IfForgotten,
     held: &mut Held<'_>,
-    entropy: &dyn Entropy,
+    nonces: &mut Nonces<'_>,
     needs: &mut Needs,
 ) -> Result<Option<Vec<u8>>, Unsealable> {
     let mut rewritten = Rewritten::of(text);
     for mark in marks(text) {
         let State::Open(plain) = mark.state else { continue };
-        let Ok(subject) = DataSubject::new(&mark.subject) else { continue };
-        let ring = held.ring(&subject);
+        let ring = held.ring(&mark.subject);
         let Some((id, key)) = ring.as_deref().and_then(KeyRing::newest) else {
+            // Nobody is called what no subject can be called.
+            let Ok(subject) = DataSubject::new(&mark.subject) else { continue };
             match ring.as_deref() {
                 Some(KeyRing::Forgotten) if if_forgotten == IfForgotten::Refuse => {
                     return Err(Unsealable::Forgotten(subject));
@@ -116,16 +160,13 @@ pub(super) fn seal(
             continue;
         };
         // What it holds of others is sealed with their keys first.
-        let within = seal(plain.as_bytes(), if_forgotten, held, entropy, needs)?;
-        let mut nonce = [0; NONCE_BYTES];
-        entropy.fill(&mut nonce).map_err(Unsealable::Backend)?;
-        let mut sealed = format!(",\"key\":{id},\"{SEALED}\":\"");
+        let within = seal(plain.as_bytes(), if_forgotten, held, nonces, needs)?;
+        let nonce = nonces.draw().map_err(Unsealable::Backend)?;
         let cipher = Cipher::new(key, id, &mark.subject);
         let plain = within.as_deref().unwrap_or(plain.as_bytes());
         let too_large = |why| BackendError::new("sealed store", "seal", Fault::Other, why);
-        let done = cipher.seal(nonce, plain, &mut sealed);
+        let done = rewritten.put_sealed(&mark, (id, &cipher), nonce, plain);
         done.map_err(|why| Unsealable::Backend(too_large(why)))?;
-        rewritten.put(&mark, &[sealed.as_bytes(), b"\""]);
     }
     Ok(rewritten.end())
 }
@@ -137,11 +178,10 @@ pub(super) fn open(text: &[u8], held: &mut Held<'_>, needs: &mut Needs) -> Optio
     for mark in marks(text) {
         let State::Sealed { key, text: sealed } = &mark.state else { continue };
         let id = KeyId::new(*key);
-        let Ok(subject) = DataSubject::new(&mark.subject) else { continue };
-        let ring = held.ring(&subject);
+        let ring = held.ring(&mark.subject);
         let flaw = match ring.as_deref() {
             None => {
-                needs.open(subject);
+                needs.open(&mark.subject);
                 continue;
             }
             Some(KeyRing::Forgotten) => {
@@ -150,8 +190,8 @@ pub(super) fn open(text: &[u8], held: &mut Held<'_>, needs: &mut Needs) -> Optio
             }
             Some(ring @ KeyRing::Keys(_)) => match ring.get(id) {
                 // Another process may have added it.
-                None if !held.is_fresh(&subject) => {
-                    needs.open(subject);
+                None if !held.is_fresh(&mark.subject) => {
+                    needs.open(&mark.subject);
                     continue;
                 }
                 None => Flaw::UnknownKey,
