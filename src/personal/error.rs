@@ -11,6 +11,8 @@ pub(super) enum Flaw {
     UnknownKey,
     #[error("it was changed, or its key is another")]
     NotAuthentic,
+    #[error("it stands too deep in other personal data")]
+    TooDeep,
 }
 
 /// A message in the outbox holds personal data that cannot be opened, and is not to be published so. The

@@ -63,7 +63,30 @@ impl<S: EventStore> SealedStore<S> {
         subject: &DataSubject,
         with: Commit,
     ) -> Result<Committed, CommitError> {
-        let with = self.seal(with).await?.and(said(subject)?);
+        let said = said(subject)?;
+        let (original, sealed) = (with.clone(), self.seal(with).await);
+        let sealed = match sealed {
+            // It may be a repetition of what happened before.
+            Err(error @ CommitError::Forgotten(_)) => {
+                self.as_recorded(original.clone()).await?.ok_or(error)?
+            }
+            sealed => sealed?,
+        };
+        match self.forget_sealed(subject, sealed.and(said.clone())).await {
+            // A seal is never the same twice, so that a repetition does not look like one.
+            Err(error @ CommitError::IdReused(_)) => {
+                let recorded = self.as_recorded(original).await?.ok_or(error)?;
+                self.forget_sealed(subject, recorded.and(said)).await
+            }
+            answer => answer,
+        }
+    }
+
+    async fn forget_sealed(
+        &self,
+        subject: &DataSubject,
+        with: Commit,
+    ) -> Result<Committed, CommitError> {
         let answer = if self.is_beside {
             self.with_keys_for_folds(|| self.rings.keys.forget(subject, with.clone())).await
         } else {

@@ -1,9 +1,8 @@
 //! Telling a repetition from another commit with the same ids, though no two seals of one value are the same.
 
 use super::store::SealedStore;
-use super::text::is_same;
 use crate::ports::{BackendError, EventStore};
-use crate::types::mark::is_marked;
+use crate::types::mark::{is_marked, is_same};
 use crate::types::{Commit, DedupKey, EventId, ReadFrom, RecordedEvent, StreamVersion};
 
 impl<S: EventStore> SealedStore<S> {

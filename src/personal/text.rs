@@ -7,9 +7,11 @@ use super::error::Flaw;
 use super::nonces::Nonces;
 use super::rings::Held;
 use crate::ports::{BackendError, Fault};
-use crate::types::mark::{FORGOTTEN, MARK, Mark, SEALED, SUBJECT, State, UNOPENED, VALUE, marks};
+use crate::types::mark::{FORGOTTEN, Mark, SEALED, SUBJECT, State, UNOPENED, VALUE, marks};
 use crate::types::{DataSubject, KeyId, KeyRing};
 
+/// How deep personal data may stand within personal data.
+const DEPTH_MAX: usize = 16;
 /// What a body has beside its subject and what is sealed or open, at most, and some more.
 const BODY_BYTES: usize = 64;
 
@@ -76,8 +78,6 @@ impl<'t> Rewritten<'t> {
         self.new.reserve(left + body_bytes + mark.subject.len() + BODY_BYTES);
         self.new.extend_from_slice(before);
         self.new.extend_from_slice(b"{\"");
-        self.new.extend_from_slice(MARK.as_bytes());
-        self.new.extend_from_slice(b"\":{\"");
         self.new.extend_from_slice(SUBJECT.as_bytes());
         self.new.extend_from_slice(b"\":");
         // A text is always written, and so is a vector.
@@ -87,7 +87,7 @@ impl<'t> Rewritten<'t> {
 
     /// Ends what was begun.
     fn end_of(&mut self, mark: &Mark<'_>) {
-        self.new.extend_from_slice(b"}}");
+        self.new.push(b'}');
         self.done = mark.at.end;
     }
 
@@ -143,6 +143,21 @@ pub(super) fn seal(
     nonces: &mut Nonces<'_>,
     needs: &mut Needs,
 ) -> Result<Option<Vec<u8>>, Unsealable> {
+    seal_within(0, text, if_forgotten, held, nonces, needs)
+}
+
+/// The same of what stands so deep in other personal data.
+fn seal_within(
+    depth: usize,
+    text: &[u8],
+    if_forgotten: IfForgotten,
+    held: &mut Held<'_>,
+    nonces: &mut Nonces<'_>,
+    needs: &mut Needs,
+) -> Result<Option<Vec<u8>>, Unsealable> {
+    let failed = |why: Flaw| {
+        Unsealable::Backend(BackendError::new("sealed store", "seal", Fault::Other, why))
+    };
     let mut rewritten = Rewritten::of(text);
     for mark in marks(text) {
         let State::Open(plain) = mark.state else { continue };
@@ -159,14 +174,15 @@ pub(super) fn seal(
             }
             continue;
         };
+        if depth == DEPTH_MAX {
+            return Err(failed(Flaw::TooDeep));
+        }
         // What it holds of others is sealed with their keys first.
-        let within = seal(plain.as_bytes(), if_forgotten, held, nonces, needs)?;
+        let within = seal_within(depth + 1, plain.as_bytes(), if_forgotten, held, nonces, needs)?;
         let nonce = nonces.draw().map_err(Unsealable::Backend)?;
         let cipher = Cipher::new(key, id, &mark.subject);
         let plain = within.as_deref().unwrap_or(plain.as_bytes());
-        let too_large = |why| BackendError::new("sealed store", "seal", Fault::Other, why);
-        let done = rewritten.put_sealed(&mark, (id, &cipher), nonce, plain);
-        done.map_err(|why| Unsealable::Backend(too_large(why)))?;
+        rewritten.put_sealed(&mark, (id, &cipher), nonce, plain).map_err(failed)?;
     }
     Ok(rewritten.end())
 }
@@ -174,6 +190,16 @@ pub(super) fn seal(
 /// The payload with all of it opened; `None` if there is nothing to open. What is missing is noted; what does not open stays
 /// sealed, and says why.
 pub(super) fn open(text: &[u8], held: &mut Held<'_>, needs: &mut Needs) -> Option<Vec<u8>> {
+    open_within(0, text, held, needs)
+}
+
+/// The same of what stands so deep in other personal data.
+fn open_within(
+    depth: usize,
+    text: &[u8],
+    held: &mut Held<'_>,
+    needs: &mut Needs,
+) -> Option<Vec<u8>> {
     let mut rewritten = Rewritten::of(text);
     for mark in marks(text) {
         let State::Sealed { key, text: sealed } = &mark.state else { continue };
@@ -195,10 +221,11 @@ pub(super) fn open(text: &[u8], held: &mut Held<'_>, needs: &mut Needs) -> Optio
                     continue;
                 }
                 None => Flaw::UnknownKey,
+                Some(_) if depth == DEPTH_MAX => Flaw::TooDeep,
                 Some(key) => match Cipher::new(key, id, &mark.subject).open(sealed) {
                     Err(flaw) => flaw,
                     Ok(plain) => {
-                        let within = open(&plain, held, needs);
+                        let within = open_within(depth + 1, &plain, held, needs);
                         let plain = within.as_deref().unwrap_or(&plain);
                         rewritten.put(&mark, &[b",\"", VALUE.as_bytes(), b"\":", plain]);
                         continue;
@@ -213,31 +240,4 @@ pub(super) fn open(text: &[u8], held: &mut Held<'_>, needs: &mut Needs) -> Optio
         rewritten.put(&mark, &[&still]);
     }
     rewritten.end()
-}
-
-/// Whether two payloads say the same, where the second may have forgotten some of it.
-pub(super) fn is_same(ours: &[u8], recorded: &[u8]) -> bool {
-    let (mut our_marks, mut recorded_marks) = (marks(ours), marks(recorded));
-    let (mut our_end, mut recorded_end) = (0, 0);
-    loop {
-        let (this, that) = (our_marks.next(), recorded_marks.next());
-        let our_begin = this.as_ref().map_or(ours.len(), |mark| mark.at.start);
-        let recorded_begin = that.as_ref().map_or(recorded.len(), |mark| mark.at.start);
-        if ours.get(our_end..our_begin) != recorded.get(recorded_end..recorded_begin) {
-            return false;
-        }
-        let (this, that) = match (this, that) {
-            (Some(this), Some(that)) => (this, that),
-            (this, that) => return this.is_none() && that.is_none(),
-        };
-        let is_same = match (&this.state, &that.state) {
-            (State::Open(this), State::Open(that)) => is_same(this.as_bytes(), that.as_bytes()),
-            (_, State::Forgotten) => true,
-            (this, that) => this == that,
-        };
-        if !is_same || this.subject != that.subject {
-            return false;
-        }
-        (our_end, recorded_end) = (this.at.end, that.at.end);
-    }
 }

@@ -2,13 +2,14 @@
 
 use std::fmt;
 use std::hash::{Hash, Hasher};
-use std::io::{self, Write};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 
 use serde::de::{DeserializeOwned, Error};
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use serde_json::value::{RawValue, to_raw_value};
+
+use crate::types::mark::{impersonal, is_same};
 
 /// One JSON value, kept as the text that it was made of. Its [`Debug`] shows how long it is and never what it says.
 #[derive(Clone)]
@@ -37,18 +38,26 @@ impl Json {
         self.0.get()
     }
 
-    /// So short that it can be kept, and so long that a changed value has another.
+    /// So short that it can be kept, and so long that a changed value has another. What is said of a person counts as whose it is: it
+    /// may be forgotten before this is asked for again, and nobody is to guess it from what is kept.
     pub(crate) fn digest(&self) -> u64 {
-        let mut digest = Digest::new();
-        digest.take(self.text().as_bytes());
-        digest.0
+        Self::digest_of_text(self.text().as_bytes())
     }
 
     /// The digest of `value` as JSON, which nobody keeps.
     pub(crate) fn digest_of(value: &impl Serialize) -> Result<u64, serde_json::Error> {
+        serde_json::to_vec(value).map(|text| Self::digest_of_text(&text))
+    }
+
+    fn digest_of_text(text: &[u8]) -> u64 {
         let mut digest = Digest::new();
-        serde_json::to_writer(&mut digest, value)?;
-        Ok(digest.0)
+        impersonal(text, |_| b"", |part| digest.take(part));
+        digest.0
+    }
+
+    /// Whether it is what was recorded, of which some may be forgotten since.
+    pub(crate) fn is_recorded_as(&self, recorded: &Self) -> bool {
+        is_same(self.text().as_bytes(), recorded.text().as_bytes())
     }
 }
 
@@ -64,17 +73,6 @@ impl Digest {
         for byte in bytes {
             self.0 = (self.0 ^ u64::from(*byte)).wrapping_mul(0x0000_0100_0000_01b3);
         }
-    }
-}
-
-impl Write for Digest {
-    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
-        self.take(bytes);
-        Ok(bytes.len())
-    }
-
-    fn flush(&mut self) -> io::Result<()> {
-        Ok(())
     }
 }
 

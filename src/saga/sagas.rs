@@ -164,6 +164,14 @@ impl Sagas {
                 self.is_the_same(&id, &started).await?;
                 Ok(id)
             }
+            Err(error @ CommitError::Forgotten(_)) => {
+                expected.has_not_come();
+                // It may have been started before somebody was forgotten.
+                match self.is_the_same(&id, &started).await {
+                    Err(StartError::Changed(_)) => Err(error.into()),
+                    same => same.map(|()| id),
+                }
+            }
             Err(error) => Err(error.into()),
         }
     }
@@ -223,7 +231,7 @@ impl Sagas {
         let page = self.0.store.read_stream(id.stream(), from, 1).await?;
         let first = page.events.first().map(event::decode::<Record>).transpose()?;
         match first {
-            Some(Record::Started(first)) if first.input == started.input => Ok(()),
+            Some(Record::Started(first)) if started.input.is_recorded_as(&first.input) => Ok(()),
             _ => Err(StartError::Changed(id.clone())),
         }
     }

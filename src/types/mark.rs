@@ -29,9 +29,8 @@ static FINDER: LazyLock<Finder<'static>> = LazyLock::new(|| Finder::new(b"\"~per
 /// Personal data in a text.
 #[derive(Debug)]
 pub(crate) struct Mark<'a> {
-    /// The whole object.
+    /// What stands under the key; beside it others may stand, of whoever has flattened it.
     pub(crate) at: Range<usize>,
-    #[cfg_attr(not(feature = "personal"), allow(dead_code, reason = "only who seals asks"))]
     pub(crate) subject: Cow<'a, str>,
     pub(crate) state: State<'a>,
 }
@@ -100,26 +99,69 @@ pub(crate) fn marks(text: &[u8]) -> impl Iterator<Item = Mark<'_>> {
     })
 }
 
-/// The mark whose key stands there.
+/// The mark whose key stands there, if it is one.
 fn mark(text: &[u8], key: usize) -> Option<Mark<'_>> {
-    let begin = text.get(..key)?.iter().rposition(|byte| !byte.is_ascii_whitespace())?;
+    // Of a key that only ends so, the first quote is escaped.
+    let before = text.get(..key)?.iter().rfind(|byte| !byte.is_ascii_whitespace())?;
     let colon = past_space(text, key + MARK.len() + 2)?;
-    if text.get(begin) != Some(&b'{') || text.get(colon) != Some(&b':') {
+    if !matches!(before, b'{' | b',') || text.get(colon) != Some(&b':') {
         return None;
     }
-    let body = colon + 1;
+    let body = past_space(text, colon + 1)?;
     let mut bodies =
         serde_json::Deserializer::from_slice(text.get(body..)?).into_iter::<Body<'_>>();
     let Body { subject, value, forgotten, key, sealed } = bodies.next()?.ok()?;
-    let end = past_space(text, body + bodies.byte_offset())?;
+    let end = body + bodies.byte_offset();
     let state = match (value, sealed) {
-        _ if text.get(end) != Some(&b'}') => return None,
         (Some(value), _) => State::Open(value.get()),
         (None, _) if forgotten => State::Forgotten,
         (None, Some(text)) => State::Sealed { key, text },
         (None, None) => return None,
     };
-    Some(Mark { at: begin..end + 1, subject, state })
+    Some(Mark { at: body..end, subject, state })
+}
+
+/// Goes through a text, but for what is said of people: of that it takes whose it is, and what `told` says of its state.
+pub(crate) fn impersonal(
+    text: &[u8],
+    told: impl Fn(&State<'_>) -> &'static [u8],
+    mut take: impl FnMut(&[u8]),
+) {
+    let mut done = 0;
+    for mark in marks(text) {
+        take(text.get(done..mark.at.start).unwrap_or_default());
+        take(mark.subject.as_bytes());
+        take(told(&mark.state));
+        done = mark.at.end;
+    }
+    take(text.get(done..).unwrap_or_default());
+}
+
+/// Whether two texts say the same, where the second may have forgotten some of it.
+pub(crate) fn is_same(ours: &[u8], recorded: &[u8]) -> bool {
+    let (mut our_marks, mut recorded_marks) = (marks(ours), marks(recorded));
+    let (mut our_end, mut recorded_end) = (0, 0);
+    loop {
+        let (this, that) = (our_marks.next(), recorded_marks.next());
+        let our_begin = this.as_ref().map_or(ours.len(), |mark| mark.at.start);
+        let recorded_begin = that.as_ref().map_or(recorded.len(), |mark| mark.at.start);
+        if ours.get(our_end..our_begin) != recorded.get(recorded_end..recorded_begin) {
+            return false;
+        }
+        let (this, that) = match (this, that) {
+            (Some(this), Some(that)) => (this, that),
+            (this, that) => return this.is_none() && that.is_none(),
+        };
+        let is_same = match (&this.state, &that.state) {
+            (State::Open(this), State::Open(that)) => is_same(this.as_bytes(), that.as_bytes()),
+            (_, State::Forgotten) => true,
+            (this, that) => this == that,
+        };
+        if !is_same || this.subject != that.subject {
+            return false;
+        }
+        (our_end, recorded_end) = (this.at.end, that.at.end);
+    }
 }
 
 fn past_space(text: &[u8], from: usize) -> Option<usize> {
@@ -153,15 +195,49 @@ mod tests {
         let sealed = r#"{"~personal":{"subject":"d","key":3,"sealed":"AA","unopened":"why"}}"#;
         let text = format!("[{open},{{\"n\":{spaced}}},{gone},{sealed},1]");
         let expected = [
-            (open, r#"a: {"x":"}"}"#),
-            (spaced, "bb: null"),
-            (gone, "c: forgotten"),
-            (sealed, "d: 3 AA"),
+            (r#"{"subject":"a","value":{"x":"}"}}"#, r#"a: {"x":"}"}"#),
+            ("{\"value\":null, \"subject\":\"b\\u0062\"}", "bb: null"),
+            (r#"{"forgotten":true,"subject":"c"}"#, "c: forgotten"),
+            (r#"{"subject":"d","key":3,"sealed":"AA","unopened":"why"}"#, "d: 3 AA"),
         ];
         let expected: Vec<_> = expected.map(|(at, what)| (at, what.to_owned())).into();
         assert_eq!(found(&text), expected);
         assert!(is_marked(text.as_bytes()) && is_sealed(text.as_bytes()));
         assert!(!is_sealed(open.as_bytes()) && !is_marked(b"{\"personal\":1}"));
+    }
+
+    /// As a flattened field and a variant with a tag inside have it.
+    #[test]
+    fn others_may_stand_beside_it() {
+        let body = r#"{"subject":"a","value":1}"#;
+        for text in [
+            format!(r#"{{"kind":"Person","~personal":{body}}}"#),
+            format!(r#"{{"~personal":{body} , "n":[1]}}"#),
+        ] {
+            assert_eq!(found(&text), [(body, "a: 1".to_owned())], "{text}");
+        }
+    }
+
+    #[test]
+    fn what_is_said_of_people_is_passed_over_but_for_whose_it_is() {
+        let text = |body: &str| format!(r#"{{"n":1,"who":{{"~personal":{body}}}}}"#);
+        let taken = |body: &str, is_told: bool| {
+            let mut all = Vec::new();
+            let told = |state: &State<'_>| match state {
+                State::Forgotten if is_told => b"!".as_slice(),
+                _ => b"",
+            };
+            impersonal(text(body).as_bytes(), told, |part| all.extend_from_slice(part));
+            String::from_utf8(all).unwrap()
+        };
+        let [ada, bob] = [r#"{"subject":"a","value":"Ada"}"#, r#"{"subject":"b","value":"Ada"}"#];
+        let gone = r#"{"subject":"a","forgotten":true}"#;
+        assert_eq!(taken(ada, true), r#"{"n":1,"who":{"~personal":a}}"#);
+        assert_eq!((taken(gone, false), taken(gone, true)), (taken(ada, false), text("a!")));
+        assert_ne!(taken(bob, false), taken(ada, false));
+        assert!(is_same(text(ada).as_bytes(), text(gone).as_bytes()));
+        assert!(!is_same(text(gone).as_bytes(), text(ada).as_bytes()));
+        assert!(!is_same(text(bob).as_bytes(), text(ada).as_bytes()));
     }
 
     #[test]
@@ -174,8 +250,7 @@ mod tests {
             json!({"~personal": {"subject": "a"}}).to_string(),
             json!({"a": "~personal", "b": {"subject": "a", "value": 1}}).to_string(),
             json!(["~personal", {"subject": "a", "value": 1}]).to_string(),
-            json!({"~personal": {"subject": "a", "value": 1}, "~q": 1}).to_string(),
-            json!({"~personal": {"subject": "a", "value": "x"}}).to_string()[..40].to_owned(),
+            json!({"~personal": {"subject": "a", "value": "x"}}).to_string()[..39].to_owned(),
         ] {
             assert_eq!(found(&text), [], "{text}");
         }

@@ -84,14 +84,15 @@ async fn dump(schema: &str) -> String {
             let text: String = row.get(0);
             all += &text;
             // What is no text is shown as hexadecimal digits.
-            all += &format!("\n{table}\n");
+            all.extend(["\n", &table, "\n"]);
         }
     }
     all
 }
 
 fn hex(bytes: &[u8]) -> String {
-    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
+    let digit = |digit: u8| char::from_digit(digit.into(), 16).unwrap();
+    bytes.iter().flat_map(|byte| [digit(byte >> 4), digit(byte & 15)]).collect()
 }
 
 #[tokio::test]

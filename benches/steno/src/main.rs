@@ -17,13 +17,19 @@ use tokio::runtime::{Builder, Runtime};
 const RUNS: usize = 5;
 
 fn main() {
-    let mut holds = compare("in memory, three steps, 16 at a time", 10.0, || ours::memory(16, 400), || {
-        theirs::memory(16, 100)
-    });
+    let mut holds = compare(
+        "in memory, three steps, 16 at a time",
+        10.0,
+        || ours::memory(16, 400),
+        || theirs::memory(16, 100),
+    );
     if let Ok(url) = std::env::var("DATABASE_URL") {
-        holds &= compare("PostgreSQL, three steps, 16 at a time", 4.0, || ours::postgres(&url, 16, 60), || {
-            theirs::postgres(&url, 16, 15)
-        });
+        holds &= compare(
+            "PostgreSQL, three steps, 16 at a time",
+            4.0,
+            || ours::postgres(&url, 16, 60),
+            || theirs::postgres(&url, 16, 15),
+        );
     } else {
         println!("PostgreSQL: left out, since DATABASE_URL names no server");
     }

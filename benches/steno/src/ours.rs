@@ -23,7 +23,13 @@ impl Step for Add {
         Ok(n + 1)
     }
 
-    async fn compensate(&self, _: &Key<Undo>, _: &Key<Do>, _: &u64, _: Effect<u64>) -> Result<(), Again> {
+    async fn compensate(
+        &self,
+        _: &Key<Undo>,
+        _: &Key<Do>,
+        _: &u64,
+        _: Effect<u64>,
+    ) -> Result<(), Again> {
         Ok(())
     }
 }

@@ -7,7 +7,8 @@ use sqlx::postgres::PgPoolOptions;
 use sqlx::{AssertSqlSafe, PgPool};
 use steno::{
     ActionContext, ActionError, ActionFunc, ActionRegistry, DagBuilder, InMemorySecStore, Node,
-    SagaCachedState, SagaCreateParams, SagaDag, SagaId, SagaName, SagaNodeEvent, SagaType, SecStore,
+    SagaCachedState, SagaCreateParams, SagaDag, SagaId, SagaName, SagaNodeEvent, SagaType,
+    SecStore,
 };
 use uuid::Uuid;
 
@@ -98,7 +99,8 @@ impl Postgres {
 #[async_trait::async_trait]
 impl SecStore for Postgres {
     async fn saga_create(&self, params: SagaCreateParams) -> Result<(), anyhow::Error> {
-        let insert = self.sql("INSERT INTO {s}.saga (id, name, dag, state) VALUES ($1, $2, $3, 'running')");
+        let insert =
+            self.sql("INSERT INTO {s}.saga (id, name, dag, state) VALUES ($1, $2, $3, 'running')");
         sqlx::query(insert)
             .bind(params.id.to_string())
             .bind(params.name.to_string())
@@ -109,7 +111,8 @@ impl SecStore for Postgres {
     }
 
     async fn record_event(&self, event: SagaNodeEvent) {
-        let insert = self.sql("INSERT INTO {s}.event (saga, node, kind, data) VALUES ($1, $2, $3, $4)");
+        let insert =
+            self.sql("INSERT INTO {s}.event (saga, node, kind, data) VALUES ($1, $2, $3, $4)");
         sqlx::query(insert)
             .bind(event.saga_id.to_string())
             .bind(i64::from(u32::from(event.node_id)))

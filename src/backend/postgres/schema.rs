@@ -133,13 +133,13 @@ impl Sql {
             backward: sql(&format!("{of_stream} version < $3 ORDER BY version DESC LIMIT $4")),
             feed: FeedSql::of_events(&options.schema),
             // The page of each category, merged.
-            feed_of: sql(&format!(
-                "SELECT {{columns}} FROM unnest($1::text[]) AS of (wanted) CROSS JOIN LATERAL ({}) AS page
+            feed_of: sql(
+                "SELECT {columns} FROM unnest($1::text[]) AS of (wanted)
+                CROSS JOIN LATERAL {schema}.page_of(of.wanted, $2, $3, $4) AS page
                 ORDER BY position LIMIT $4",
-                of_category("of.wanted")
-            )),
+            ),
             // The same for a single category, of which there is nothing to merge: the rows come as they are found.
-            feed_of_one: sql(&of_category("$1")),
+            feed_of_one: sql("SELECT {columns} FROM {schema}.page_of($1, $2, $3, $4)"),
             events: sql("SELECT {columns} FROM {schema}.events WHERE event_id = ANY($1)"),
             inbox: sql("SELECT first_position, last_position, token_position, categories, streams,
                     versions
@@ -174,22 +174,6 @@ impl Sql {
     pub(super) fn of_set(&self, set: &RowSet, text: &str) -> SqlStr {
         within(&self.schema, &text.replace("{view}", &format!("{{schema}}.{}", rows::view(set))))
     }
-}
-
-/// A page of a category. Rows are compared as wholes, since only one index serves that: else a rare category would be looked for in
-/// all of the feed. How many those are the planner does not know, and takes for one: were both tables read as one, it would sort all
-/// that is left of the category for each page.
-fn of_category(wanted: &str) -> String {
-    let page = |table: &str| {
-        format!(
-            "(SELECT {{columns}} FROM {table}
-              WHERE (category, position) > ({wanted} COLLATE \"C\", $2)
-                AND (category, position) <= ({wanted} COLLATE \"C\", $3)
-              ORDER BY category, position LIMIT $4)"
-        )
-    };
-    let (events, archive) = (page("ONLY {schema}.events"), page("{schema}.archive"));
-    format!("{events} UNION ALL {archive} ORDER BY category, position LIMIT $4")
 }
 
 /// A statement of ours, with the name of the schema in it. The name needs no quotes, so nothing else can get in.

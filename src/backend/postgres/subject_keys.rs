@@ -60,6 +60,8 @@ impl PostgresStore {
         if let Some(staged) = staged {
             return Ok(staged.committed());
         }
+        // Whoever asks for the head takes a connection, which may be this one.
+        drop(conn);
         let head = self.head().await.map_err(CommitError::Unknown)?;
         Ok(Committed::new(Vec::new(), None, Token::new(self.shared.log.id, head)))
     }

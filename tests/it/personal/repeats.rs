@@ -92,3 +92,26 @@ async fn a_commit_happens_once_whatever_call_fails() {
         }
     }
 }
+
+/// A closing account that names somebody else is part of the forgetting.
+#[tokio::test]
+async fn a_forgetting_with_personal_data_beside_it_is_repeated_until_it_is_acknowledged() {
+    let beside = SealedStore::new(MemoryStore::new());
+    let elsewhere = SealedStore::with_keys(
+        MemoryStore::new(),
+        std::sync::Arc::new(MemoryStore::new()),
+        freehold::personal::SealedOptions::default(),
+    );
+    for store in [beside, elsewhere] {
+        store.commit(opened("a", 1, 1)).await.unwrap();
+        // Of the forgotten it is what is known until then, and of another it stays.
+        let paid = |note| AccountEvent::Paid { cents: 5, note: Some(note) };
+        let with = || appended("b", 2, &paid(secret(2))).and(appended("a", 3, &paid(secret(1))));
+        for again in [false, true] {
+            let done = store.forget_with(&subject(1), with()).await.unwrap();
+            assert!(!again || done.is_duplicate(), "{done:?}");
+        }
+        assert!(store.has_forgotten(&subject(1)).await.unwrap());
+        assert_eq!(count(&store).await, 4);
+    }
+}

@@ -48,6 +48,21 @@ struct Rest {
     far: Personal<Box<Shape>>,
 }
 
+/// Personal data beside whose mark other fields stand.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+struct Flattened {
+    own: u8,
+    #[serde(flatten)]
+    who: Personal<Box<Shape>>,
+}
+
+/// The same of a tag.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(tag = "kind")]
+enum Contact {
+    Person(Personal<Box<Shape>>),
+}
+
 /// A value of every kind that JSON can hold, with personal data anywhere in it.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 enum Shape {
@@ -67,6 +82,8 @@ enum Shape {
     Tagged(Tagged),
     Untagged(Untagged),
     Flat(Flat),
+    Flattened(Flattened),
+    Contact(Contact),
     Personal(Personal<Box<Shape>>),
     Whole(Personal<BTreeMap<String, Option<Shape>>>),
 }
@@ -126,6 +143,8 @@ fn shape() -> impl Strategy<Value = Shape> {
             text().prop_map(|text| Shape::Untagged(Untagged::Text(text))),
             personal(inner.clone())
                 .prop_map(|far| Shape::Flat(Flat { own: 1, rest: Rest { far } })),
+            personal(inner.clone()).prop_map(|who| Shape::Flattened(Flattened { own: 1, who })),
+            personal(inner.clone()).prop_map(|who| Shape::Contact(Contact::Person(who))),
             personal(inner.clone()).prop_map(Shape::Personal),
             (subject(), prop::collection::btree_map(text(), prop::option::of(inner), 0..3))
                 .prop_map(|(subject, map)| Shape::Whole(Personal::new(subject, map))),
@@ -161,7 +180,7 @@ fn is_sealed(json: &[u8]) -> bool {
     fn holds(value: &serde_json::Value) -> bool {
         match value {
             serde_json::Value::Object(fields) => {
-                let body = fields.get("~personal").filter(|_| fields.len() == 1);
+                let body = fields.get("~personal");
                 let is_open =
                     body.is_some_and(|b| b.get("subject").is_some() && b.get("value").is_some());
                 is_open || fields.values().any(holds)

@@ -58,6 +58,7 @@ impl Aggregate for Account {
 }
 
 impl Account {
+    #[allow(clippy::unnecessary_wraps, reason = "a command may be refused, and this one never is")]
     pub(crate) fn pay(cents: i64) -> Result<Vec<Entry>, Infallible> {
         Ok(vec![Entry::Paid { cents }])
     }

@@ -25,19 +25,19 @@ impl Tables for Schema {
 
     async fn put(&self, position: u64, name: &str, data: &[u8]) {
         let put = self.of("UPDATE {schema}.events SET name = $2, data = $3 WHERE position = $1");
-        let put = query(put).bind(position as i64).bind(name.to_owned()).bind(data.to_vec());
+        let put = query(put).bind(position.cast_signed()).bind(name.to_owned()).bind(data.to_vec());
         assert_eq!(put.execute(&pool(1).await).await.unwrap().rows_affected(), 1);
     }
 
     async fn put_metadata(&self, position: u64, json: &str) {
         let put = self.of("UPDATE {schema}.events SET metadata = $2::json WHERE position = $1");
-        let put = query(put).bind(position as i64).bind(json.to_owned());
+        let put = query(put).bind(position.cast_signed()).bind(json.to_owned());
         assert_eq!(put.execute(&pool(1).await).await.unwrap().rows_affected(), 1);
     }
 
     async fn put_message(&self, position: u64, json: &str) {
         let put = self.of("UPDATE {schema}.outbox SET envelope = $2::json WHERE position = $1");
-        let put = query(put).bind(position as i64).bind(json.to_owned());
+        let put = query(put).bind(position.cast_signed()).bind(json.to_owned());
         assert_eq!(put.execute(&pool(1).await).await.unwrap().rows_affected(), 1);
     }
 
@@ -48,7 +48,7 @@ impl Tables for Schema {
     }
 }
 
-async fn schema() -> Schema {
+fn schema() -> Schema {
     Schema(Schemas::new())
 }
 
@@ -57,7 +57,7 @@ macro_rules! on_tables {
     ($($of:ident::$test:ident;)*) => {$(
         #[tokio::test]
         async fn $test() {
-            $of::$test(&schema().await).await;
+            $of::$test(&schema()).await;
         }
     )*};
 }

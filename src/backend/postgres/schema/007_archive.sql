@@ -51,6 +51,20 @@ BEGIN
     RETURN NULL;
 END $body$;
 
+-- A page of a category. Rows are compared as wholes, since only one index serves that: else a rare category would be looked for in
+-- all of the feed. How many those are the planner does not know, and takes for one: it would sort all that is left of the category
+-- for each page, rather than merge two tables in their order.
+CREATE FUNCTION {schema}.page_of(wanted text, after bigint, upto bigint, events_max bigint)
+RETURNS SETOF {schema}.events LANGUAGE plpgsql STABLE
+SET enable_sort = off SET plan_cache_mode = force_generic_plan
+AS $body$
+BEGIN
+    RETURN QUERY SELECT e.* FROM {schema}.events AS e
+    WHERE (e.category, e.position) > (wanted COLLATE "C", after)
+      AND (e.category, e.position) <= (wanted COLLATE "C", upto)
+    ORDER BY e.category, e.position LIMIT events_max;
+END $body$;
+
 -- Moves at most so many events of closed streams into the archive, and tells how many those were, of how many streams the last
 -- ones, and whether there are more. Those who move at a time take different streams; whoever finds none that is free
 -- waits for one.
