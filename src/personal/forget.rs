@@ -64,18 +64,10 @@ impl<S: EventStore> SealedStore<S> {
         with: Commit,
     ) -> Result<Committed, CommitError> {
         let said = said(subject)?;
-        let (original, sealed) = (with.clone(), self.seal(with).await);
-        let sealed = match sealed {
-            // It may be a repetition of what happened before.
-            Err(error @ CommitError::Forgotten(_)) => {
-                self.as_recorded(original.clone()).await?.ok_or(error)?
-            }
-            sealed => sealed?,
-        };
+        let sealed = self.sealed(&with).await?;
         match self.forget_sealed(subject, sealed.and(said.clone())).await {
-            // A seal is never the same twice, so that a repetition does not look like one.
-            Err(error @ CommitError::IdReused(_)) => {
-                let recorded = self.as_recorded(original).await?.ok_or(error)?;
+            Err(CommitError::IdReused(id)) => {
+                let recorded = self.sealed_as_recorded(with, CommitError::IdReused(id)).await?;
                 self.forget_sealed(subject, recorded.and(said)).await
             }
             answer => answer,

@@ -72,18 +72,10 @@ impl<S: EventStore> SealedStore<S> {
         if !is_marked {
             return self.pass_on(commit).await;
         }
-        let (original, sealed) = (commit.clone(), self.seal(commit).await);
-        let sealed = match sealed {
-            // It may be a repetition of what happened before.
-            Err(error @ CommitError::Forgotten(_)) => {
-                self.as_recorded(original.clone()).await?.ok_or(error)?
-            }
-            sealed => sealed?,
-        };
+        let sealed = self.sealed(&commit).await?;
         match self.pass_on(sealed).await {
-            // A seal is never the same twice, so that a repetition does not look like one.
-            Err(error @ CommitError::IdReused(_)) => {
-                let recorded = self.as_recorded(original).await?.ok_or(error)?;
+            Err(CommitError::IdReused(id)) => {
+                let recorded = self.sealed_as_recorded(commit, CommitError::IdReused(id)).await?;
                 self.pass_on(recorded).await
             }
             answer => answer,

@@ -71,7 +71,7 @@ impl<'t> Rewritten<'t> {
     }
 
     /// Begins another body of so many bytes under a mark: it ends with its subject.
-    fn begin(&mut self, mark: &Mark<'_>, body_bytes: usize) -> &mut Vec<u8> {
+    fn begin_body(&mut self, mark: &Mark<'_>, body_bytes: usize) -> &mut Vec<u8> {
         let before = self.text.get(self.done..mark.at.start).unwrap_or_default();
         // What is around it may all be left as it is.
         let left = self.text.len().saturating_sub(self.done + mark.at.len());
@@ -85,19 +85,19 @@ impl<'t> Rewritten<'t> {
         &mut self.new
     }
 
-    /// Ends what was begun.
-    fn end_of(&mut self, mark: &Mark<'_>) {
+    /// Ends the body that was begun.
+    fn end_body(&mut self, mark: &Mark<'_>) {
         self.new.push(b'}');
         self.done = mark.at.end;
     }
 
     /// Puts another body under a mark: what stands behind its subject.
     fn put(&mut self, mark: &Mark<'_>, rest: &[&[u8]]) {
-        let new = self.begin(mark, rest.iter().map(|part| part.len()).sum());
+        let new = self.begin_body(mark, rest.iter().map(|part| part.len()).sum());
         for part in rest {
             new.extend_from_slice(part);
         }
-        self.end_of(mark);
+        self.end_body(mark);
     }
 
     fn put_forgotten(&mut self, mark: &Mark<'_>) {
@@ -112,7 +112,7 @@ impl<'t> Rewritten<'t> {
         nonce: [u8; NONCE_BYTES],
         plain: &[u8],
     ) -> Result<(), Flaw> {
-        let new = self.begin(mark, Cipher::sealed_bytes(plain.len()));
+        let new = self.begin_body(mark, Cipher::sealed_bytes(plain.len()));
         new.extend_from_slice(b",\"key\":");
         // A number is always written, too.
         let _ = serde_json::to_writer(&mut *new, &id.get());
@@ -121,7 +121,7 @@ impl<'t> Rewritten<'t> {
         new.extend_from_slice(b"\":\"");
         cipher.seal(nonce, plain, new)?;
         new.push(b'"');
-        self.end_of(mark);
+        self.end_body(mark);
         Ok(())
     }
 

@@ -127,16 +127,16 @@ async fn costs_what_it_holds(schemas: &Schemas) {
 #[tokio::test]
 async fn a_page_costs_what_it_holds_however_much_is_behind_it() {
     let schemas = Schemas::new();
-    let seeded = apart(&schemas, async |store, pool| {
+    apart(&schemas, async |store, pool| {
         seed(store).await;
         analyze(&schemas, pool).await;
-    });
-    seeded.await;
+    })
+    .await;
     costs_what_it_holds(&schemas).await;
-    let archived = apart(&schemas, async |store, pool| {
+    apart(&schemas, async |store, pool| {
         archive(store).await;
         analyze(&schemas, pool).await;
-    });
-    archived.await;
+    })
+    .await;
     costs_what_it_holds(&schemas).await;
 }

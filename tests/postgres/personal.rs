@@ -142,3 +142,14 @@ async fn forgetting_and_meeting_somebody_at_once_leaves_no_key() {
     let keys = text.matches("\nsubject_keys\n").count();
     assert_eq!(keys, 40, "a row for each who was forgotten, and no key");
 }
+
+/// Keys that are elsewhere are forgotten without a commit, and the answer says where the log of the keys is then.
+#[tokio::test]
+async fn one_connection_is_enough_to_forget_somebody() {
+    let schemas = Schemas::new();
+    let keys = PostgresStore::open_with(pool(1).await, schemas.options("keys")).await.unwrap();
+    let subject = DataSubject::new("customer-1").unwrap();
+    let forgotten = keys.forget(&subject, Commit::new()).await.unwrap();
+    assert_eq!(forgotten.token().log(), keys.identity());
+    assert_eq!(keys.rings(&[subject]).await.unwrap(), [KeyRing::Forgotten]);
+}

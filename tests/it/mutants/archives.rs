@@ -28,6 +28,17 @@ async fn without_the_closed(store: &Kept, page: FeedPage) -> FeedPage {
     FeedPage::new(left, page.upto, page.has_more)
 }
 
+/// Takes a step, and notes in `is_over` when it was the last that moved something.
+async fn archive_and_note(
+    is_over: &AtomicBool,
+    store: &Kept,
+    events_max: usize,
+) -> Result<Archived> {
+    let step = store.archive(events_max).await?;
+    is_over.fetch_or(step.events > 0 && !step.has_more, Ordering::SeqCst);
+    Ok(step)
+}
+
 /// A1: the feed has the table of events, and not the archive.
 #[derive(Debug, Default)]
 pub(super) struct FeedForgetsTheArchive(AtomicBool);
@@ -49,9 +60,7 @@ impl ArchiveFlaw for FeedForgetsTheArchive {
     }
 
     async fn archive(&self, store: &Kept, events_max: usize) -> Result<Archived> {
-        let step = store.archive(events_max).await?;
-        self.0.fetch_or(step.events > 0 && !step.has_more, Ordering::SeqCst);
-        Ok(step)
+        archive_and_note(&self.0, store, events_max).await
     }
 }
 
@@ -70,9 +79,7 @@ impl ArchiveFlaw for HeadForgetsTheArchive {
     }
 
     async fn archive(&self, store: &Kept, events_max: usize) -> Result<Archived> {
-        let step = store.archive(events_max).await?;
-        self.0.fetch_or(step.events > 0 && !step.has_more, Ordering::SeqCst);
-        Ok(step)
+        archive_and_note(&self.0, store, events_max).await
     }
 }
 

@@ -289,3 +289,31 @@ fn a_value_of_any_type_can_be_marked() {
     same(BTreeMap::from([("a".to_owned(), 'x')]));
     same(Personal::new(DataSubject::new("t").unwrap(), Unit));
 }
+
+/// JSON of anybody can be nested as deep as it is long, and must not take the stack with it.
+#[tokio::test]
+async fn personal_data_within_personal_data_goes_so_deep_and_no_deeper() {
+    let nested = |times: usize| {
+        let open = r#"{"~personal":{"subject":"a","value":"#.repeat(times);
+        format!("{open}1{}", "}}".repeat(times))
+    };
+    let key = RowKey::new("a").unwrap();
+    let set = RowSet::new("shapes").unwrap();
+    let store = store(1);
+    store.prepare(&set).await.unwrap();
+    let put = async |json: String| {
+        let row = RowWrite::put(&set, &key, RowValue::from_json(json).unwrap());
+        store.commit(Commit::new().rows([row])).await
+    };
+    put(nested(16)).await.unwrap();
+    let all = RowsWanted::Page { prefix: "".into(), after: None, limit: 9 };
+    let read =
+        async |rows: &dyn RowStore| rows.rows(&set, &all, None).await.unwrap().rows.remove(0);
+    assert!(is_sealed(read(store.inner()).await.value.json()));
+    assert_eq!(read(&store).await.value.json(), nested(16).as_bytes());
+    for times in [17, 20_000] {
+        let refused = put(nested(times)).await.unwrap_err();
+        assert!(format!("{refused:?}").contains("TooDeep"), "{times}: {refused:?}");
+    }
+    assert_eq!(read(&store).await.value.json(), nested(16).as_bytes());
+}

@@ -11,6 +11,10 @@ use crate::personal::files::holding;
 /// What the shop knows of 17850, as text that stands nowhere else.
 const KNOWN: [&str; 3] = ["Customer 17850", "c17850@example.invalid", "Ada Lovelace"];
 
+/// The first line of a file of invoices.
+const HEADER: &str =
+    "InvoiceNo,StockCode,Description,Quantity,InvoiceDate,UnitPrice,CustomerID,Country\n";
+
 fn print(data: &str, args: &[&str]) -> String {
     let run = program::run(&[args, &["--data", data]].concat());
     assert_eq!((run.code, run.err.as_str()), (Some(0), ""), "{args:?}");
@@ -72,10 +76,8 @@ async fn a_customer_is_forgotten_in_every_file_and_the_figures_stay() {
     // The same file again: nothing new, and the same figures. And a new order of theirs is an order like any other.
     assert_eq!(program::replay(&[&day], &["--data", data]), figures);
     let more = folder.path().join("more.csv");
-    let header =
-        "InvoiceNo,StockCode,Description,Quantity,InvoiceDate,UnitPrice,CustomerID,Country\n";
     let row = "new,22423,,1,2010-12-09 10:00:00,1.5,17850.0,United Kingdom\n";
-    std::fs::write(&more, format!("{header}{row}")).unwrap();
+    std::fs::write(&more, format!("{HEADER}{row}")).unwrap();
     program::replay(&[&more], &["--data", data]);
     for what in KNOWN {
         is_nowhere(folder.path(), what);
@@ -92,9 +94,7 @@ fn who_was_forgotten_beforehand_is_not_met_by_a_choreography() {
     let replay =
         |file: &Path| program::replay(&[file], &["--data", data, "--mode", "choreography"]);
     let guest = folder.path().join("guest.csv");
-    let header =
-        "InvoiceNo,StockCode,Description,Quantity,InvoiceDate,UnitPrice,CustomerID,Country\n";
-    std::fs::write(&guest, format!("{header}1,A,LAMP,1,d,2.5,,UK\n")).unwrap();
+    std::fs::write(&guest, format!("{HEADER}1,A,LAMP,1,d,2.5,,UK\n")).unwrap();
     replay(&guest);
     print(data, &["forget", "17850"]);
     replay(&program::day());
@@ -124,14 +124,12 @@ async fn a_guest_is_nobody_to_forget_and_an_unknown_number_is_forgotten_beforeha
     let folder = tempfile::tempdir().unwrap();
     let data = folder.path().to_str().unwrap();
     let file = folder.path().join("one.csv");
-    let header =
-        "InvoiceNo,StockCode,Description,Quantity,InvoiceDate,UnitPrice,CustomerID,Country\n";
-    std::fs::write(&file, format!("{header}1,A,LAMP,1,d,2.5,,UK\n2,A,LAMP,1,d,2.5,7.0,UK\n"))
+    std::fs::write(&file, format!("{HEADER}1,A,LAMP,1,d,2.5,,UK\n2,A,LAMP,1,d,2.5,7.0,UK\n"))
         .unwrap();
     program::replay(&[&file], &["--data", data]);
     assert_eq!(print(data, &["forget", "4711"]), "4711 is forgotten\n");
     let rows = "3,A,LAMP,1,d,2.5,4711.0,UK\n4,A,LAMP,1,d,2.5,,UK\n";
-    std::fs::write(&file, format!("{header}{rows}")).unwrap();
+    std::fs::write(&file, format!("{HEADER}{rows}")).unwrap();
     program::replay(&[&file], &["--data", data]);
     let reads = stores::open(folder.path(), "reads").await;
     let lines = kept::rows(&reads, "order_summary").await;
