@@ -38,10 +38,11 @@ impl Sharing {
     /// # Errors
     /// [`InvalidStreamId`] as from [`StreamId::new`].
     pub fn stream(&mut self, category: &str, id: &str) -> Result<StreamId, InvalidStreamId> {
-        match &self.stream {
-            Some(last) if last.id() == id && last.category() == category => Ok(last.clone()),
-            _ => Ok(self.stream.insert(StreamId::new(category, id)?).clone()),
+        if let Some(last) = self.stream.as_ref().filter(|last| last.is(category, id)) {
+            return Ok(last.clone());
         }
+        let sibling = self.stream.as_ref().and_then(|last| last.sibling(category, id));
+        Ok(self.stream.insert(sibling.unwrap_or_else(|| StreamId::new(category, id))?).clone())
     }
 
     /// The name `name`.

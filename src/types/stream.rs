@@ -75,15 +75,36 @@ impl StreamId {
         if !category_is_valid(category) {
             return Err(InvalidStreamId::Category);
         }
-        if id.is_empty() || id.len() > ID_BYTES_MAX || id.chars().any(char::is_control) {
+        Self::of_valid(category, id)
+    }
+
+    /// A stream of a category that is well formed.
+    fn of_valid(category: &str, id: &str) -> Result<Self, InvalidStreamId> {
+        let is_plain = id.bytes().all(|byte| matches!(byte, b' '..=b'~'));
+        if id.is_empty() || id.len() > ID_BYTES_MAX {
+            return Err(InvalidStreamId::Id);
+        }
+        if !is_plain && id.chars().any(char::is_control) {
             return Err(InvalidStreamId::Id);
         }
         let category_bytes = u8::try_from(category.len()).map_err(|_| InvalidStreamId::Category)?;
-        let mut text = String::with_capacity(category.len() + 1 + id.len());
-        text.push_str(category);
-        text.push('-');
-        text.push_str(id);
-        Ok(Self { text: text.into(), category_bytes })
+        let text = joined(category, id).ok_or(InvalidStreamId::Id)?;
+        Ok(Self { text, category_bytes })
+    }
+
+    /// Whether it is this one.
+    pub(super) fn is(&self, category: &str, id: &str) -> bool {
+        let rest = self.text.strip_prefix(category).and_then(|rest| rest.strip_prefix('-'));
+        rest == Some(id)
+    }
+
+    /// Another stream of the same category, if it is that one.
+    pub(super) fn sibling(
+        &self,
+        category: &str,
+        id: &str,
+    ) -> Option<Result<Self, InvalidStreamId>> {
+        (self.category() == category).then(|| Self::of_valid(category, id))
     }
 
     /// `order` of `order-1234`.
@@ -108,6 +129,18 @@ impl StreamId {
         let (category, id) = self.text.split_at(self.category_bytes.into());
         (category, id.get(1..).unwrap_or_default())
     }
+}
+
+/// `order-1234`, in memory that is asked for once: a page of the feed names a thousand streams.
+fn joined(category: &str, id: &str) -> Option<Arc<str>> {
+    let mut room = [0; CATEGORY_BYTES_MAX + 1 + ID_BYTES_MAX];
+    let (first, rest) = room.split_at_mut_checked(category.len())?;
+    first.copy_from_slice(category.as_bytes());
+    let (dash, rest) = rest.split_first_mut()?;
+    *dash = b'-';
+    rest.get_mut(..id.len())?.copy_from_slice(id.as_bytes());
+    let text = room.get(..=category.len() + id.len())?;
+    std::str::from_utf8(text).ok().map(Arc::from)
 }
 
 // The text says where its category ends.

@@ -8,7 +8,7 @@ use rusqlite::{Connection, params};
 
 use super::append::{Log, failed, head};
 use super::error::BACKEND;
-use super::event_store::read_feed;
+use super::feed;
 use super::handle::SqliteStore;
 use super::leases;
 use super::row_store::page;
@@ -137,7 +137,7 @@ impl Log {
         let checkpoints = rows::checkpoints(conn, fold.name()).map_err(failed)?;
         let at = checkpoints.iter().find(|at| at.log() == self.id);
         let at = at.copied().map_or(Position::START, Token::position);
-        let behind = read_feed(conn, at, self.limits.events_per_page_max).map_err(failed)?;
+        let behind = feed::page(conn, at, self.limits.events_per_page_max).map_err(failed)?;
         if behind.has_more {
             return Ok(Inlined::Behind { at });
         }

@@ -9,7 +9,7 @@
 //! and is written nevertheless, as a lease is (`leases`), takes its turn in the same queue (`ask`).
 //! What waits to be published is in `outbox`, what was moved out of the way in `archive`, and what personal data is sealed with in
 //! `subject_keys`.
-//! Readers have connections of their own (`readers`) and never wait for the writer.
+//! Readers have connections of their own (`readers`) and never wait for the writer; pages of the feed are in `feed`.
 //!
 //! A service with tables of its own writes them in the same transaction: with [`SqliteStore::transact`],
 //! on the writer's thread and within its group commit, or with [`SqliteStore::commit_in`], in a
@@ -24,6 +24,7 @@ mod batch;
 mod duplicate;
 mod error;
 mod event_store;
+mod feed;
 mod handle;
 mod inline;
 mod insert;

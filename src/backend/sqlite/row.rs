@@ -36,6 +36,9 @@ macro_rules! select_events {
     };
 }
 
+/// Which of the columns of [`select_events`] is the category.
+pub(super) const CATEGORY: usize = 7;
+
 pub(super) use {select_events, select_of_stream};
 
 /// Turns the rows of one page into events.
@@ -45,8 +48,8 @@ pub(super) struct Decoder(Sharing);
 impl Decoder {
     /// The event of a row of [`select_events`].
     pub(super) fn event(&mut self, row: &Row<'_>) -> rusqlite::Result<RecordedEvent> {
-        let stream = self.0.stream(text(row, 7)?, text(row, 8)?);
-        self.event_of(stream.map_err(|why| corrupt(7, why))?, row)
+        let stream = self.0.stream(text(row, CATEGORY)?, text(row, CATEGORY + 1)?);
+        self.event_of(stream.map_err(|why| corrupt(CATEGORY, why))?, row)
     }
 
     /// The event of a row of [`select_of_stream`], whose stream is known.
