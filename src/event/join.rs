@@ -19,6 +19,28 @@ pub(crate) fn join<'de, T: Deserialize<'de>>(
     T::deserialize(Joiner { name, content: Content(data) })
 }
 
+/// Where in the content it fails to be that value, `lines[2].sku`; nothing, if that is the content as a whole, or if it does not fail.
+#[cfg(feature = "testkit")]
+pub(crate) fn place_of_misfit<'de, T: Deserialize<'de>>(name: &'de str, data: &'de [u8]) -> String {
+    use serde_path_to_error::Segment;
+    let joiner = Joiner { name, content: Content(data) };
+    let read: Result<T, _> = serde_path_to_error::deserialize(joiner);
+    let Err(why) = read else { return String::new() };
+    let mut place = String::new();
+    // The first is the variant.
+    for segment in why.path().iter().skip(1) {
+        let dot = if place.is_empty() { "" } else { "." };
+        match segment {
+            Segment::Seq { index } => place.push_str(&format!("[{index}]")),
+            Segment::Map { key: name } | Segment::Enum { variant: name } => {
+                place.push_str(&format!("{dot}{name}"));
+            }
+            Segment::Unknown => place.push_str(&format!("{dot}?")),
+        }
+    }
+    place
+}
+
 struct Joiner<'de> {
     name: &'de str,
     content: Content<'de>,

@@ -68,6 +68,7 @@ pub(crate) mod exact;
 mod join;
 mod mismatch;
 mod names;
+mod shape;
 mod split;
 mod upcast;
 
@@ -80,10 +81,13 @@ pub use decoded::Decoded;
 pub use error::{EventError, Misfit};
 pub(crate) use mismatch::Mismatch;
 pub use names::names;
+pub(crate) use shape::shape;
 pub use upcast::{UpcastFlaw, Upcasts, UpcastsBuilder};
 
 /// A variant's name and content apart, for what else is made of such enums.
 pub(crate) mod variant {
     pub(crate) use super::join::join;
+    #[cfg(feature = "testkit")]
+    pub(crate) use super::join::place_of_misfit;
     pub(crate) use super::split::split;
 }

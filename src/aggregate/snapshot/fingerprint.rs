@@ -3,7 +3,7 @@
 use uuid::Uuid;
 
 use super::Snapshotted;
-use crate::event::{Event, names};
+use crate::event::{Event, names, shape};
 use crate::types::mark::{State, impersonal};
 
 /// Under which both the fingerprint and the checksum of a snapshot are made.
@@ -11,20 +11,15 @@ const SNAPSHOTS: Uuid = Uuid::from_u128(0x6f1d_0c1e_59a4_4d0b_8d44_2b0f_9a6b_7e3
 
 /// What a state is stored under: who has another one would perhaps have folded another state.
 ///
-/// A type that gains a field still reads the states from before, and would take them for complete; so the shape counts, which
-/// the default state shows: not what is within a list that is empty there. One that reads a new event has passed it over before, and one that has other steps from old events has
-/// folded others of them.
+/// A type that gains a field still reads the states from before, and would take them for complete; so its shape counts, and the
+/// state that a stream begins with. One that reads a new event has passed it over before, and one that has other steps from
+/// old events has folded others of them.
 pub(super) fn of<A: Snapshotted>() -> Uuid {
-    let shape = serde_json::to_string(&A::default()).unwrap_or_default();
+    let begun = serde_json::to_string(&A::default()).unwrap_or_default();
     let events = names::<A::Event>().unwrap_or_default().join(",");
-    let (category, version) = (A::Event::CATEGORY, A::STATE_VERSION);
-    let mut code = format!("{category}\n{version}\n{events}\n{shape}");
+    let (category, version, shape) = (A::Event::CATEGORY, A::STATE_VERSION, shape::<A>());
     let upcasts = A::Event::upcasts().outline();
-    // Where there are none, states from before there could be any are of the same code.
-    if !upcasts.is_empty() {
-        code.push('\n');
-        code.push_str(upcasts);
-    }
+    let code = format!("{category}\n{version}\n{events}\n{begun}\n{shape}\n{upcasts}");
     Uuid::new_v5(&SNAPSHOTS, code.as_bytes())
 }
 

@@ -10,6 +10,7 @@ use uuid::Uuid;
 use super::files::Files;
 use super::form::{form, lost};
 use super::problems::{BrokenContracts, ended};
+use crate::event::variant::place_of_misfit;
 use crate::event::{self, Event, EventError, Misfit, decode_all, encode, names};
 use crate::types::{
     EventId, EventName, NewEvent, Position, RecordedEvent, Recording, StreamVersion,
@@ -148,7 +149,11 @@ impl SchemaGuard {
         };
         let event = match events {
             Ok(mut events) => events.next()?,
-            Err(why) => return Some(mended(name, &why)),
+            Err(why) => {
+                let place =
+                    place_of_misfit::<E>(name, &serde_json::to_vec(stored).unwrap_or_default());
+                return Some(mended(name, &place, &why));
+            }
         };
         // What became of it by other steps than new names may look otherwise, on purpose.
         let today = E::upcasts().renamed(name);
@@ -195,11 +200,16 @@ impl SchemaGuard {
 }
 
 /// What is wrong, and what mends it.
-fn mended(name: &str, why: &EventError) -> String {
+fn mended(name: &str, place: &str, why: &EventError) -> String {
     let EventError::Decode { misfit, source, upcast_to, .. } = why else {
         return why.to_string();
     };
-    let to = upcast_to.map(|to| format!("as `{to}`: ")).unwrap_or_default();
+    let to = match upcast_to {
+        // Where that fails is no place in what is stored.
+        Some(to) => format!("as `{to}`: "),
+        None if place.is_empty() => String::new(),
+        None => format!("`{place}`: "),
+    };
     match misfit {
         Misfit::Upcast => {
             let step = upcast_to.unwrap_or(name);

@@ -241,6 +241,41 @@ async fn a_state_of_other_code_is_passed_over() {
     assert_eq!(load(&repository::<Stored, _>(&store, never)).await.cents, 14);
 }
 
+/// Declares an account that keeps its entries, as a program has it at some time.
+macro_rules! keeps {
+    ($name:ident, $line:ident { $($field:tt)* }, $cents:ident => $made:expr) => {
+        #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+        struct $line { $($field)* }
+        #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+        struct $name { lines: Vec<$line> }
+        impl Aggregate for $name {
+            type Event = Entry;
+            fn apply(&mut self, Entry::Paid { cents }: &Entry) {
+                let $cents = *cents;
+                self.lines.push($made);
+            }
+        }
+        impl Snapshotted for $name {
+            const STATE_VERSION: u32 = 1;
+        }
+    };
+}
+keeps!(Keeps, Line { cents: i64 }, cents => Line { cents });
+keeps!(KeepsMore, Longer { cents: i64, #[serde(default)] double: i64 }, cents => Longer { cents, double: 2 * cents });
+
+/// In a default state there is nothing to be seen of it.
+#[tokio::test]
+async fn a_state_without_a_field_that_the_items_of_a_list_have_now_is_passed_over() {
+    let store = MemoryStore::new();
+    let pay = |_: &Keeps| Ok::<_, Overdrawn>(vec![Entry::Paid { cents: 5 }]);
+    repository::<Keeps, _>(&store, every(1)).execute("a", pay).await.unwrap();
+    settle().await;
+    assert_eq!(stored(&store).await.unwrap()["version"], 1);
+    let never = SnapshotPolicy { writes_max: 0, ..every(1) };
+    let found = load(&repository::<KeepsMore, _>(&store, never)).await;
+    assert_eq!(found.lines, [Longer { cents: 5, double: 10 }]);
+}
+
 /// As after a restore from a backup: the stream has other events where the state was folded, or ends before.
 #[tokio::test]
 async fn a_state_of_another_history_is_passed_over() {

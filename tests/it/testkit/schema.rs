@@ -117,13 +117,38 @@ fn what_can_be_read_no_more_is_named_with_what_mends_it() {
         &guard(&folder),
         [Number::Placed { number: 1, lines: lines(), note: note() }, Number::Gone {}],
     );
-    assert!(said.contains("invalid type: string \"1\", expected u64"), "{said}");
+    let named = "`order.Placed`: `number`: invalid type: string \"1\", expected u64";
+    assert!(said.starts_with(named), "{said}");
     let renamed = Renamed::Ordered { number: number(), lines: lines(), note: note() };
     let said = problem(&guard(&folder), [renamed, Renamed::Gone {}]);
     assert!(
         said.starts_with("`order.Placed`: unknown variant `Placed`") && said.contains("`alias`"),
         "{said}"
     );
+}
+
+#[test]
+fn the_place_within_a_list_is_named() {
+    #[derive(Serialize, Deserialize)]
+    struct Counted {
+        sku: u32,
+    }
+    #[derive(Serialize, Deserialize)]
+    struct Priced {
+        sku: String,
+        cents: i64,
+    }
+    later!(Numbers { Placed { number: String, lines: Vec<Counted>, note: Option<String> }, Gone {} });
+    later!(Prices { Placed { number: String, lines: Vec<Priced>, note: Option<String> }, Gone {} });
+    let folder = noted();
+    let (number, note) = (|| "1".to_owned(), None);
+    let numbers = Numbers::Placed { number: number(), lines: vec![Counted { sku: 1 }], note };
+    let said = problem(&guard(&folder), [numbers, Numbers::Gone {}]);
+    assert!(said.starts_with("`order.Placed`: `lines[0].sku`: invalid type: string"), "{said}");
+    let lines = vec![Priced { sku: number(), cents: 1 }];
+    let prices = Prices::Placed { number: number(), lines, note: None };
+    let said = problem(&guard(&folder), [prices, Prices::Gone {}]);
+    assert!(said.starts_with("`order.Placed`: `lines[0]`: missing field `cents`"), "{said}");
 }
 
 /// It could be read, and something would be missing.
