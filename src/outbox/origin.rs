@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use crate::ports::Outbound;
 use crate::subscription::SinkError;
+use crate::types::mark::is_sealed;
 use crate::types::{Destination, Envelope, Message, Position, RecordedEvent, Sequence, Source};
 
 /// So many messages an event can lead to. The place of a message leaves room for them.
@@ -29,11 +30,18 @@ pub(super) enum Origin {
 #[error("an event leads to {0} messages, at most {MESSAGES_PER_EVENT_MAX} are allowed")]
 struct TooMany(usize);
 
+/// A message holds personal data that no store has opened: its keys are gone astray, it was damaged, or it was never sealed and
+/// only looks so. It is not to be published like that.
+#[derive(Debug, thiserror::Error)]
+#[error("it holds personal data that cannot be opened")]
+struct Unopened;
+
 impl Origin {
     /// The messages of what stands at one position of the log, and the place of each in its key.
     fn envelopes(&self, event: &RecordedEvent) -> Result<Vec<(Envelope, Position)>, BoxError> {
         let at = event.position();
         match self {
+            Self::Outbox if is_sealed(event.data()) => Err(Unopened.into()),
             Self::Outbox => Ok(vec![(Envelope::stored(event.data())?, at)]),
             Self::Events(_) if event.closes() => Ok(Vec::new()),
             Self::Events(mapping) => {

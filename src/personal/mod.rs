@@ -81,7 +81,6 @@ mod store;
 mod text;
 
 pub use entropy::SystemEntropy;
-pub use error::Unopened;
 pub use forget::Forgetting;
 pub use options::SealedOptions;
 pub use store::SealedStore;

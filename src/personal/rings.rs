@@ -1,6 +1,7 @@
 //! The keys as far as this process knows them.
 
 use std::num::NonZeroUsize;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
@@ -26,6 +27,8 @@ pub(super) struct Rings {
     entropy: Arc<dyn Entropy>,
     cached: Mutex<LruCache<DataSubject, (Arc<KeyRing>, Instant)>>,
     cached_time_max: Duration,
+    /// How often this process has forgotten somebody, or tried to.
+    forgettings: AtomicU64,
 }
 
 /// What one call knows of the keys: it does not change while payloads are gone through.
@@ -33,6 +36,8 @@ pub(super) struct Held<'r> {
     rings: &'r Rings,
     /// When it began to look.
     since: Instant,
+    /// How often this process had forgotten somebody by then.
+    forgettings: u64,
     known: HashMap<DataSubject, Known>,
 }
 
@@ -65,11 +70,13 @@ impl Rings {
     pub(super) fn new(keys: Arc<dyn SubjectKeys>, options: SealedOptions) -> Self {
         let SealedOptions { cached_subjects_max, cached_time_max, entropy } = options;
         let bound = NonZeroUsize::new(cached_subjects_max).unwrap_or(NonZeroUsize::MIN);
-        Self { keys, entropy, cached: Mutex::new(LruCache::new(bound)), cached_time_max }
+        let (cached, forgettings) = (Mutex::new(LruCache::new(bound)), AtomicU64::new(0));
+        Self { keys, entropy, cached, cached_time_max, forgettings }
     }
 
     pub(super) fn hold(&self) -> Held<'_> {
-        Held { rings: self, since: Instant::now(), known: HashMap::new() }
+        let forgettings = self.forgettings.load(Ordering::Acquire);
+        Held { rings: self, since: Instant::now(), forgettings, known: HashMap::new() }
     }
 
     /// Opens payloads.
@@ -189,29 +196,33 @@ impl Rings {
 
     pub(super) fn know(&self, subject: &DataSubject, ring: KeyRing, held: &mut Held<'_>) {
         let ring = Arc::new(ring);
-        self.cache(subject, &ring);
+        self.cache(subject, &ring, Some(held.forgettings));
         held.known.insert(subject.clone(), Known { ring, is_fresh: true });
     }
 
     /// The subject was forgotten.
     pub(super) fn forgotten(&self, subject: &DataSubject) {
-        self.cache(subject, &Arc::new(KeyRing::Forgotten));
+        self.forgettings.fetch_add(1, Ordering::AcqRel);
+        self.cache(subject, &Arc::new(KeyRing::Forgotten), None);
     }
 
     /// Nobody knows any more whether the subject was forgotten.
     pub(super) fn lose(&self, subject: &DataSubject) {
+        self.forgettings.fetch_add(1, Ordering::AcqRel);
         self.cached().pop(subject);
     }
 
-    fn cache(&self, subject: &DataSubject, ring: &Arc<KeyRing>) {
+    /// Remembers a ring; one that was asked for, with how often somebody had been forgotten before.
+    fn cache(&self, subject: &DataSubject, ring: &Arc<KeyRing>, asked_at: Option<u64>) {
         // Somebody may add the first key at any time.
         if **ring == KeyRing::EMPTY {
             return;
         }
         let mut cached = self.cached();
-        // An answer that comes late does not bring back who was forgotten meanwhile.
+        // An answer that comes late does not bring back who was forgotten meanwhile, also if that has left the cache again.
+        let is_late = asked_at.is_some_and(|at| at != self.forgettings.load(Ordering::Acquire));
         let is_final = cached.peek(subject).is_some_and(|(ring, _)| **ring == KeyRing::Forgotten);
-        if !is_final {
+        if !is_late && !is_final {
             cached.put(subject.clone(), (Arc::clone(ring), Instant::now()));
         }
     }

@@ -7,7 +7,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use super::fold::{MISSING_TIMES_MAX, Missing};
 use super::options::SealedOptions;
 use super::rings::Rings;
-use crate::ports::{CommitError, EventStore, SubjectKeys, Unfoldable};
+use crate::ports::{BackendError, CommitError, EventStore, SubjectKeys, Unfoldable};
 use crate::types::mark::is_marked;
 use crate::types::{Commit, Committed};
 
@@ -19,7 +19,8 @@ use crate::types::{Commit, Committed};
 ///
 /// A [commit of events](crate::Store::commit) with personal data of somebody who was forgotten is [`CommitError::Forgotten`]; in rows
 /// and messages, which are made of what was known before, it is forgotten on the way. Who writes past it, by
-/// `commit_in` or `transact` of a SQL store, seals the commit first: [`SealedStore::seal`].
+/// `commit_in` or `transact` of a SQL store, seals the commit first: [`SealedStore::seal`]. If a strong projection follows the
+/// store, the commit may want keys that it cannot wait for: [`SealedStore::fetch_keys`].
 pub struct SealedStore<S> {
     pub(super) inner: S,
     pub(super) rings: Arc<Rings>,
@@ -101,16 +102,32 @@ impl<S: EventStore> SealedStore<S> {
         let mut times = 0;
         loop {
             let answer = again().await;
-            let Err(CommitError::Unfoldable(Unfoldable::Failed { why, .. })) = &answer else {
-                return answer;
-            };
-            let Some(Missing(needs)) = why.downcast_ref::<Missing>() else { return answer };
+            let Err(error) = &answer else { return answer };
             times += 1;
-            if times > MISSING_TIMES_MAX {
+            if times > MISSING_TIMES_MAX || !self.fetch_keys(error).await? {
                 return answer;
             }
-            self.rings.ask(needs.clone(), &mut self.rings.hold()).await?;
         }
+    }
+
+    /// Fetches the keys for which a commit past this store has failed, and says whether there were any: then the same commit, in a
+    /// transaction of its own, comes further.
+    ///
+    /// A strong projection folds within the append, where nothing can wait for a key that this process does not know yet: not that of
+    /// the event, which [`seal`](Self::seal) has asked for, but that of somebody whom a view has met before.
+    ///
+    /// # Errors
+    /// [`BackendError`] if the keys cannot be had.
+    ///
+    /// # Cancel safety
+    /// Some of the keys may be known then.
+    pub async fn fetch_keys(&self, error: &CommitError) -> Result<bool, BackendError> {
+        let CommitError::Unfoldable(Unfoldable::Failed { why, .. }) = error else {
+            return Ok(false);
+        };
+        let Some(Missing(needs)) = why.downcast_ref::<Missing>() else { return Ok(false) };
+        self.rings.ask(needs.clone(), &mut self.rings.hold()).await?;
+        Ok(true)
     }
 }
 

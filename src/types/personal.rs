@@ -151,6 +151,21 @@ impl<'de, T: Deserialize<'de>> Deserialize<'de> for Personal<T> {
     }
 }
 
+/// What is no object is refused without a word of what it is, which `serde` would repeat: a name, before the field was personal.
+macro_rules! refuse_silently {
+    ($why:literal: $($visit:ident $value:ty),*) => { $(
+        fn $visit<E: Error>(self, _: $value) -> Result<Self::Value, E> {
+            Err(E::custom($why))
+        }
+    )* };
+    ($why:literal) => {
+        refuse_silently! {
+            $why: visit_bool bool, visit_i64 i64, visit_i128 i128, visit_u64 u64, visit_u128 u128, visit_f64 f64,
+            visit_str &str
+        }
+    };
+}
+
 struct Marked<T>(PhantomData<T>);
 
 impl<'de, T: Deserialize<'de>> Visitor<'de> for Marked<T> {
@@ -159,6 +174,8 @@ impl<'de, T: Deserialize<'de>> Visitor<'de> for Marked<T> {
     fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str("personal data")
     }
+
+    refuse_silently!("personal data without its mark");
 
     fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Self::Value, A::Error> {
         let not_marked = || A::Error::custom("personal data without its mark");
@@ -192,6 +209,8 @@ impl<'de, T: Deserialize<'de>> Visitor<'de> for Reader<T> {
     fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str("personal data")
     }
+
+    refuse_silently!("personal data with neither a value nor a seal");
 
     // No error of the value itself is passed on: it could repeat what it has read.
     fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Self::Value, A::Error> {
@@ -269,9 +288,17 @@ mod tests {
             (json!({"~personal": {"subject": "c-1"}}), "neither"),
             (json!({"~personal": {"subject": "c-1", "value": 1}, "x": 2}), "without its mark"),
             (json!({"name": "secret"}), "without its mark"),
+            // As it was before the field was personal.
+            (json!("secret"), "without its mark"),
+            (json!(4_711), "without its mark"),
+            (json!(4_711.5), "without its mark"),
+            (json!(-4_711), "without its mark"),
+            (json!(true), "without its mark"),
+            (json!({"~personal": "secret"}), "neither"),
         ] {
             let error = from_str::<Personal<u64>>(&json.to_string()).unwrap_err().to_string();
-            assert!(error.contains(why) && !error.contains("secret"), "{json}: {error}");
+            let is_told = ["secret", "4711", "true"].iter().any(|what| error.contains(what));
+            assert!(error.contains(why) && !is_told, "{json}: {error}");
         }
     }
 

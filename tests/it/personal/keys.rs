@@ -170,3 +170,55 @@ async fn keys_can_be_kept_elsewhere() {
     assert!(store.forget(&subject(1)).await.unwrap().is_duplicate());
     assert_eq!(events.head().await.unwrap().get(), 2);
 }
+
+/// Answers when it is told to, with what was so when it was asked.
+#[derive(Debug, Default)]
+struct Slow {
+    keys: MemoryStore,
+    is_slow: std::sync::atomic::AtomicBool,
+    asked: tokio::sync::Notify,
+    answer: tokio::sync::Notify,
+}
+
+#[async_trait]
+impl SubjectKeys for Slow {
+    async fn rings(&self, subjects: &[DataSubject]) -> Result<Vec<KeyRing>, BackendError> {
+        let rings = self.keys.rings(subjects).await;
+        if self.is_slow.swap(false, Ordering::Relaxed) {
+            self.asked.notify_one();
+            self.answer.notified().await;
+        }
+        rings
+    }
+
+    async fn add(&self, keys: Vec<NewKey>) -> Result<Vec<KeyRing>, BackendError> {
+        self.keys.add(keys).await
+    }
+
+    async fn forget(&self, subject: &DataSubject, with: Commit) -> Result<Committed, CommitError> {
+        self.keys.forget(subject, with).await
+    }
+}
+
+/// Also if what is known of who was forgotten has left a small cache.
+#[tokio::test(start_paused = true)]
+async fn an_answer_that_comes_late_does_not_bring_back_who_was_forgotten() {
+    let (inner, keys) = (MemoryStore::new(), Arc::new(Slow::default()));
+    let options = || SealedOptions { cached_subjects_max: 1, ..SealedOptions::default() };
+    let before = SealedStore::with_keys(inner.clone(), keys.clone(), options());
+    before.commit(opened("a", 1, 1)).await.unwrap();
+    let store = SealedStore::with_keys(inner, keys.clone(), options());
+    keys.is_slow.store(true, Ordering::Relaxed);
+    let reading = tokio::spawn({
+        let store = store.clone();
+        async move { owner(&store, "a").await }
+    });
+    keys.asked.notified().await;
+    store.forget(&subject(1)).await.unwrap();
+    // Another subject takes the only place.
+    store.commit(opened("b", 2, 2)).await.unwrap();
+    keys.answer.notify_one();
+    // It was asked before, and answers so.
+    assert_eq!(reading.await.unwrap(), secret(1));
+    assert_eq!(owner(&store, "a").await.get(), None);
+}

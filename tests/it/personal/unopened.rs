@@ -2,17 +2,20 @@
 
 use std::sync::Arc;
 
-use freehold::backend::memory::MemoryStore;
+use freehold::backend::memory::{MemoryBroker, MemoryStore};
 use freehold::event::{self, EventError, Misfit};
+use freehold::outbox::Relay;
 use freehold::personal::{SealedOptions, SealedStore};
+use freehold::testkit::PausedClock;
 use freehold::{
-    Commit, EventId, EventName, EventStore, ExpectedVersion, Fault, NewEvent, Outbox, ReadFrom,
-    RecordedEvent, Repository, Store, StreamVersion,
+    Commit, Envelope, EventId, EventName, EventStore, ExpectedVersion, LeaseName, MessageId,
+    MessageType, NewEvent, OrderingKey, ReadFrom, RecordedEvent, Repository, Source, Store,
+    StreamVersion,
 };
 use serde_json::{Value, json};
 use uuid::Uuid;
 
-use super::fixture::{Account, AccountEvent, SECRET, account, appended, opened, subject};
+use super::fixture::{Account, AccountEvent, SECRET, account, appended, opened};
 
 /// An event that is stored as `change` makes the sealed one.
 async fn stored(change: impl Fn(&mut Value)) -> SealedStore<MemoryStore> {
@@ -131,17 +134,54 @@ async fn what_does_not_open_now_opens_later() {
     assert_eq!(found, AccountEvent::Opened { owner: super::fixture::secret(1) });
 }
 
-/// A relay publishes no message that it cannot open.
-#[tokio::test]
-async fn a_message_that_does_not_open_is_not_handed_out() {
-    let store = SealedStore::new(MemoryStore::new());
-    let envelope = super::forgotten::message(1, 1);
-    store.commit(Commit::new().send(&envelope)).await.unwrap();
+/// A relay publishes no message that it cannot open: its key waits, and all others go on.
+#[tokio::test(start_paused = true)]
+async fn a_message_that_does_not_open_is_parked_and_published_when_it_opens() {
+    let (inner, broker) = (MemoryStore::new(), MemoryBroker::new());
     let keys = Arc::new(MemoryStore::new());
-    let lost = SealedStore::with_keys(store.inner().clone(), keys, SealedOptions::default());
-    let error = lost.outbox_page(freehold::Position::START, 9).await.unwrap_err();
-    assert_eq!(error.fault(), Fault::Corrupt);
-    let why = std::error::Error::source(&error).unwrap().to_string();
-    assert!(why.contains("position 1") && !why.contains(subject(1).as_str()), "{why}");
-    assert_eq!(store.outbox_page(freehold::Position::START, 9).await.unwrap().events.len(), 1);
+    let sealing = SealedStore::with_keys(inner.clone(), keys.clone(), SealedOptions::default());
+    let message = |n: u128, key: &str, data: &Value| {
+        let kind = MessageType::new("suite.opened.v1").unwrap();
+        let id = MessageId::new(Uuid::from_u128(n));
+        Envelope::json(id, kind, OrderingKey::new(key).unwrap(), data).unwrap()
+    };
+    let secret = serde_json::to_value(super::fixture::secret(1)).unwrap();
+    // What only looks like a seal, as somebody's own JSON may.
+    let alike = json!({"~personal": {"subject": "x", "key": 1, "sealed": "AA"}});
+    let sent =
+        [("a", &secret), ("b", &alike), ("c", &json!(1)), ("a", &json!(2)), ("b", &json!(3))];
+    let commit = (1..)
+        .zip(sent)
+        .fold(Commit::new(), |commit, (n, (key, data))| commit.send(&message(n, key, data)));
+    sealing.commit(commit).await.unwrap();
+    // The keys have gone astray.
+    let astray = Arc::new(MemoryStore::new());
+    let lost = SealedStore::with_keys(inner.clone(), astray, SealedOptions::default());
+    let relay = |store: SealedStore<MemoryStore>| {
+        let name = LeaseName::new("relay").unwrap();
+        let relay = Relay::new(name, Source::new("/suite").unwrap(), store);
+        relay.publish_to(broker.clone()).clock(PausedClock::new()).seed(1).start()
+    };
+    let published = || -> Vec<Value> {
+        let all = broker.messages();
+        all.iter().map(|it| serde_json::from_slice(it.message.envelope.data()).unwrap()).collect()
+    };
+    let running = relay(lost);
+    running.drained().await.unwrap();
+    let parked = running.parked(9).await.unwrap();
+    let why: Vec<_> = parked.iter().filter_map(|parked| parked.error.as_deref()).collect();
+    assert_eq!((published(), parked.len()), (vec![json!(1)], 4), "{parked:?}");
+    assert_eq!(why, ["it holds personal data that cannot be opened"; 2]);
+    running.stop().await;
+    // They are found.
+    let running = relay(sealing);
+    running.drained().await.unwrap();
+    let key = |of: &str| parked.iter().find(|parked| parked.key.ends_with(of)).unwrap().key.clone();
+    assert_eq!(running.retry(&key("a")).await.unwrap(), 2);
+    assert_eq!(published(), [json!(1), secret, json!(2)]);
+    // And of what is no seal there is never a key.
+    running.retry(&key("b")).await.unwrap_err();
+    assert_eq!(running.skip(&key("b"), "no seal of ours").await.unwrap(), 1);
+    assert_eq!(published().last(), Some(&json!(3)));
+    running.stop().await;
 }
