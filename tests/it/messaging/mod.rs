@@ -8,3 +8,4 @@ mod naive;
 mod park;
 mod relay;
 mod trouble;
+mod upcasts;
