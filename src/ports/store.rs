@@ -39,8 +39,8 @@ use crate::types::{Commit, Committed, Limits, LogId};
 ///   first polled, so that one may expect the versions that another will leave which is not acknowledged
 ///   yet.
 /// - **S14 closed** – an append to a stream whose newest event [closes](crate::Closing) it is refused, whatever it expects:
-///   nothing of its commit is written, and [`CommitError::Closed`] names the stream and its version. A check on it holds or
-///   not as on any other.
+///   nothing of its commit is written, and [`CommitError::Closed`] names the stream and its version; if another guard of the
+///   commit fails as well, either may be told. A check on it holds or not as on any other.
 #[async_trait]
 pub trait Store: Debug + Send + Sync + 'static {
     /// Which log this is: the same for every handle, process and restart.

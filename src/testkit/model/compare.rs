@@ -4,8 +4,9 @@ use std::fmt::Debug;
 use std::sync::Arc;
 
 use super::calls::Call;
-use super::expect::{Model, Verdict, message};
+use super::expect::{Model, message};
 use super::plan::Plan;
+use super::verdict::Verdict;
 use crate::ports::{CommitError, EventStore};
 use crate::testkit::conformance::{Harness, within};
 use crate::types::{Committed, DedupKey, Filter, Position, RecordedEvent, Token};
@@ -120,7 +121,11 @@ impl Run<'_> {
             Ok(done) => verdicts.iter().any(|verdict| match verdict {
                 Verdict::Repeats(first) => done == first,
                 Verdict::RepeatsInPart => true,
-                Verdict::Written | Verdict::Reused | Verdict::Conflicts | Verdict::Empty => false,
+                Verdict::Written
+                | Verdict::Reused
+                | Verdict::Conflicts
+                | Verdict::Closed
+                | Verdict::Invalid(_) => false,
             }),
             Err(CommitError::Unknown(error)) => {
                 return Err(format!("an unknown outcome: {error:?}"));

@@ -1,4 +1,4 @@
-//! The model: what a store may answer, from nothing but the list of what was written.
+//! The model: what was written and tried, and the commits that are made of it.
 
 use std::collections::HashMap;
 
@@ -6,32 +6,18 @@ use uuid::Uuid;
 
 use super::calls::{Change, Expect, NewCommit, STREAMS};
 use super::plan::Plan;
-use crate::ports::CommitError;
 use crate::types::{
-    Committed, EventId, EventName, ExpectedVersion, InboxKey, InvalidCommit, Metadata, NewEvent,
+    Closing, Committed, EventId, EventName, ExpectedVersion, InboxKey, Metadata, NewEvent,
     Position, RecordedEvent, StreamId, StreamVersion,
 };
-
-/// What a store may do with a plan.
-#[derive(Clone, Debug)]
-pub(super) enum Verdict {
-    Written,
-    /// Nothing is written, and the answer is that one.
-    Repeats(Committed),
-    /// Nothing is written: all events are recorded, but not as one commit with just these parts.
-    RepeatsInPart,
-    Reused,
-    Conflicts,
-    Empty,
-}
 
 /// All that was written, and what was tried.
 #[derive(Debug, Default)]
 pub(super) struct Model {
     pub(super) feed: Vec<RecordedEvent>,
     /// Where each recorded event is in the feed, and which commit wrote it.
-    places: HashMap<EventId, (usize, usize)>,
-    answers: Vec<(Vec<EventId>, Committed)>,
+    pub(super) places: HashMap<EventId, (usize, usize)>,
+    pub(super) answers: Vec<(Vec<EventId>, Committed)>,
     pub(super) inbox: HashMap<InboxKey, Committed>,
     pub(super) plans: Vec<Plan>,
     drawn: u128,
@@ -82,11 +68,24 @@ impl Model {
         }
     }
 
+    /// Whether the newest event of a stream has closed it.
+    pub(super) fn is_closed(&self, stream: &StreamId) -> bool {
+        self.stream(stream).last().is_some_and(RecordedEvent::closes)
+    }
+
     fn fresh_event(&mut self) -> NewEvent {
+        self.fresh(|id, drawn| {
+            NewEvent::new(id, event_name("Drawn"), format!(r#"{{"n":{drawn}}}"#))
+        })
+    }
+
+    fn fresh_closing(&mut self) -> NewEvent {
+        self.fresh(|id, drawn| Closing::because(&format!("drawn as {drawn}")).event(id))
+    }
+
+    fn fresh(&mut self, make: impl FnOnce(EventId, u128) -> NewEvent) -> NewEvent {
         self.drawn += 1;
-        let id = EventId::new(Uuid::from_u128(self.drawn));
-        let data = format!(r#"{{"n":{}}}"#, self.drawn);
-        let event = NewEvent::new(id, event_name("Drawn"), data);
+        let event = make(EventId::new(Uuid::from_u128(self.drawn)), self.drawn);
         if self.drawn.is_multiple_of(2) {
             return event;
         }
@@ -97,12 +96,17 @@ impl Model {
     pub(super) fn plan(&mut self, drawn: &NewCommit) -> Plan {
         let mut plan = Plan { inbox: drawn.inbox.map(message), ..Plan::default() };
         let mut taken = Vec::new();
-        for (index, expect, count) in &drawn.appends {
-            let stream = stream(*index);
+        for append in &drawn.appends {
+            let stream = stream(append.stream);
             if !taken.contains(&stream) {
                 taken.push(stream.clone());
-                let events = (0..*count).map(|_| self.fresh_event()).collect();
-                plan.appends.push((stream.clone(), self.expected(&stream, *expect), events));
+                let others = append.events - usize::from(append.closes);
+                let mut events: Vec<_> = (0..others).map(|_| self.fresh_event()).collect();
+                if append.closes {
+                    events.push(self.fresh_closing());
+                }
+                let expected = self.expected(&stream, append.expect);
+                plan.appends.push((stream, expected, events));
             }
         }
         for (index, expect) in &drawn.checks {
@@ -157,68 +161,6 @@ impl Model {
         }
         plan.appends.retain(|(_, _, events)| !events.is_empty());
         plan
-    }
-
-    /// The expectations of `plan` that do not hold.
-    fn failing<'a>(
-        &'a self,
-        plan: &'a Plan,
-    ) -> impl Iterator<Item = (&'a StreamId, ExpectedVersion)> {
-        let appends = plan.appends.iter().map(|(stream, expected, _)| (stream, *expected));
-        let guards =
-            appends.chain(plan.checks.iter().map(|(stream, expected)| (stream, *expected)));
-        guards.filter(|(stream, expected)| !expected.admits(self.version(stream), None))
-    }
-
-    /// What the contract lets a store do with `plan`. More than one where clauses meet and none has the
-    /// last word: an id that is reused by a commit that conflicts as well.
-    pub(super) fn verdicts(&self, plan: &Plan) -> Vec<Verdict> {
-        if plan.is_empty() {
-            return vec![Verdict::Empty];
-        }
-        if let Some(first) = plan.inbox.as_ref().and_then(|key| self.inbox.get(key)) {
-            return vec![Verdict::Repeats(first.clone().as_duplicate())];
-        }
-        let conflicts = self.failing(plan).next().is_some();
-        let recorded: Vec<_> =
-            plan.events().filter_map(|(_, e)| self.places.get(&e.id())).collect();
-        if recorded.is_empty() {
-            return vec![if conflicts { Verdict::Conflicts } else { Verdict::Written }];
-        }
-        let same = plan.events().all(|(stream, event)| {
-            self.recorded(event.id()).is_some_and(|r| r.stream() == stream && r.records(event))
-        });
-        if !same {
-            let refused = [Verdict::Reused, Verdict::Conflicts];
-            return refused.into_iter().take(if conflicts { 2 } else { 1 }).collect();
-        }
-        let ids: Vec<_> = plan.events().map(|(_, event)| event.id()).collect();
-        let (of, answer) = &self.answers[recorded[0].1];
-        if *of == ids && plan.inbox.is_none() {
-            return vec![Verdict::Repeats(answer.clone().as_duplicate())];
-        }
-        // Events of several commits, a part of one, or old events with a new inbox key.
-        vec![Verdict::RepeatsInPart, Verdict::Reused]
-    }
-
-    /// Whether `error` is what `verdict` says, with the right names in it.
-    pub(super) fn fits(&self, plan: &Plan, verdict: &Verdict, error: &CommitError) -> bool {
-        match (verdict, error) {
-            (Verdict::Conflicts, CommitError::Conflict(conflict)) => {
-                let named = (conflict.stream(), conflict.expected());
-                conflict.actual() == self.version(conflict.stream())
-                    && self.failing(plan).any(|failing| failing == named)
-            }
-            (Verdict::Reused, CommitError::IdReused(id)) => {
-                self.places.contains_key(id) && plan.events().any(|(_, event)| event.id() == *id)
-            }
-            (Verdict::Empty, CommitError::Invalid(InvalidCommit::Empty)) => true,
-            // S8 sees to it that this is said of all or none.
-            (_, CommitError::Invalid(InvalidCommit::Unsupported(_))) => {
-                !plan.checks.is_empty() || plan.inbox.is_some()
-            }
-            _ => false,
-        }
     }
 
     /// Takes in what the store has written for `plan`, as it stands in the feed.

@@ -1,7 +1,7 @@
 //! A store beside a simple model of one: random calls, every answer compared.
 //!
-//! [`agrees`] draws sequences of commits (over several streams, with every kind of expectation, checks
-//! and inbox keys), repetitions, reused ids, reads of all kinds and reopenings, makes the calls, and
+//! [`agrees`] draws sequences of commits (over several streams, with every kind of expectation, checks,
+//! closings and inbox keys), repetitions, reused ids, reads of all kinds and reopenings, makes the calls, and
 //! compares each answer with what the contract of the ports lets a store say. A sequence that goes wrong
 //! is shrunk to a short one, and the seed that finds it again is printed.
 
@@ -11,5 +11,6 @@ mod expect;
 mod plan;
 mod reads;
 mod search;
+mod verdict;
 
 pub use search::{agrees, agrees_from};

@@ -1,6 +1,6 @@
 //! A commit that the model can look into.
 
-use crate::types::{Commit, ExpectedVersion, InboxKey, NewEvent, StreamId};
+use crate::types::{Commit, ExpectedVersion, InboxKey, InvalidCommit, NewEvent, StreamId};
 
 /// A commit that can be looked into.
 #[derive(Clone, Debug, Default)]
@@ -29,7 +29,13 @@ impl Plan {
         self.appends.iter().flat_map(|(stream, _, events)| events.iter().map(move |e| (stream, e)))
     }
 
-    pub(super) fn is_empty(&self) -> bool {
-        self.appends.is_empty() && self.checks.is_empty() && self.inbox.is_none()
+    /// Why no store may take it (S7).
+    pub(super) fn malformed(&self) -> Option<InvalidCommit> {
+        if self.appends.is_empty() && self.checks.is_empty() && self.inbox.is_none() {
+            return Some(InvalidCommit::Empty);
+        }
+        let goes_on = |events: &[NewEvent]| events.iter().rev().skip(1).any(NewEvent::closes);
+        let behind = self.appends.iter().find(|(_, _, events)| goes_on(events));
+        behind.map(|(stream, ..)| InvalidCommit::BehindClosing(stream.clone()))
     }
 }

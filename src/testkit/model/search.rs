@@ -110,7 +110,26 @@ async fn shrunk(
             Ok(()) => tree.complicate(),
         };
     }
-    worst
+    thinned(attempts, worst).await
+}
+
+/// Without the calls that are not needed: the tree leaves calls out only while they are as large as they were drawn, and of small
+/// ones more can go.
+async fn thinned(
+    attempts: &mut Attempts<'_>,
+    (mut calls, mut why): (Vec<Call>, String),
+) -> (Vec<Call>, String) {
+    let mut at = calls.len();
+    while at > 0 && attempts.made < SHRINKS_MAX {
+        at -= 1;
+        let mut fewer = calls.clone();
+        fewer.remove(at);
+        if let Err(other) = attempts.make(&fewer).await {
+            (calls, why) = (fewer, other);
+            at = calls.len();
+        }
+    }
+    (calls, why)
 }
 
 fn told(calls: &[Call], seed: u64) -> String {

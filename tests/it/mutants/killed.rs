@@ -156,6 +156,10 @@ fn the_model_differs_from_mutants_and_says_how_to_see_it_again() {
         "FindsOddVersions",
         "AnswersMessagesFromNow",
         "RemembersRefusals",
+        "TellsTheConflictFirst",
+        "WritesBesideTheClosed",
+        "IsClosedToChecks",
+        "TakesTheRepeatedClosingForALateOne",
     ];
     let model: Clause<dyn Harness> = |harness| Box::pin(model::agrees_from(harness, 7, 40));
     assert_eq!(verdict(model, || Box::new(InMemory::default())), Ok(()), "the good store");
