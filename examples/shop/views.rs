@@ -205,7 +205,8 @@ pub async fn rename(driver: &Driver, gateway: &Gateway, task: &cli::Rename) -> R
 /// Forgets a customer, in every service that has something of them, and in the views.
 ///
 /// # Errors
-/// [`Failure::Failed`] of a service; the others may have forgotten them.
+/// [`Failure::Failed`] of a service; the others may have forgotten them. [`Failure::Refused`] if something of them was recorded in
+/// plain, which nothing can forget.
 ///
 /// # Cancel safety
 /// Ask again until it has happened.
@@ -213,7 +214,17 @@ pub async fn forget(driver: &Driver, gateway: &Gateway, task: &cli::Forget) -> R
     let customer = Customer::Number(task.customer);
     driver.forget(customer).await?;
     gateway.forget(customer).await?;
-    problem::print(&format!("{customer} is forgotten\n"))
+    problem::print(&format!("{customer} is forgotten\n"))?;
+    match driver.services().users.in_plain(customer).await? {
+        0 => Ok(()),
+        events => {
+            let why = format!(
+                "{events} event(s) from before profiles were sealed hold {customer} in plain, and stay; \
+                 so do views of that time until they are rebuilt"
+            );
+            Err(Failure::refused("users", &why).into())
+        }
+    }
 }
 
 async fn count_renamed(

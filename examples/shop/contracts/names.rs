@@ -94,6 +94,9 @@ pub enum Customer {
     Number(i64),
 }
 
+/// What stands before a customer's number where they are a data subject.
+pub const SUBJECT_PREFIX: &str = "customer-";
+
 impl Customer {
     /// What a service that keeps something of them calls them: their number stays when they are forgotten. A guest is nobody.
     #[must_use]
@@ -101,7 +104,7 @@ impl Customer {
         match self {
             Self::Guest => None,
             // A number is no malformed name.
-            Self::Number(number) => DataSubject::new(&format!("customer-{number}")).ok(),
+            Self::Number(number) => DataSubject::new(&format!("{SUBJECT_PREFIX}{number}")).ok(),
         }
     }
 

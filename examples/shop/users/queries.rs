@@ -2,9 +2,10 @@
 
 use std::collections::BTreeMap;
 
+use freehold::personal::Forgetting;
 use freehold::{Event, Service, event};
 
-use super::contracts::{Customer, Failure, InvoiceNo, Profile, Trail};
+use super::contracts::{Customer, Failure, InvoiceNo, Profile, SUBJECT_PREFIX, Trail};
 use super::events::UserEvent;
 use super::service::{UsersOwner, UsersService};
 
@@ -32,7 +33,28 @@ impl UsersService {
     /// Reading changes nothing.
     pub async fn profile(&self, customer: Customer) -> Result<Option<Profile>, Failure> {
         let events: Vec<UserEvent> = self.feed().of_stream(&customer.to_string()).await?;
-        Ok(events.into_iter().fold(None, known))
+        let profile = events.into_iter().fold(None, known);
+        // What was recorded in plain is there for ever, and is not told of who was forgotten.
+        if profile.is_some() && self.has_forgotten(customer).await? {
+            Ok(None)
+        } else {
+            Ok(profile)
+        }
+    }
+
+    /// How many events of a customer were recorded in plain, before profiles were sealed: those stay.
+    ///
+    /// # Errors
+    /// [`Failure::Failed`] if the events cannot be read.
+    ///
+    /// # Cancel safety
+    /// Reading changes nothing.
+    pub async fn in_plain(&self, customer: Customer) -> Result<usize, Failure> {
+        let events: Vec<UserEvent> = self.feed().of_stream(&customer.to_string()).await?;
+        let is_plain = |event: &&UserEvent| {
+            matches!(event, UserEvent::UserRegistered(_) | UserEvent::UserRenamed { .. })
+        };
+        Ok(events.iter().filter(is_plain).count())
     }
 
     /// Reads every profile.
@@ -46,6 +68,13 @@ impl UsersService {
         let mut figures = Figures::new();
         self.feed()
             .read(|recorded| {
+                if recorded.stream().category() == Forgetting::CATEGORY {
+                    let Forgetting::SubjectForgotten { subject } = event::decode(recorded)?;
+                    let customer = subject.as_str().strip_prefix(SUBJECT_PREFIX);
+                    if let Some(profile) = customer.and_then(|customer| figures.get_mut(customer)) {
+                        *profile = None;
+                    }
+                }
                 if recorded.stream().category() != UserEvent::CATEGORY {
                     return Ok(());
                 }

@@ -120,13 +120,20 @@ impl UsersService {
         let (Customer::Number(number), Some(subject)) = (customer, customer.subject()) else {
             return Ok(None);
         };
-        let forgotten = self.store.get(&self.owner).has_forgotten(&subject).await;
-        let failed = |error| Failure::failed(UsersOwner::NAME, "register a customer", error);
-        Ok(Some(if forgotten.map_err(failed)? {
+        Ok(Some(if self.has_forgotten(customer).await? {
             Personal::forgotten(subject)
         } else {
             Personal::new(subject, Profile::of_number(number))
         }))
+    }
+
+    /// Whether a customer was forgotten.
+    pub(super) async fn has_forgotten(&self, customer: Customer) -> Result<bool, Failure> {
+        let Some(subject) = customer.subject() else { return Ok(false) };
+        let forgotten = self.store.get(&self.owner).has_forgotten(&subject).await;
+        forgotten.map_err(|error| {
+            Failure::failed(UsersOwner::NAME, "see whether a customer was forgotten", error)
+        })
     }
 
     /// Forgets a customer: their profile, and all names they had.

@@ -186,3 +186,23 @@ fn an_older_order_is_shipped_and_known_again() {
     assert_eq!(older.print(&["report"]), today.print(&["report"]));
     assert_eq!(older.customer("guest"), today.customer("guest"));
 }
+
+/// A log never changes: it is not claimed that nothing of them is there, and nobody is told of it any more.
+#[test]
+fn who_is_forgotten_and_stands_in_plain_in_an_older_log_is_not_said_to_be_gone() {
+    let shop = Shop::upgraded();
+    let data = shop.0.path().to_str().unwrap();
+    let known = "17850 Customer 17850 <c17850@example.invalid>";
+    assert!(shop.print(&["details", "536365"]).contains(known));
+    for _ in 0..2 {
+        let run = program::run(&["forget", "17850", "--data", data]);
+        assert_eq!((run.code, run.out.as_str()), (Some(1), "17850 is forgotten\n"), "{run:?}");
+        let told = "1 event(s) from before profiles were sealed hold 17850 in plain";
+        assert!(run.err.contains(told), "{run:?}");
+    }
+    let details = shop.print(&["details", "536365"]);
+    assert!(details.contains("17850 ? <?>") && !details.contains(known), "{details}");
+    assert!(!shop.print(&["report", "--customer", "17850"]).contains("Customer 17850"));
+    // Of whom nothing was recorded then, nothing is left.
+    assert_eq!(shop.print(&["forget", "4711"]), "4711 is forgotten\n");
+}

@@ -3,7 +3,7 @@
 //! `shops` are shops of a test's own, which go away; `program`, `oracle`, `expected`, `log`, `kept` and `kill` are those of the tests
 //! on SQLite. The tests: `replay` (figures, and a second run), `crash` (`kill -9`, of the replay and of what is made
 //! before it), `lock` (one process at a time), `choreography` (the same without a driver), `commands` (ship, history), `views`
-//! (what is folded, and shown), `rights` (what a service's role is
+//! (what is folded, and shown), `forget` (what is left of a customer), `rights` (what a service's role is
 //! refused), and `refused` (what the program is refused).
 
 mod choreography;
@@ -11,6 +11,7 @@ mod commands;
 mod crash;
 #[path = "../../it/shop/expected.rs"]
 mod expected;
+mod forget;
 #[path = "../../it/shop/kept.rs"]
 mod kept;
 #[path = "../../it/shop/kill.rs"]
