@@ -167,6 +167,23 @@ impl Cluster {
         options.connect_lazy_with(self.options())
     }
 
+    /// A copy of the database, dumped and restored under another name.
+    pub(crate) fn restored_as(&self, name: &str) -> PgPool {
+        // The server's user makes the file, in a folder of its own.
+        let file = self.data().join("dump.sql");
+        run(self.client("pg_dump").arg("-f").arg(&file).arg("postgres"));
+        run(self.client("psql").args(["-c", &format!("CREATE DATABASE {name}"), "postgres"]));
+        run(self.client("psql").args(["-q", "-v", "ON_ERROR_STOP=1", "-f"]).arg(&file).arg(name));
+        PgPoolOptions::new().connect_lazy_with(self.options().database(name))
+    }
+
+    /// A program that asks the server for something.
+    fn client(&self, name: &str) -> Command {
+        let mut client = self.program(name);
+        client.args(["-h", "127.0.0.1", "-U", "postgres", "-p", &self.port.to_string()]);
+        client
+    }
+
     /// How the administrator gets in.
     pub(crate) fn options(&self) -> PgConnectOptions {
         let options = PgConnectOptions::new_without_pgpass().host("127.0.0.1").port(self.port);

@@ -37,6 +37,7 @@ mod personal;
 mod process;
 mod processes;
 mod proxy;
+mod restored;
 mod rows;
 mod rows_rights;
 mod saga;
