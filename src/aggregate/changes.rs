@@ -1,11 +1,13 @@
 //! What became of a state.
 
 use std::collections::BTreeMap;
+use std::fmt;
 
 use serde::Serialize;
 use serde_json::Value;
 
 use super::{Aggregate, Loaded, Past};
+use crate::types::mark::{MARK, SUBJECT};
 
 /// Two states of one aggregate, and the events in between: what an audit asks for.
 ///
@@ -44,8 +46,9 @@ pub struct Changes<A: Aggregate> {
     events: Vec<Past<A::Event>>,
 }
 
-/// A value of a state that is another one, is gone, or is new.
-#[derive(Clone, Debug, PartialEq)]
+/// A value of a state that is another one, is gone, or is new. [Personal](crate::Personal) data is one value, of which neither
+/// `Display` nor `Debug` tells more than whose it is.
+#[derive(Clone, PartialEq)]
 #[non_exhaustive]
 pub struct FieldChange {
     /// Where it is in the state: `lines.3.price`.
@@ -119,7 +122,7 @@ fn leaves(path: String, value: Value, found: &mut BTreeMap<String, Value>) {
     let below =
         |name: &str| if path.is_empty() { name.to_owned() } else { format!("{path}.{name}") };
     match value {
-        Value::Object(fields) if !fields.is_empty() => {
+        Value::Object(fields) if !fields.is_empty() && !fields.contains_key(MARK) => {
             for (name, value) in fields {
                 leaves(below(&name), value, found);
             }
@@ -133,10 +136,57 @@ fn leaves(path: String, value: Value, found: &mut BTreeMap<String, Value>) {
     }
 }
 
-impl std::fmt::Display for FieldChange {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        let side =
-            |value: &Option<Value>| value.as_ref().map_or("nothing".to_owned(), Value::to_string);
-        write!(f, "{}: {} -> {}", self.path, side(&self.before), side(&self.after))
+/// A side of a change, as it may be printed.
+struct Shown<'a>(Option<&'a Value>);
+
+impl fmt::Display for Shown<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Some(value) = self.0 else { return f.write_str("nothing") };
+        match value.get(MARK) {
+            Some(personal) => {
+                write!(f, "personal data of {}", personal.get(SUBJECT).unwrap_or(&Value::Null))
+            }
+            None => write!(f, "{value}"),
+        }
+    }
+}
+
+impl fmt::Display for FieldChange {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let [before, after] = [&self.before, &self.after].map(|side| Shown(side.as_ref()));
+        write!(f, "{}: {before} -> {after}", self.path)
+    }
+}
+
+impl fmt::Debug for FieldChange {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "FieldChange({self})")
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    #[test]
+    fn personal_data_is_one_value_and_is_not_printed() {
+        let personal =
+            |name: &str| json!({"~personal": {"subject": "c-1", "value": {"name": name}}});
+        let state = |name: &str| json!({"owner": personal(name), "cents": [1]});
+        let mut found = BTreeMap::new();
+        leaves(String::new(), state("Ada"), &mut found);
+        assert_eq!(found.keys().collect::<Vec<_>>(), ["cents.0", "owner"]);
+        let change = FieldChange {
+            path: "owner".to_owned(),
+            before: Some(personal("Ada")),
+            after: Some(personal("Bob")),
+        };
+        assert_eq!(
+            change.to_string(),
+            r#"owner: personal data of "c-1" -> personal data of "c-1""#
+        );
+        assert!(!format!("{change:?} {change:#?}").contains("Ada"));
     }
 }

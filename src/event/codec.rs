@@ -141,7 +141,9 @@ pub fn decode_all<E: Event>(event: &RecordedEvent) -> Result<Decoded<E>, EventEr
     match became {
         Ok(events) => Ok(Decoded::all(events)),
         Err(Stuck { at, why: Why::Step(reason) }) => {
-            Err(unreadable::<E>(event, at, Misfit::Upcast, Arc::from(reason)))
+            let is_sealed = is_sealed(event.data());
+            let misfit = if is_sealed { Misfit::Sealed } else { Misfit::Upcast };
+            Err(unreadable::<E>(event, at, misfit, Arc::from(reason)))
         }
         Err(Stuck { at, why: Why::End(mismatch) }) => Err(failed::<E>(event, at, mismatch)),
     }

@@ -1,5 +1,6 @@
 //! What a type reads, as far as it says so when it is asked.
 
+use std::any::type_name;
 use std::fmt::{self, Write};
 
 use serde::de::value::{MapDeserializer, SeqDeserializer, StrDeserializer};
@@ -10,7 +11,9 @@ use serde::de::{
 use serde::forward_to_deserialize_any;
 
 /// The most places that are looked at.
-const PLACES_MAX: usize = 10_000;
+const PLACES_MAX: usize = 2_000;
+/// How deep a place may stand in others.
+const DEPTH_MAX: usize = 48;
 /// What stands in for the text of a key, or of what comes before in a tuple: types refuse what is none of theirs.
 const TEXTS: [&str; 7] = [
     "",
@@ -26,7 +29,7 @@ const TEXTS: [&str; 7] = [
 /// variants of an enum, where no value of `T` need show them.
 ///
 /// A type that reads itself by hand shows what it asks for, and `flatten` shows that anything may come. A type within itself is
-/// looked at twice.
+/// looked at twice, whatever it is.
 ///
 /// It is asked once for each place, on the way to which it is given one field or variant after the other, and is stopped there.
 pub(crate) fn shape<T: DeserializeOwned>() -> String {
@@ -58,8 +61,8 @@ struct Run<'r> {
     way: std::slice::Iter<'r, usize>,
     text: &'static str,
     place: String,
-    /// The structs on the way.
-    above: Vec<(&'static str, &'static [&'static str])>,
+    /// The types on the way.
+    above: Vec<&'static str>,
     /// What stands at the end, and how many stand in it.
     found: Option<(&'static str, usize)>,
 }
@@ -71,6 +74,19 @@ impl Run<'_> {
             self.found = Some((kind, count));
             Stop
         })
+    }
+
+    /// Goes into a value that is read as a `T`.
+    fn enter<T>(&mut self) -> Result<(), Stop> {
+        let this = type_name::<T>();
+        if self.above.iter().filter(|above| **above == this).count() > 1 {
+            return Err(self.end("again"));
+        }
+        if self.above.len() == DEPTH_MAX {
+            return Err(self.end("deep"));
+        }
+        self.above.push(this);
+        Ok(())
     }
 
     fn end(&mut self, kind: &'static str) -> Stop {
@@ -105,6 +121,25 @@ impl serde::de::Error for Stop {
 /// A value that notes what it is asked for.
 struct Asked<'a, 'r>(&'a mut Run<'r>);
 
+impl Asked<'_, '_> {
+    fn tuple<'de, V: Visitor<'de>>(self, len: usize, visitor: V) -> Result<V::Value, Stop> {
+        let before = self.0.take("tuple", len)?;
+        self.0.go(format_args!(".{before}"));
+        visitor.visit_seq(Items { run: self.0, before })
+    }
+
+    fn fields<'de, V: Visitor<'de>>(
+        self,
+        fields: &'static [&'static str],
+        visitor: V,
+    ) -> Result<V::Value, Stop> {
+        let taken = self.0.take("struct", fields.len())?;
+        let field = fields.get(taken).copied().ok_or(Stop)?;
+        self.0.go(format_args!(".{field}"));
+        visitor.visit_map(Entry { run: self.0, key: Some(field), is_value: true })
+    }
+}
+
 macro_rules! leaves { ($($method:ident)*) => { $(
     fn $method<V: Visitor<'de>>(self, _: V) -> Result<V::Value, Stop> {
         Err(self.0.end(stringify!($method)))
@@ -122,6 +157,7 @@ impl<'de> Deserializer<'de> for Asked<'_, '_> {
     }
 
     fn deserialize_option<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, Stop> {
+        self.0.enter::<V::Value>()?;
         self.0.go(format_args!("?"));
         visitor.visit_some(self)
     }
@@ -140,18 +176,19 @@ impl<'de> Deserializer<'de> for Asked<'_, '_> {
         _: &'static str,
         visitor: V,
     ) -> Result<V::Value, Stop> {
+        self.0.enter::<V::Value>()?;
         visitor.visit_newtype_struct(self)
     }
 
     fn deserialize_seq<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, Stop> {
+        self.0.enter::<V::Value>()?;
         self.0.go(format_args!("[]"));
         visitor.visit_seq(Items { run: self.0, before: 0 })
     }
 
     fn deserialize_tuple<V: Visitor<'de>>(self, len: usize, visitor: V) -> Result<V::Value, Stop> {
-        let before = self.0.take("tuple", len)?;
-        self.0.go(format_args!(".{before}"));
-        visitor.visit_seq(Items { run: self.0, before })
+        self.0.enter::<V::Value>()?;
+        self.tuple(len, visitor)
     }
 
     fn deserialize_tuple_struct<V: Visitor<'de>>(
@@ -164,6 +201,7 @@ impl<'de> Deserializer<'de> for Asked<'_, '_> {
     }
 
     fn deserialize_map<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, Stop> {
+        self.0.enter::<V::Value>()?;
         let is_value = self.0.take("map", 2)? == 1;
         self.0.go(format_args!("{}", if is_value { "{}" } else { "{key}" }));
         visitor.visit_map(Entry { run: self.0, key: None, is_value })
@@ -171,19 +209,12 @@ impl<'de> Deserializer<'de> for Asked<'_, '_> {
 
     fn deserialize_struct<V: Visitor<'de>>(
         self,
-        name: &'static str,
+        _: &'static str,
         fields: &'static [&'static str],
         visitor: V,
     ) -> Result<V::Value, Stop> {
-        let this = (name, fields);
-        if self.0.above.iter().filter(|above| **above == this).count() > 1 {
-            return Err(self.0.end("again"));
-        }
-        self.0.above.push(this);
-        let taken = self.0.take("struct", fields.len())?;
-        let field = fields.get(taken).copied().ok_or(Stop)?;
-        self.0.go(format_args!(".{field}"));
-        visitor.visit_map(Entry { run: self.0, key: Some(field), is_value: true })
+        self.0.enter::<V::Value>()?;
+        self.fields(fields, visitor)
     }
 
     fn deserialize_enum<V: Visitor<'de>>(
@@ -192,6 +223,7 @@ impl<'de> Deserializer<'de> for Asked<'_, '_> {
         variants: &'static [&'static str],
         visitor: V,
     ) -> Result<V::Value, Stop> {
+        self.0.enter::<V::Value>()?;
         let taken = self.0.take("enum", variants.len())?;
         let variant = variants.get(taken).copied().ok_or(Stop)?;
         self.0.go(format_args!("::{variant}"));
@@ -279,7 +311,7 @@ impl<'de> VariantAccess<'de> for Asked<'_, '_> {
     }
 
     fn tuple_variant<V: Visitor<'de>>(self, len: usize, visitor: V) -> Result<V::Value, Stop> {
-        self.deserialize_tuple(len, visitor)
+        self.tuple(len, visitor)
     }
 
     fn struct_variant<V: Visitor<'de>>(
@@ -287,7 +319,7 @@ impl<'de> VariantAccess<'de> for Asked<'_, '_> {
         fields: &'static [&'static str],
         visitor: V,
     ) -> Result<V::Value, Stop> {
-        self.deserialize_struct("", fields, visitor)
+        self.fields(fields, visitor)
     }
 }
 
@@ -392,7 +424,7 @@ mod tests {
     use serde::Deserialize;
 
     use super::*;
-    use crate::types::{EventName, StreamId};
+    use crate::types::{DataSubject, EventId};
 
     #[derive(Deserialize)]
     #[allow(dead_code, reason = "it is never made")]
@@ -400,7 +432,7 @@ mod tests {
         lines: Vec<Line>,
         #[serde(rename = "placedAt")]
         placed_at: Option<DateTime<Utc>>,
-        by_key: BTreeMap<StreamId, (DateTime<Utc>, Box<[u16]>)>,
+        by_key: BTreeMap<DataSubject, (DateTime<Utc>, Box<[u16]>)>,
         state: State,
     }
 
@@ -426,16 +458,15 @@ mod tests {
     #[test]
     fn every_place_is_there_also_where_a_default_value_has_none() {
         let shape = shape::<Order>();
-        let expected = "\
- struct
+        let expected = " struct\n\
 .lines[] struct
 .lines[].sku deserialize_string
 .lines[].parts[] struct
 .lines[].parts[].sku deserialize_string
-.lines[].parts[].parts[] again
+.lines[].parts[].parts again
 .placedAt? deserialize_str
 .by_key map
-.by_key{key} deserialize_str
+.by_key{key} deserialize_string
 .by_key{} tuple
 .by_key{}.0 deserialize_str
 .by_key{}.1[] deserialize_u16
@@ -469,10 +500,40 @@ mod tests {
         enum Tagged {
             One,
         }
-        assert_eq!(shape::<EventName>(), shape::<String>());
+        assert_eq!(shape::<EventId>(), shape::<uuid::Uuid>());
         assert_eq!(shape::<Flat>(), " map\n{key} deserialize_identifier\n{} deserialize_any\n");
         assert_eq!(shape::<Tagged>(), " deserialize_any\n");
         let _ = Tagged::One;
+    }
+
+    /// Whatever it is within itself by.
+    #[test]
+    fn a_type_within_itself_has_an_end() {
+        macro_rules! read { ($($type:item)*) => { $(
+            #[derive(Deserialize)]
+            #[allow(dead_code, reason = "it is never made")]
+            $type
+        )* } }
+        read! {
+            struct Tree(Vec<Tree>);
+            struct Chain(Option<Box<Chain>>);
+            struct Pair(u8, Option<Box<Pair>>);
+            enum Term { Value(i64), Minus(Box<Term>), Plus(Box<Term>, Box<Term>), Let { name: String, of: Box<Term> } }
+            struct Names(BTreeMap<String, Names>);
+        }
+        for (shape, places) in [
+            (shape::<Tree>(), 1),
+            (shape::<Chain>(), 1),
+            (shape::<Pair>(), 5),
+            (shape::<Names>(), 5),
+        ] {
+            assert_eq!(shape.lines().count(), places, "{shape}");
+            assert!(shape.contains(" again"), "{shape}");
+        }
+        let term = shape::<Term>();
+        for place in ["::Minus::Minus again", "::Let.of::Minus again", "::Plus.0::Let.of again"] {
+            assert!(term.contains(place), "{place}: {term}");
+        }
     }
 
     #[test]
@@ -480,7 +541,7 @@ mod tests {
         macro_rules! wide { ($($name:ident $inner:ty;)*) => { $(
             #[derive(Deserialize)]
             #[allow(dead_code, reason = "it is never made")]
-            struct $name { a: $inner, b: $inner, c: $inner, d: $inner, e: $inner, f: $inner, g: $inner, h: $inner }
+            struct $name { a: Vec<$inner>, b: Vec<$inner>, c: Vec<$inner>, d: Vec<$inner>, e: Vec<$inner>, f: Vec<$inner>, g: Vec<$inner>, h: Vec<$inner> }
         )* } }
         wide! { A u8; B A; C B; D C; E D; F E; }
         let lines = shape::<F>().lines().count();

@@ -71,7 +71,7 @@ impl Publisher {
         let parked = self.parked(part).await?;
         while at < upto {
             let (events, next) = self.published(part, &parked, at, upto).await?;
-            let due = self.readable(&events);
+            let due: Vec<Due> = self.read(&events)?;
             let refused = publish(&self.name, &*self.broker, state, due).await.map_err(trouble)?;
             if let Some(refused) = refused {
                 // It was taken once: whatever is wrong now is for somebody to mend, and nothing is left out meanwhile.
@@ -95,27 +95,16 @@ impl Publisher {
         let parked = self.parked(part).await?;
         while at < upto {
             let (events, next) = self.published(part, &parked, at, upto).await?;
-            for due in self.readable(&events) {
-                let at = place(&due);
-                state.chain.stored(load::line(due.outbound), at);
+            for event in &events {
+                // What cannot be read was given up.
+                for due in self.read(std::slice::from_ref(event)).unwrap_or_default() {
+                    let at = place(&due);
+                    state.chain.stored(load::line(due.outbound), at);
+                }
             }
             at = next;
         }
         Ok(())
-    }
-
-    /// What is said in what the part has left behind. What cannot be read was given up.
-    fn readable(&self, events: &[RecordedEvent]) -> Vec<Due> {
-        let mut all = Vec::with_capacity(events.len());
-        for event in events {
-            match self.read(std::slice::from_ref(event)) {
-                Ok(due) => all.extend(due),
-                Err(error) => {
-                    tracing::warn!(relay = %self.name, position = %event.position(), %error, "is not published again");
-                }
-            }
-        }
-        all
     }
 
     /// What the part has published behind `at`, a page of it, and where the next one begins.

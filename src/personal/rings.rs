@@ -185,6 +185,18 @@ impl Rings {
         Ok(())
     }
 
+    /// Asks for keys, and says whether more is known then.
+    pub(super) async fn fetch(&self, needs: Needs) -> Result<bool, BackendError> {
+        let mut held = self.hold();
+        let wanted: Vec<_> = needs.open.union(&needs.seal).cloned().collect();
+        let known: Vec<_> = wanted.iter().map(|of| self.find(of.as_str(), held.since)).collect();
+        self.ask(needs, &mut held).await?;
+        Ok(wanted.iter().zip(known).any(|(of, before)| {
+            let before = before.map_or(KeyRing::EMPTY, |(_, ring)| (*ring).clone());
+            held.ring(of.as_str()).is_some_and(|now| *now != before)
+        }))
+    }
+
     /// A new key.
     pub(super) fn draw(&self, subject: &DataSubject, id: KeyId) -> Result<NewKey, BackendError> {
         let mut bytes = [0; SubjectKey::BYTES];

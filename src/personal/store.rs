@@ -110,8 +110,8 @@ impl<S: EventStore> SealedStore<S> {
         }
     }
 
-    /// Fetches the keys for which a commit past this store has failed, and says whether there were any: then the same commit, in a
-    /// transaction of its own, comes further.
+    /// Fetches the keys for which a commit past this store has failed, and says whether any of them was news: then the same commit
+    /// comes further. If not, they are nowhere.
     ///
     /// A strong projection folds within the append, where nothing can wait for a key that this process does not know yet: not that of
     /// the event, which [`seal`](Self::seal) has asked for, but that of somebody whom a view has met before.
@@ -126,8 +126,7 @@ impl<S: EventStore> SealedStore<S> {
             return Ok(false);
         };
         let Some(Missing(needs)) = why.downcast_ref::<Missing>() else { return Ok(false) };
-        self.rings.ask(needs.clone(), &mut self.rings.hold()).await?;
-        Ok(true)
+        self.rings.fetch(needs.clone()).await
     }
 }
 

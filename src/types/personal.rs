@@ -147,23 +147,16 @@ impl<T: Serialize> Serialize for Body<'_, T> {
 
 impl<'de, T: Deserialize<'de>> Deserialize<'de> for Personal<T> {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        deserializer.deserialize_struct("Personal", &[MARK], Marked(PhantomData))
+        let read = deserializer.deserialize_struct("Personal", &[MARK], Marked(PhantomData));
+        object(read, "personal data without its mark")
     }
 }
 
-/// What is no object is refused without a word of what it is, which `serde` would repeat: a name, before the field was personal.
-macro_rules! refuse_silently {
-    ($why:literal: $($visit:ident $value:ty),*) => { $(
-        fn $visit<E: Error>(self, _: $value) -> Result<Self::Value, E> {
-            Err(E::custom($why))
-        }
-    )* };
-    ($why:literal) => {
-        refuse_silently! {
-            $why: visit_bool bool, visit_i64 i64, visit_i128 i128, visit_u64 u64, visit_u128 u128, visit_f64 f64,
-            visit_str &str
-        }
-    };
+/// Says of what is no object only that it is none: a format would repeat it, and it is a name if the field was not personal before.
+fn object<T, E: Error>(read: Result<T, E>, otherwise: &str) -> Result<T, E> {
+    read.map_err(|why| {
+        if why.to_string().starts_with("invalid type") { E::custom(otherwise) } else { why }
+    })
 }
 
 struct Marked<T>(PhantomData<T>);
@@ -174,8 +167,6 @@ impl<'de, T: Deserialize<'de>> Visitor<'de> for Marked<T> {
     fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str("personal data")
     }
-
-    refuse_silently!("personal data without its mark");
 
     fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Self::Value, A::Error> {
         let not_marked = || A::Error::custom("personal data without its mark");
@@ -197,7 +188,8 @@ struct Read<T>(Personal<T>);
 impl<'de, T: Deserialize<'de>> Deserialize<'de> for Read<T> {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         const FIELDS: &[&str] = &[SUBJECT, VALUE, FORGOTTEN, SEALED, UNOPENED];
-        deserializer.deserialize_struct("Body", FIELDS, Reader(PhantomData))
+        let read = deserializer.deserialize_struct("Body", FIELDS, Reader(PhantomData));
+        object(read, "personal data with neither a value nor a seal")
     }
 }
 
@@ -209,8 +201,6 @@ impl<'de, T: Deserialize<'de>> Visitor<'de> for Reader<T> {
     fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str("personal data")
     }
-
-    refuse_silently!("personal data with neither a value nor a seal");
 
     // No error of the value itself is passed on: it could repeat what it has read.
     fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Self::Value, A::Error> {

@@ -95,7 +95,7 @@ impl StreamId {
     /// Whether it is this one.
     pub(super) fn is(&self, category: &str, id: &str) -> bool {
         let rest = self.text.strip_prefix(category).and_then(|rest| rest.strip_prefix('-'));
-        rest == Some(id)
+        usize::from(self.category_bytes) == category.len() && rest == Some(id)
     }
 
     /// Another stream of the same category, if it is that one.

@@ -6,10 +6,8 @@ use freehold::backend::memory::{MemoryBroker, MemoryStore};
 use freehold::outbox::{Relay, RelayOptions, RunningRelay};
 use freehold::subscription::Health;
 use freehold::testkit::{BrokerFault, FaultyBroker, PausedClock};
-use freehold::{Broker, Commit, Envelope, LeaseName, MessageId, MessageType, OrderingKey, Store};
-use serde_json::json;
+use freehold::{Broker, LeaseName};
 use tokio::time::sleep;
-use uuid::Uuid;
 
 use super::fixture::{firsts, memory, name, options, send, source, stored, wanted};
 
@@ -144,34 +142,6 @@ async fn until_stored(broker: &MemoryBroker, texts: &[&str]) {
 }
 
 /// Nothing is sent in between, and each relay ends as soon as the broker was fed again.
-/// Nobody can read it when the broker is fed again, and all others are there all the same.
-#[tokio::test(start_paused = true)]
-async fn a_message_that_was_given_up_since_nobody_can_read_it_keeps_no_broker_from_being_fed_again()
-{
-    let (store, broker) = (memory(), MemoryBroker::new());
-    let running = relay(name("relay"), &store, broker.clone());
-    send(&store, &["a1", "b1"]).await;
-    // What looks like personal data of somebody whose keys are nowhere.
-    let sealed = json!({"~personal": {"subject": "x", "key": 1, "sealed": "AA"}});
-    let (id, kind) =
-        (MessageId::new(Uuid::from_u128(1)), MessageType::new("suite.said.v1").unwrap());
-    let sealed = Envelope::json(id, kind, OrderingKey::new("c").unwrap(), &sealed).unwrap();
-    store.commit(Commit::new().send(&sealed)).await.unwrap();
-    send(&store, &["a2"]).await;
-    running.drained().await.unwrap();
-    let parked = running.parked(9).await.unwrap();
-    assert_eq!(parked.len(), 1, "{parked:?}");
-    running.discard(&parked[0].key, "nobody can read it").await.unwrap();
-    broker.lose(3);
-    running.stop().await;
-    let running = relay(name("relay"), &store, broker.clone());
-    send(&store, &["a3"]).await;
-    running.drained().await.unwrap();
-    assert_eq!(firsts(&stored(&broker)), wanted(&["a1", "b1", "a2", "a3"]));
-    assert!(running.parked(9).await.unwrap().is_empty());
-    running.stop().await;
-}
-
 #[tokio::test(start_paused = true)]
 async fn what_a_broker_was_fed_again_and_loses_again_it_is_fed_once_more() {
     for is_recreated in [true, false] {
