@@ -22,6 +22,8 @@ pub(crate) fn join<'de, T: Deserialize<'de>>(
 /// Where in the content it fails to be that value, `lines[2].sku`; nothing, if that is the content as a whole, or if it does not fail.
 #[cfg(feature = "testkit")]
 pub(crate) fn place_of_misfit<'de, T: Deserialize<'de>>(name: &'de str, data: &'de [u8]) -> String {
+    use std::fmt::Write;
+
     use serde_path_to_error::Segment;
     let joiner = Joiner { name, content: Content(data) };
     let read: Result<T, _> = serde_path_to_error::deserialize(joiner);
@@ -30,13 +32,14 @@ pub(crate) fn place_of_misfit<'de, T: Deserialize<'de>>(name: &'de str, data: &'
     // The first is the variant.
     for segment in why.path().iter().skip(1) {
         let dot = if place.is_empty() { "" } else { "." };
-        match segment {
-            Segment::Seq { index } => place.push_str(&format!("[{index}]")),
+        // A text is always written.
+        let _ = match segment {
+            Segment::Seq { index } => write!(place, "[{index}]"),
             Segment::Map { key: name } | Segment::Enum { variant: name } => {
-                place.push_str(&format!("{dot}{name}"));
+                write!(place, "{dot}{name}")
             }
-            Segment::Unknown => place.push_str(&format!("{dot}?")),
-        }
+            Segment::Unknown => write!(place, "{dot}?"),
+        };
     }
     place
 }
