@@ -175,7 +175,7 @@ async fn keys_can_be_kept_elsewhere() {
 #[derive(Debug, Default)]
 struct Slow {
     keys: MemoryStore,
-    is_slow: std::sync::atomic::AtomicBool,
+    waits: std::sync::atomic::AtomicBool,
     asked: tokio::sync::Notify,
     answer: tokio::sync::Notify,
 }
@@ -184,7 +184,7 @@ struct Slow {
 impl SubjectKeys for Slow {
     async fn rings(&self, subjects: &[DataSubject]) -> Result<Vec<KeyRing>, BackendError> {
         let rings = self.keys.rings(subjects).await;
-        if self.is_slow.swap(false, Ordering::Relaxed) {
+        if self.waits.swap(false, Ordering::Relaxed) {
             self.asked.notify_one();
             self.answer.notified().await;
         }
@@ -208,7 +208,7 @@ async fn an_answer_that_comes_late_does_not_bring_back_who_was_forgotten() {
     let before = SealedStore::with_keys(inner.clone(), keys.clone(), options());
     before.commit(opened("a", 1, 1)).await.unwrap();
     let store = SealedStore::with_keys(inner, keys.clone(), options());
-    keys.is_slow.store(true, Ordering::Relaxed);
+    keys.waits.store(true, Ordering::Relaxed);
     let reading = tokio::spawn({
         let store = store.clone();
         async move { owner(&store, "a").await }
