@@ -70,6 +70,7 @@ mod mismatch;
 mod names;
 mod shape;
 mod split;
+mod stop;
 mod upcast;
 
 #[cfg(test)]

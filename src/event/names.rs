@@ -1,9 +1,9 @@
 //! Which names a type reads.
 
-use std::fmt;
-
-use serde::de::{DeserializeOwned, Deserializer, Error, Visitor};
+use serde::de::{DeserializeOwned, Deserializer, Visitor};
 use serde::forward_to_deserialize_any;
+
+use super::stop::Stop;
 
 /// The names that `E` reads, as `serde` has them: with `rename`, `rename_all` and every `alias`, but
 /// before [upcasts](super::Event::upcasts). `None` if `E` is not a plain enum.
@@ -18,24 +18,6 @@ pub fn names<E: DeserializeOwned>() -> Option<&'static [&'static str]> {
 }
 
 struct Names<'a>(&'a mut Option<&'static [&'static str]>);
-
-/// Ends the reading. It holds no text, since writers ask for the names at each event.
-#[derive(Debug)]
-struct Stop;
-
-impl fmt::Display for Stop {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("only the names were wanted")
-    }
-}
-
-impl std::error::Error for Stop {}
-
-impl Error for Stop {
-    fn custom<T: fmt::Display>(_: T) -> Self {
-        Self
-    }
-}
 
 impl<'de> Deserializer<'de> for Names<'_> {
     type Error = Stop;

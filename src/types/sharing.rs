@@ -38,11 +38,10 @@ impl Sharing {
     /// # Errors
     /// [`InvalidStreamId`] as from [`StreamId::new`].
     pub fn stream(&mut self, category: &str, id: &str) -> Result<StreamId, InvalidStreamId> {
-        if let Some(last) = self.stream.as_ref().filter(|last| last.is(category, id)) {
-            return Ok(last.clone());
+        match &self.stream {
+            Some(last) if last.is(category, id) => Ok(last.clone()),
+            _ => Ok(self.stream.insert(StreamId::new(category, id)?).clone()),
         }
-        let sibling = self.stream.as_ref().and_then(|last| last.sibling(category, id));
-        Ok(self.stream.insert(sibling.unwrap_or_else(|| StreamId::new(category, id))?).clone())
     }
 
     /// The name `name`.

@@ -75,16 +75,10 @@ impl StreamId {
         if !category_is_valid(category) {
             return Err(InvalidStreamId::Category);
         }
-        Self::of_valid(category, id)
-    }
-
-    /// A stream of a category that is well formed.
-    fn of_valid(category: &str, id: &str) -> Result<Self, InvalidStreamId> {
+        // Most ids are plain, which their bytes say at once.
         let is_plain = id.bytes().all(|byte| matches!(byte, b' '..=b'~'));
-        if id.is_empty() || id.len() > ID_BYTES_MAX {
-            return Err(InvalidStreamId::Id);
-        }
-        if !is_plain && id.chars().any(char::is_control) {
+        let holds_control = !is_plain && id.chars().any(char::is_control);
+        if id.is_empty() || id.len() > ID_BYTES_MAX || holds_control {
             return Err(InvalidStreamId::Id);
         }
         let category_bytes = u8::try_from(category.len()).map_err(|_| InvalidStreamId::Category)?;
@@ -96,15 +90,6 @@ impl StreamId {
     pub(super) fn is(&self, category: &str, id: &str) -> bool {
         let rest = self.text.strip_prefix(category).and_then(|rest| rest.strip_prefix('-'));
         usize::from(self.category_bytes) == category.len() && rest == Some(id)
-    }
-
-    /// Another stream of the same category, if it is that one.
-    pub(super) fn sibling(
-        &self,
-        category: &str,
-        id: &str,
-    ) -> Option<Result<Self, InvalidStreamId>> {
-        (self.category() == category).then(|| Self::of_valid(category, id))
     }
 
     /// `order` of `order-1234`.

@@ -54,6 +54,8 @@ async fn a_restored_log_goes_on_and_waits_for_its_writers() {
         let _ = store.commit(one(n, "c").and(sends(n, "c"))).await.unwrap();
         let meanwhile = seen(&store).await;
         assert_eq!(meanwhile.0, at_first.0, "what is beyond the gap is not settled");
+        // By hand, there is no gap in the messages.
+        assert_eq!(meanwhile.1.len(), at_first.1.len() + usize::from(writes_by_hand));
         tx.commit().await.unwrap();
         let last = seen(&store).await;
         assert_eq!(last.0.len(), at_first.0.len() + 2, "{last:?}");

@@ -35,6 +35,6 @@ pub use messages::{
     WhyCancelled,
 };
 pub use money::Money;
-pub use names::{Customer, InvoiceNo, NAME_BYTES_MAX, Profile, SUBJECT_PREFIX, StockCode, key_of};
+pub use names::{Customer, InvoiceNo, NAME_BYTES_MAX, Profile, StockCode, key_of};
 pub use published::Published;
 pub use station::{Hears, Station, source};

@@ -95,7 +95,7 @@ pub enum Customer {
 }
 
 /// What stands before a customer's number where they are a data subject.
-pub const SUBJECT_PREFIX: &str = "customer-";
+const SUBJECT_PREFIX: &str = "customer-";
 
 impl Customer {
     /// What a service that keeps something of them calls them: their number stays when they are forgotten. A guest is nobody.
@@ -106,6 +106,12 @@ impl Customer {
             // A number is no malformed name.
             Self::Number(number) => DataSubject::new(&format!("{SUBJECT_PREFIX}{number}")).ok(),
         }
+    }
+
+    /// The customer whom a service calls so.
+    #[must_use]
+    pub fn of_subject(subject: &DataSubject) -> Option<Self> {
+        subject.as_str().strip_prefix(SUBJECT_PREFIX)?.parse().ok().map(Self::Number)
     }
 
     /// Something of them.

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use freehold::personal::Forgetting;
 use freehold::{Event, Service, event};
 
-use super::contracts::{Customer, Failure, InvoiceNo, Profile, SUBJECT_PREFIX, Trail};
+use super::contracts::{Customer, Failure, InvoiceNo, Profile, Trail};
 use super::events::UserEvent;
 use super::service::{UsersOwner, UsersService};
 
@@ -35,11 +35,8 @@ impl UsersService {
         let events: Vec<UserEvent> = self.feed().of_stream(&customer.to_string()).await?;
         let profile = events.into_iter().fold(None, known);
         // What was recorded in plain is there for ever, and is not told of who was forgotten.
-        if profile.is_some() && self.has_forgotten(customer).await? {
-            Ok(None)
-        } else {
-            Ok(profile)
-        }
+        let is_told = profile.is_none() || !self.has_forgotten(customer).await?;
+        Ok(profile.filter(|_| is_told))
     }
 
     /// How many events of a customer were recorded in plain, before profiles were sealed: those stay.
@@ -68,18 +65,21 @@ impl UsersService {
         let mut figures = Figures::new();
         self.feed()
             .read(|recorded| {
-                if recorded.stream().category() == Forgetting::CATEGORY {
-                    let Forgetting::SubjectForgotten { subject } = event::decode(recorded)?;
-                    let customer = subject.as_str().strip_prefix(SUBJECT_PREFIX);
-                    if let Some(profile) = customer.and_then(|customer| figures.get_mut(customer)) {
-                        *profile = None;
+                match recorded.stream().category() {
+                    Forgetting::CATEGORY => {
+                        let Forgetting::SubjectForgotten { subject } = event::decode(recorded)?;
+                        let customer = Customer::of_subject(&subject).map(|who| who.to_string());
+                        if let Some(profile) = customer.and_then(|id| figures.get_mut(&id)) {
+                            *profile = None;
+                        }
                     }
+                    UserEvent::CATEGORY => {
+                        let id = recorded.stream().id().to_owned();
+                        let profile = figures.entry(id).or_default();
+                        *profile = known(profile.take(), event::decode(recorded)?);
+                    }
+                    _ => {}
                 }
-                if recorded.stream().category() != UserEvent::CATEGORY {
-                    return Ok(());
-                }
-                let profile = figures.entry(recorded.stream().id().to_owned()).or_default();
-                *profile = known(profile.take(), event::decode(recorded)?);
                 Ok(())
             })
             .await?;

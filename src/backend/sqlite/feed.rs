@@ -193,9 +193,9 @@ fn look_up(
         select_events,
         "WHERE category = ?1 AND position > ?2 AND position <= ?3 ORDER BY position"
     );
-    let mut events = Vec::new();
+    let mut events = Vec::with_capacity(room(count));
     for category in categories {
-        events.extend(select(conn, sql, (&**category, after, to), room(count), None)?);
+        events.extend(select(conn, sql, (&**category, after, to), 0, None)?);
     }
     events.sort_unstable_by_key(RecordedEvent::position);
     Ok(events)

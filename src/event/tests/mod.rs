@@ -7,6 +7,7 @@ mod exact;
 mod messages;
 mod refusals;
 mod samples;
+mod shape;
 mod upcasts;
 
 std::thread_local! {
