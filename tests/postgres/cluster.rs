@@ -150,6 +150,21 @@ impl Cluster {
         let _ = postmaster.wait().unwrap();
     }
 
+    /// Keeps a copy of what a server that was killed has on its disk.
+    pub(crate) fn keep(&self) {
+        run(Command::new("cp").arg("-a").arg(self.data()).arg(self.kept()));
+    }
+
+    /// Puts what was kept in the place of all that came later.
+    pub(crate) fn go_back(&self) {
+        std::fs::remove_dir_all(self.data()).unwrap();
+        std::fs::rename(self.kept(), self.data()).unwrap();
+    }
+
+    fn kept(&self) -> PathBuf {
+        self.folder.path().join("kept")
+    }
+
     /// The URL of the superuser with this password.
     pub(crate) fn url(&self, password: &str) -> String {
         format!("postgres://postgres:{password}@127.0.0.1:{}/postgres", self.port)

@@ -10,14 +10,17 @@ use freehold::backend::postgres::PostgresStore;
 use freehold::backend::postgres::sqlx::postgres::{PgConnectOptions, PgPoolOptions};
 use freehold::backend::postgres::sqlx::{self, PgPool, Row};
 use freehold::{
-    DedupKey, EventStore, EventStoreExt, Filter, InlineStore, Lease, LeaseName, Leases, Outbox,
-    Position, ReadFrom, RowSet, RowStore, RowsWanted, Store, StreamVersion,
+    Archive, Commit, CommitError, DataSubject, DedupKey, EventStore, EventStoreExt, Filter,
+    InboxKey, InlineStore, KeyId, Lease, LeaseName, Leases, NewKey, Outbox, Position, ReadFrom,
+    RowSet, RowStore, RowsWanted, Store, StreamVersion, SubjectKey, SubjectKeys,
 };
 use futures::future::{BoxFuture, FutureExt};
 use uuid::Uuid;
 
-use crate::outbox::sends;
-use crate::server::{Schemas, event, granted, job, key, one, owner, pool, put, shown, stream, url};
+use crate::outbox::{message, sends};
+use crate::server::{
+    Schemas, advance, all_rows, event, granted, job, key, one, owner, pool, put, shown, stream, url,
+};
 use crate::sum::{sum, summed};
 
 const LONG: Duration = Duration::from_mins(10);
@@ -26,6 +29,14 @@ const DROPPED_MIN: usize = 6;
 const FINISHED_MIN: usize = 2;
 /// After so many rounds there is something wrong with the test.
 const ROUNDS_MAX: usize = 500;
+
+fn subject(n: u32) -> DataSubject {
+    DataSubject::new(&format!("customer-{n}")).unwrap()
+}
+
+fn first_key(of: u32) -> NewKey {
+    NewKey { subject: subject(of), id: KeyId::FIRST, key: SubjectKey::new([7; 32]) }
+}
 
 /// A pool whose sessions can be told from all others, and somebody who watches them.
 struct Watched {
@@ -150,6 +161,11 @@ async fn a_call_that_is_dropped_leaves_no_transaction_and_no_lock_behind() {
         call!(store.outbox_changed(Position::START)),
         call!(store.outbox_due(9)),
         call!(store.outbox_trim(Position::START)),
+        call!(store.archive(9)),
+        call!(store.rings(&[subject(1)])),
+        call!(store.add(vec![first_key(1)])),
+        call!(store.forget(&subject(2), Commit::new())),
+        call!(store.forget(&subject(2), one(3, "b"))),
     ];
     for (name, call) in calls {
         watched.drop_everywhere(name, call, async || ()).await;
@@ -191,9 +207,12 @@ async fn a_commit_that_is_dropped_happens_once_or_not_at_all() {
         let store = PostgresStore::open_with(watched.pool.clone(), options).await.unwrap();
         store.prepare(&shown()).await.unwrap();
         let view = if is_folded { Some(summed(&store).await) } else { None };
-        let commit = |n: u128| match n % 2 {
+        let handles = |n: u128| InboxKey::new("tests", &n.to_string()).unwrap();
+        let commit = |n: u128| match n % 4 {
             0 => one(n, "a"),
-            _ => one(n, "a").rows([put(&n.to_string(), "1")]),
+            1 => one(n, "a").rows([put(&n.to_string(), "1")]),
+            2 => one(n, "a").inbox(handles(n)),
+            _ => one(n, "a").send(&message(n, "a")),
         };
         let mut begun = 0;
         let call = || {
@@ -208,6 +227,8 @@ async fn a_commit_that_is_dropped_happens_once_or_not_at_all() {
         }
         let version = store.version(&stream("a")).await.unwrap();
         assert_eq!(version, StreamVersion::new(begun as u64));
+        let sent = store.outbox_page(Position::START, usize::MAX).await.unwrap().events;
+        assert_eq!(sent.len() as u128, (begun + 1) / 4, "each is sent once");
         if let Some(view) = view {
             assert_eq!(sum(&view).await, (1..=begun as u64).sum::<u64>(), "each is folded once");
         }
@@ -220,6 +241,36 @@ async fn a_commit_that_is_dropped_happens_once_or_not_at_all() {
     }
     let elsewhere = schemas.store("plain").await;
     assert_eq!(elsewhere.version(&stream("b")).await.unwrap(), StreamVersion::new(19));
+    watched.pool.close().await;
+}
+
+/// Rows and the checkpoint of a job: it goes on from where it is, whether or not it was told.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_step_of_a_job_that_is_dropped_happens_once_or_not_at_all() {
+    let schemas = Schemas::new();
+    let watched = Watched::new().await;
+    let store = PostgresStore::open_with(watched.pool.clone(), schemas.options("log")).await;
+    let store = store.unwrap();
+    store.prepare(&shown()).await.unwrap();
+    let lease = granted(&store, owner(1), LONG).await;
+    let call = || {
+        let (store, lease) = (store.clone(), lease.clone());
+        async move {
+            let at = store.lease(&job()).await.unwrap().checkpoint(store.identity()).get();
+            let step = Commit::new().rows([put(&at.to_string(), "1")]);
+            let step = step.advance(advance(&store, &lease, at, at + 1));
+            match store.commit(step).await {
+                // The step before, which nobody waited for, has moved it meanwhile.
+                Ok(_) | Err(CommitError::Fenced(_)) => {}
+                Err(other) => panic!("{other:?}"),
+            }
+        }
+        .boxed()
+    };
+    watched.drop_everywhere("advance", call, async || ()).await;
+    let at = store.lease(&job()).await.unwrap().checkpoint(store.identity()).get();
+    assert!(at >= FINISHED_MIN as u64, "{at}");
+    assert_eq!(all_rows(&store).await.len() as u64, at, "each step has left its row");
     watched.pool.close().await;
 }
 

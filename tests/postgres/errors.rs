@@ -129,19 +129,25 @@ async fn a_schema_that_is_dropped_under_the_store_is_missing() {
     assert_eq!(error.fault(), Fault::Missing);
 }
 
+/// From now on this happens whenever an event is written to a stream.
+async fn events_of(schemas: &Schemas, stream: &str, happens: &str) {
+    let trigger = "CREATE FUNCTION {s}.upon() RETURNS trigger LANGUAGE plpgsql AS $$
+        BEGIN
+            IF NEW.stream = '{stream}' THEN {happens}; END IF;
+            RETURN NEW;
+        END $$;
+        CREATE TRIGGER upon BEFORE INSERT ON {s}.events FOR EACH ROW EXECUTE FUNCTION {s}.upon()";
+    let trigger = trigger.replace("{s}", schemas.name("log").as_str());
+    let trigger = trigger.replace("{stream}", stream).replace("{happens}", happens);
+    pool(1).await.execute(sqlx::raw_sql(AssertSqlSafe(trigger))).await.unwrap();
+}
+
 /// PostgreSQL says `53100` when its disk is full; here a trigger says it.
 #[tokio::test]
 async fn a_full_disk_is_full_and_a_neighbour_in_the_group_is_not() {
     let schemas = Schemas::new();
     let store = schemas.store("log").await;
-    let trigger = "CREATE FUNCTION {s}.refuse() RETURNS trigger LANGUAGE plpgsql AS $$
-        BEGIN
-            IF NEW.stream = 'large' THEN RAISE EXCEPTION 'no space left' USING ERRCODE = '53100'; END IF;
-            RETURN NEW;
-        END $$;
-        CREATE TRIGGER refuse BEFORE INSERT ON {s}.events FOR EACH ROW EXECUTE FUNCTION {s}.refuse()";
-    let trigger = trigger.replace("{s}", schemas.name("log").as_str());
-    pool(1).await.execute(sqlx::raw_sql(AssertSqlSafe(trigger))).await.unwrap();
+    events_of(&schemas, "large", "RAISE EXCEPTION 'no space left' USING ERRCODE = '53100'").await;
     let both = Commit::new().append(&stream("small"), ExpectedVersion::Any, [event(1)]).append(
         &stream("large"),
         ExpectedVersion::Any,
@@ -152,6 +158,23 @@ async fn a_full_disk_is_full_and_a_neighbour_in_the_group_is_not() {
     assert_eq!(backend_error(full).fault(), Fault::Full);
     let _ = (left.unwrap(), right.unwrap());
     assert_eq!(store.version(&stream("small")).await.unwrap(), StreamVersion::NONE);
+}
+
+/// PostgreSQL says `57014` of a statement that somebody cancels, and of one that takes longer than its `statement_timeout`.
+#[tokio::test]
+async fn a_statement_that_is_cancelled_is_busy_and_its_neighbours_in_the_group_are_not() {
+    let schemas = Schemas::new();
+    let store = schemas.store("log").await;
+    events_of(&schemas, "slow", "PERFORM pg_cancel_backend(pg_backend_pid()), pg_sleep(600)").await;
+    let (left, slow, right) = tokio::join!(
+        store.commit(one(1, "a")),
+        store.commit(one(2, "slow")),
+        store.commit(one(3, "b"))
+    );
+    let error = backend_error(slow);
+    assert_eq!((error.fault(), error.is_transient()), (Fault::Busy, true), "{error:?}");
+    let _ = (left.unwrap(), right.unwrap());
+    assert_eq!(store.version(&stream("slow")).await.unwrap(), StreamVersion::NONE);
 }
 
 #[tokio::test]

@@ -17,6 +17,30 @@ async fn fed(store: &PostgresStore) -> Vec<u64> {
     page.events.iter().map(|event| event.position().get()).collect()
 }
 
+/// Whatever is asked of the feed or of the outbox, it is said that the server is a standby.
+async fn is_refused_to_read(store: &PostgresStore) {
+    let (start, all) = (Position::START, Filter::all());
+    let categories = |names: &[&str]| Filter::categories(names.iter().copied()).unwrap();
+    let refusals = [
+        store.read_all(start, &all, 9).await.err(),
+        store.read_all(start, &categories(&["account"]), 1).await.err(),
+        store.read_all(start, &categories(&["account"]), 9).await.err(),
+        store.read_all(start, &categories(&["account", "other"]), 1).await.err(),
+        store.read_all(start, &categories(&["account", "other"]), 9).await.err(),
+        store.head().await.err(),
+        store.end().await.err(),
+        store.changed(Position::new(1)).await.err(),
+        store.outbox_page(start, 9).await.err(),
+        store.outbox_head().await.err(),
+        store.outbox_end().await.err(),
+    ];
+    for (nth, refusal) in refusals.into_iter().enumerate() {
+        let error = refusal.unwrap_or_else(|| panic!("read {nth} was answered by a standby"));
+        assert_eq!((error.fault(), error.is_transient()), (Fault::ReadOnly, false), "{error:?}");
+        assert!(error.source().unwrap().is::<Standby>(), "{error:?}");
+    }
+}
+
 /// The prepared transactions that hold the feed back.
 async fn prepared_holders(session: &mut PgConnection) -> Vec<String> {
     let holders = "SELECT gid FROM freehold.feed_holders
@@ -106,20 +130,7 @@ async fn a_store_whose_server_has_become_a_standby_goes_beyond_no_gap() {
     cluster.write("standby.signal", "");
     cluster.start_again();
 
-    let of_accounts = Filter::categories(["account"]).unwrap();
-    let refusals = [
-        store.read_all(Position::START, &Filter::all(), 9).await.err(),
-        store.read_all(Position::START, &of_accounts, 9).await.err(),
-        store.head().await.err(),
-        store.changed(Position::new(1)).await.err(),
-        store.outbox_page(Position::START, 9).await.err(),
-        store.outbox_head().await.err(),
-    ];
-    for refusal in refusals {
-        let error = refusal.expect("it has read on a standby");
-        assert_eq!((error.fault(), error.is_transient()), (Fault::ReadOnly, false), "{error:?}");
-        assert!(error.source().unwrap().is::<Standby>(), "{error:?}");
-    }
+    is_refused_to_read(&store).await;
     let CommitError::Backend(error) = store.commit(one(7, "a")).await.unwrap_err() else {
         panic!("a standby has taken a commit")
     };
@@ -129,6 +140,35 @@ async fn a_store_whose_server_has_become_a_standby_goes_beyond_no_gap() {
     cluster.pool().execute("SELECT pg_promote()").await.unwrap();
     assert_eq!(fed(&store).await, [1, 3]);
     assert_eq!(store.outbox_page(Position::START, 9).await.unwrap().events.len(), 2);
+}
+
+/// What it has not replayed yet looks as if it was not there, without any gap.
+#[tokio::test]
+async fn a_standby_that_lags_behind_is_refused() {
+    for replayed in [0, 2] {
+        let mut cluster = Cluster::start();
+        let store = PostgresStore::open(cluster.pool()).await.unwrap();
+        let write = async |from: u128| {
+            for n in [from, from + 2] {
+                let _ = store.commit(one(n, "a")).await.unwrap();
+                let _ = store.commit(sends(n + 1, "a")).await.unwrap();
+            }
+        };
+        if replayed > 0 {
+            write(1).await;
+        }
+        cluster.kill();
+        cluster.keep();
+        cluster.start_again();
+        write(11).await;
+        assert_eq!(fed(&store).await.len(), replayed + 2, "so much is known to be settled");
+        assert_eq!(store.outbox_page(Position::START, 9).await.unwrap().events.len(), replayed + 2);
+        cluster.kill();
+        cluster.go_back();
+        cluster.write("standby.signal", "");
+        cluster.start_again();
+        is_refused_to_read(&store).await;
+    }
 }
 
 /// It has no session any more, and holds the lock all the same.

@@ -6,8 +6,9 @@ use freehold::backend::postgres::sqlx::postgres::{PgConnectOptions, PgPoolOption
 use freehold::backend::postgres::sqlx::{self, AssertSqlSafe, Executor, PgPool, Row};
 use freehold::backend::postgres::{PostgresOptions, PostgresStore};
 use freehold::{
-    Commit, EventStore, EventStoreExt, ExpectedVersion, Fault, Filter, InboxKey, LeaseState,
-    Leases, Outbox, Position, RowStore, Store, StreamVersion,
+    Archive, Archived, BackendError, Closing, Commit, DataSubject, EventStore, EventStoreExt,
+    ExpectedVersion, Fault, Filter, InboxKey, KeyId, KeyRing, LeaseState, Leases, NewKey, Outbox,
+    Position, RowStore, Store, StreamVersion, SubjectKey, SubjectKeys,
 };
 
 use crate::errors::backend_error;
@@ -299,5 +300,58 @@ async fn a_lease_whose_statement_is_chosen_as_a_victim_is_busy_and_as_it_was() {
         assert!(scene.tries().await > 0, "{code}");
         assert_eq!(store.lease(&job()).await.unwrap(), before, "{code}");
         assert!(store.renew(&lease, LONG).await.unwrap(), "{code}");
+    }
+}
+
+/// What tidies up, and what keeps keys, is not tried again by itself: whoever asked is told, and nothing of it is done.
+#[tokio::test]
+async fn upkeep_that_is_chosen_as_a_victim_is_busy_and_can_be_asked_for_again() {
+    let subject = DataSubject::new("customer-1").unwrap();
+    let keys = || {
+        let (id, key) = (KeyId::FIRST, SubjectKey::new([7; 32]));
+        vec![NewKey { subject: subject.clone(), id, key }]
+    };
+    for code in CODES {
+        let scene = Scene::new().await;
+        let store = &scene.store;
+        let is_busy = async |error: BackendError| {
+            assert_eq!((error.fault(), error.is_transient()), (Fault::Busy, true), "{error:?}");
+            assert!(scene.tries().await > 0, "{code}");
+        };
+        let closing = Closing::because("over").event(event(1).id());
+        let closing = Commit::new().append(&stream("a"), ExpectedVersion::Any, [closing]);
+        let _ = store.commit(closing).await.unwrap();
+        scene.fails(code, "TRIGGER fail BEFORE INSERT ON {s}.archive", None).await;
+        is_busy(store.archive(9).await.unwrap_err()).await;
+        assert_eq!(store.archive(9).await.unwrap(), Archived::new(1, 1, false), "{code}");
+
+        let later = "2100-01-01T00:00:00Z".parse().unwrap();
+        let later = crate::outbox::message(1, "a").with_delivery_at(later);
+        let _ = store.commit(Commit::new().send(&later)).await.unwrap();
+        scene.run("UPDATE {s}.outbox_later SET due = to_timestamp(0)").await;
+        scene.fails(code, "TRIGGER fail BEFORE INSERT ON {s}.outbox", None).await;
+        is_busy(store.outbox_due(9).await.unwrap_err()).await;
+        assert_eq!(scene.stored().await.1, 0, "{code}");
+        assert_eq!(store.outbox_due(9).await.unwrap(), None);
+        assert_eq!(scene.stored().await.1, 1, "{code}");
+
+        scene.fails(code, "TRIGGER fail BEFORE DELETE ON {s}.outbox", None).await;
+        is_busy(store.outbox_trim(Position::new(9)).await.unwrap_err()).await;
+        assert_eq!(scene.stored().await.1, 1, "{code}");
+        assert_eq!(store.outbox_trim(Position::new(9)).await.unwrap(), 1, "{code}");
+
+        let added = "TRIGGER fail BEFORE INSERT ON {s}.subject_keys";
+        scene.fails(code, added, None).await;
+        is_busy(store.add(keys()).await.unwrap_err()).await;
+        let rings = async || store.rings(std::slice::from_ref(&subject)).await.unwrap();
+        assert_eq!(rings().await, [KeyRing::EMPTY], "{code}");
+        assert_eq!(store.add(keys()).await.unwrap(), rings().await, "{code}");
+        scene.fails(code, added, None).await;
+        let refused = store.forget(&subject, one(3, "b")).await;
+        is_busy(backend_error(refused)).await;
+        assert_ne!(rings().await, [KeyRing::Forgotten], "{code}");
+        assert_eq!(store.version(&stream("b")).await.unwrap(), StreamVersion::NONE, "{code}");
+        let _ = store.forget(&subject, one(3, "b")).await.unwrap();
+        assert_eq!(rings().await, [KeyRing::Forgotten], "{code}");
     }
 }

@@ -131,9 +131,9 @@ pub(super) fn is_taken(error: &Error) -> bool {
 
 /// Whether one commit of a group can be the cause of it, so that the others would do without.
 pub(super) fn is_of_one(error: &Error) -> bool {
-    // By class: data, constraints, serialization, limits, locks, exceptions of the user's own triggers; and a full
-    // disk or memory, in which a smaller commit may find room.
-    const CLASSES: [&str; 8] = ["22", "23", "40", "54", "55", "P0", "53100", "53200"];
+    // By class: data, constraints, serialization, limits, locks, exceptions of the user's own triggers; a full disk or
+    // memory, in which a smaller commit may find room; and a statement that took too long, which a smaller one may not.
+    const CLASSES: [&str; 9] = ["22", "23", "40", "54", "55", "P0", "53100", "53200", "57014"];
     let code = error.as_database_error().and_then(sqlx::error::DatabaseError::code);
     code.is_some_and(|code| CLASSES.iter().any(|class| code.starts_with(class)))
 }
@@ -153,7 +153,8 @@ pub(super) fn fault_of(error: &Error) -> Fault {
 /// By SQLSTATE; PostgreSQL's manual lists them in its appendix A.
 fn fault_of_state(code: &str) -> Fault {
     match code {
-        "40001" | "40P01" | "55P03" | "23505" => Fault::Busy,
+        // The last is a statement that somebody has cancelled, or that took longer than its time limit.
+        "40001" | "40P01" | "55P03" | "23505" | "57014" => Fault::Busy,
         "53100" | "53200" => Fault::Full,
         "25006" => Fault::ReadOnly,
         "XX001" | "XX002" => Fault::Corrupt,
@@ -175,6 +176,7 @@ mod tests {
         for (code, fault) in [
             ("40001", Fault::Busy),
             ("40P01", Fault::Busy),
+            ("57014", Fault::Busy),
             ("53100", Fault::Full),
             ("25006", Fault::ReadOnly),
             ("28P01", Fault::Denied),

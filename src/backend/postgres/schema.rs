@@ -33,6 +33,10 @@ const REACHED: &str = "CASE WHEN c.log = (SELECT id FROM {schema}.log)
              AND EXISTS (SELECT FROM {schema}.inline AS i WHERE i.name = c.lease)
         THEN (SELECT coalesce(max(e.position), 0) FROM {schema}.events AS e) ELSE c.position END";
 
+/// Fails on a standby, before anything is read. Such a one may lag behind what this process knows to be settled: what it has not
+/// replayed yet would be passed over. No row is looked at for it, so that it is asked even where there are none.
+const ON_PRIMARY: &str = "(SELECT true FROM {schema}.on_primary())";
+
 /// The statements, with the name of the schema in them.
 #[derive(Clone, Debug)]
 pub(super) struct Sql {
@@ -89,8 +93,9 @@ impl FeedSql {
             run: sql("SELECT position FROM {schema}.events
                 WHERE position > $1 ORDER BY position LIMIT $2"),
             page: sql("SELECT {columns} FROM {schema}.events
-                WHERE position > $1 ORDER BY position LIMIT $2"),
-            newest: sql("SELECT max(position) FROM {schema}.events WHERE position <= $1"),
+                WHERE {on primary} AND position > $1 ORDER BY position LIMIT $2"),
+            newest: sql("SELECT max(position) FROM {schema}.events
+                WHERE {on primary} AND position <= $1"),
         }
     }
 
@@ -101,12 +106,12 @@ impl FeedSql {
             run: sql("SELECT position FROM {schema}.outbox
                 WHERE position > $1 ORDER BY position LIMIT $2"),
             page: sql("SELECT {columns of messages} FROM {schema}.outbox
-                WHERE position > $1 ORDER BY position LIMIT $2"),
+                WHERE {on primary} AND position > $1 ORDER BY position LIMIT $2"),
             newest: sql("SELECT greatest(
                     t.settled, CASE WHEN t.newest <= $1 THEN t.newest END,
                     (SELECT max(o.position) FROM {schema}.outbox AS o
                      WHERE o.position > t.settled AND o.position <= $1))
-                FROM {schema}.outbox_trimmed AS t"),
+                FROM {schema}.outbox_trimmed AS t WHERE {on primary}"),
         }
     }
 }
@@ -136,10 +141,10 @@ impl Sql {
             feed_of: sql(
                 "SELECT {columns} FROM unnest($1::text[]) AS of (wanted)
                 CROSS JOIN LATERAL {schema}.page_of(of.wanted, $2, $3, $4) AS page
-                ORDER BY position LIMIT $4",
+                WHERE {on primary} ORDER BY position LIMIT $4",
             ),
             // The same for a single category, of which there is nothing to merge: the rows come as they are found.
-            feed_of_one: sql("SELECT {columns} FROM {schema}.page_of($1, $2, $3, $4)"),
+            feed_of_one: sql("SELECT {columns} FROM {schema}.page_of($1, $2, $3, $4) WHERE {on primary}"),
             events: sql("SELECT {columns} FROM {schema}.events WHERE event_id = ANY($1)"),
             inbox: sql("SELECT first_position, last_position, token_position, categories, streams,
                     versions
@@ -179,6 +184,7 @@ impl Sql {
 /// A statement of ours, with the name of the schema in it. The name needs no quotes, so nothing else can get in.
 fn within(schema: &SchemaName, text: &str) -> SqlStr {
     let text = text
+        .replace("{on primary}", ON_PRIMARY)
         .replace("{schema}", schema.as_str())
         .replace("{reached}", &REACHED.replace("{schema}", schema.as_str()))
         .replace("{columns}", COLUMNS)
