@@ -26,8 +26,8 @@ impl<A> Cache<A> {
         let Some(mut states) = self.lock() else { return };
         // Answers arrive in any order; an older state must not replace a newer one.
         match states.get_mut(stream) {
-            Some(known) if known.version() >= loaded.version() => {}
-            Some(known) => *known = loaded.clone(),
+            Some(known) if known.is_before(loaded) => *known = loaded.clone(),
+            Some(_) => {}
             None => drop(states.put(stream.clone(), loaded.clone())),
         }
     }

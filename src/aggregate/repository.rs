@@ -142,9 +142,11 @@ impl<A: Aggregate> Repository<A> {
     /// The newest state, from the cached one on if there is one.
     pub(super) async fn load_stream(&self, stream: &StreamId) -> Result<Loaded<A>, LoadError> {
         let (began, shared) = (Instant::now(), &self.0);
-        let loaded = match shared.cache.get(stream) {
+        // Before anything is read: what is told meanwhile may be told no more afterwards.
+        let forgettings = shared.forgettings();
+        let loaded = match shared.cached(stream) {
             Some(known) => self.catch_up(stream, known).await?,
-            None => self.load_anew(stream).await?,
+            None => self.load_anew(stream).await?.since(forgettings),
         };
         shared.keep(stream, &loaded, Some(began.elapsed()));
         Ok(loaded)
@@ -223,11 +225,14 @@ impl<A: Aggregate> Repository<A> {
 
     /// What to decide on, for whoever has the turn, and whether it was read just now.
     pub(super) async fn ground(&self, lane: &Place<A>) -> Result<(Ground<A>, bool), LoadError> {
-        if let Some(ground) = lane.ground() {
+        // What others are committing is read anew afterwards.
+        let may_be_used =
+            |ground: &Ground<A>| ground.tail.is_some() || self.0.may_tell(&ground.loaded);
+        if let Some(ground) = lane.ground().filter(may_be_used) {
             return Ok((ground, false));
         }
         if !lane.is_suspect()
-            && let Some(cached) = self.0.cache.get(lane.stream())
+            && let Some(cached) = self.0.cached(lane.stream())
         {
             return Ok((lane.know(cached), false));
         }
@@ -266,6 +271,21 @@ impl<A: Aggregate> Repository<A> {
 }
 
 impl<A: Aggregate> Shared<A> {
+    /// How often the store has forgotten somebody.
+    fn forgettings(&self) -> u64 {
+        self.desk.store.forgettings()
+    }
+
+    /// Whether nobody was forgotten since what made the state was read.
+    pub(super) fn may_tell(&self, loaded: &Loaded<A>) -> bool {
+        loaded.is_of(self.forgettings())
+    }
+
+    /// The cached state of a stream, which others may have moved.
+    pub(super) fn cached(&self, stream: &StreamId) -> Option<Loaded<A>> {
+        self.cache.get(stream).filter(|known| self.may_tell(known))
+    }
+
     /// Remembers a state, which took so long to load, if it was loaded.
     pub(super) fn keep(&self, stream: &StreamId, loaded: &Loaded<A>, took: Option<Duration>) {
         self.cache.put(stream, loaded);

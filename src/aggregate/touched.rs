@@ -69,10 +69,13 @@ impl<A: Aggregate> Touch<A> {
         let (loaded, expected) = if held {
             let (ground, _) = repository.ground(&place).await?;
             (ground.loaded, ground.expected)
-        } else if let Some(ground) = place.ground().filter(|ground| ground.tail.is_none()) {
+        } else if let Some(ground) = place
+            .ground()
+            .filter(|ground| ground.tail.is_none() && repository.shared().may_tell(&ground.loaded))
+        {
             (ground.loaded, ground.expected)
         } else {
-            let loaded = match repository.shared().cache.get(stream) {
+            let loaded = match repository.shared().cached(stream) {
                 Some(cached) => cached,
                 None => repository.load_stream(stream).await?,
             };
@@ -122,7 +125,7 @@ impl<A: Aggregate> Touched for Touch<A> {
 
     fn is_outdated(&self) -> bool {
         let known = self.place.ground().map(|ground| ground.loaded);
-        let known = known.or_else(|| self.repository.shared().cache.get(self.place.stream()));
+        let known = known.or_else(|| self.repository.shared().cached(self.place.stream()));
         known.is_some_and(|known| known.newest() != self.base.0)
     }
 

@@ -11,11 +11,12 @@ use super::options::RelayOptions;
 use super::origin::{Mapping, Origin, Route};
 use super::publisher::Publisher;
 use super::running::RunningRelay;
+use crate::event::{self, Event};
 use crate::ports::{
     Broker, Clock, EventStore, Feed, Ids, Outbox, RowStore, SystemClock, SystemIds,
 };
 use crate::subscription::Subscription;
-use crate::types::{Destination, Envelope, Filter, LeaseName, RecordedEvent, Source};
+use crate::types::{Destination, Envelope, Filter, LeaseName, MessageId, RecordedEvent, Source};
 
 type BoxError = Box<dyn std::error::Error + Send + Sync>;
 
@@ -52,8 +53,8 @@ impl<S: Outbox + RowStore> Relay<S> {
 impl<S: Outbox + EventStore + RowStore> Relay<S> {
     /// A relay of the events of `store` themselves, of the categories that `filter` wants: `mapping` says which messages an
     /// event leads to. It must be pure, and give the messages ids that follow from the event
-    /// ([`MessageId::of_event`](crate::MessageId::of_event)), so that a repetition is known again. Order holds for the
-    /// messages of a stream. An event that [closes](crate::Closing) its stream leads to none, and `mapping` is not asked.
+    /// ([`MessageId::of_event`]), so that a repetition is known again. Order holds for the messages of a stream.
+    /// The events are as they are stored: [`of`](Relay::of) takes them to what they are today. An event that [closes](crate::Closing) its stream leads to none, and `mapping` is not asked.
     pub fn of_events(
         name: LeaseName,
         source: Source,
@@ -65,6 +66,51 @@ impl<S: Outbox + EventStore + RowStore> Relay<S> {
         let feed = Feed::Events(Arc::clone(&store) as Arc<dyn EventStore>);
         let origin = Origin::Events(Arc::new(mapping) as Arc<Mapping>);
         Self { name, source, store, origin, filter, feed, keeps: false }
+    }
+
+    /// A relay of the events of one type, as they are today: those of earlier programs have gone through its
+    /// [upcasters](Event::upcasts), as they do wherever else they are read. `mapping` says which message an event leads to, if any.
+    /// It must be pure, and give the message the id that it is given. Order holds for the messages of a stream.
+    ///
+    /// An event that cannot be read parks its key, with what is wrong with it and where it stands.
+    ///
+    /// ```
+    /// # use freehold::{Envelope, Event, LeaseName, MessageType, OrderingKey, Source};
+    /// # use freehold::backend::memory::{MemoryBroker, MemoryStore};
+    /// # use freehold::outbox::Relay;
+    /// # use serde::{Deserialize, Serialize};
+    /// # #[derive(Serialize, Deserialize)]
+    /// # enum Order { Placed { total: u64 }, Looked }
+    /// # impl Event for Order { const CATEGORY: &'static str = "order"; }
+    /// # async fn run(store: MemoryStore, broker: MemoryBroker) -> Result<(), Box<dyn std::error::Error>> {
+    /// let (name, source) = (LeaseName::new("orders")?, Source::new("/shop/orders")?);
+    /// let relay = Relay::of(name, source, store, |order: Order, id, record| {
+    ///     let Order::Placed { total } = order else { return Ok(None) };
+    ///     let key = OrderingKey::new(record.stream().id())?;
+    ///     Ok(Some(Envelope::json(id, MessageType::new("shop.placed.v1")?, key, &total)?))
+    /// });
+    /// let running = relay.publish_to(broker).start();
+    /// # running.stop().await;
+    /// # Ok(())
+    /// # }
+    /// ```
+    pub fn of<E: Event>(
+        name: LeaseName,
+        source: Source,
+        store: S,
+        mapping: impl Fn(E, MessageId, &RecordedEvent) -> Result<Option<Envelope>, BoxError>
+        + Send
+        + Sync
+        + 'static,
+    ) -> Self {
+        // An enum whose category is malformed does not compile, so this is never every event.
+        let filter = Filter::categories([E::CATEGORY]).unwrap_or_default();
+        Self::of_events(name, source, store, filter, move |record| {
+            let messages = (0..)
+                .zip(event::decode_all::<E>(record)?)
+                .map(|(nth, event)| mapping(event, MessageId::of_event(record.id(), nth), record));
+            messages.filter_map(Result::transpose).collect()
+        })
     }
 }
 

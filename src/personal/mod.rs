@@ -58,9 +58,11 @@
 //! - What is sealed is bound to its subject and key. If it was changed, cut off, or is under a key that is not there, whoever
 //!   reads it is told, and nothing is passed over: for an event [`EventError::Decode`](crate::event::EventError::Decode) with
 //!   [`Misfit::Sealed`](crate::event::Misfit::Sealed), which names the stream, the version and the position.
-//! - This process forgets at once, others when what they know of the key is older than
-//!   [`SealedOptions::cached_time_max`]. What a program has read before it holds until it drops it: the states in the cache of a
-//!   [`Repository`](crate::Repository), for example, until [`clear_cache`](crate::Repository::clear_cache).
+//! - This process forgets at once, also the states in the cache of a [`Repository`](crate::Repository) on the same handle or a
+//!   clone of it; others when they ask for the key again, since what they know of it is older than
+//!   [`SealedOptions::cached_time_max`]. A cached state alone asks for no key: a process that hears of a
+//!   [`Forgetting`] drops such states with [`clear_cache`](crate::Repository::clear_cache). What else a program has read, it holds
+//!   until it drops it.
 //! - A message leaves the service in plain: whoever hears of it keeps it sealed under keys of its own, and forgets when it
 //!   hears that, too.
 //!

@@ -80,6 +80,10 @@ impl<S: EventStore> EventStore for SealedStore<S> {
     async fn outcome(&self, of: &DedupKey) -> Result<Option<Committed>, BackendError> {
         self.inner.outcome(of).await
     }
+
+    fn forgettings(&self) -> u64 {
+        self.rings.forgettings()
+    }
 }
 
 #[async_trait]

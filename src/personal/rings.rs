@@ -75,7 +75,7 @@ impl Rings {
     }
 
     pub(super) fn hold(&self) -> Held<'_> {
-        let forgettings = self.forgettings.load(Ordering::Acquire);
+        let forgettings = self.forgettings();
         Held { rings: self, since: Instant::now(), forgettings, known: HashMap::new() }
     }
 
@@ -212,6 +212,11 @@ impl Rings {
         held.known.insert(subject.clone(), Known { ring, is_fresh: true });
     }
 
+    /// How often somebody was forgotten, or may have been, as far as this process knows.
+    pub(super) fn forgettings(&self) -> u64 {
+        self.forgettings.load(Ordering::Acquire)
+    }
+
     /// The subject was forgotten.
     pub(super) fn forgotten(&self, subject: &DataSubject) {
         self.forgettings.fetch_add(1, Ordering::AcqRel);
@@ -232,9 +237,13 @@ impl Rings {
         }
         let mut cached = self.cached();
         // An answer that comes late does not bring back who was forgotten meanwhile, also if that has left the cache again.
-        let is_late = asked_at.is_some_and(|at| at != self.forgettings.load(Ordering::Acquire));
-        let is_final = cached.peek(subject).is_some_and(|(ring, _)| **ring == KeyRing::Forgotten);
-        if !is_late && !is_final {
+        let is_late = asked_at.is_some_and(|at| at != self.forgettings());
+        let known = cached.peek(subject).map(|(ring, _)| &**ring);
+        if !is_late && known != Some(&KeyRing::Forgotten) {
+            if known.is_some() && **ring == KeyRing::Forgotten {
+                // By another process.
+                self.forgettings.fetch_add(1, Ordering::AcqRel);
+            }
             cached.put(subject.clone(), (Arc::clone(ring), Instant::now()));
         }
     }

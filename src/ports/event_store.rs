@@ -99,6 +99,14 @@ pub trait EventStore: Store {
     /// # Errors
     /// [`BackendError`] if the store cannot read.
     async fn outcome(&self, of: &DedupKey) -> Result<Option<Committed>, BackendError>;
+
+    /// How often what this handle has told can be told no more, since somebody was [forgotten](crate::Personal): it grows whenever
+    /// that happens, and who keeps what was read before drops it then.
+    ///
+    /// By default it never grows: what a store has told once, it tells again.
+    fn forgettings(&self) -> u64 {
+        0
+    }
 }
 
 mod sealed {

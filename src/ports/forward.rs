@@ -106,6 +106,10 @@ impl<S: EventStore + ?Sized> EventStore for Arc<S> {
     {
         (**self).outcome(of)
     }
+
+    fn forgettings(&self) -> u64 {
+        (**self).forgettings()
+    }
 }
 
 #[deny(clippy::missing_trait_methods)]

@@ -12,14 +12,16 @@ const SNAPSHOTS: Uuid = Uuid::from_u128(0x6f1d_0c1e_59a4_4d0b_8d44_2b0f_9a6b_7e3
 /// What a state is stored under: who has another one would perhaps have folded another state.
 ///
 /// A type that gains a field still reads the states from before, and would take them for complete; so its shape counts, and the
-/// state that a stream begins with. One that reads a new event has passed it over before, and one that has other steps from
-/// old events has folded others of them.
+/// state that a stream begins with. One that reads a new event, or more of one, has passed that over before, and one that has other
+/// steps from old events has folded others of them.
 pub(super) fn of<A: Snapshotted>() -> Uuid {
     let begun = serde_json::to_string(&A::default()).unwrap_or_default();
-    let events = names::<A::Event>().unwrap_or_default().join(",");
-    let (category, version, shape) = (A::Event::CATEGORY, A::STATE_VERSION, shape::<A>());
+    // A reader by hand may name its events, and say no more of them.
+    let names = names::<A::Event>().unwrap_or_default().join(",");
+    let (category, version) = (A::Event::CATEGORY, A::STATE_VERSION);
+    let (state, events) = (shape::<A>(), shape::<A::Event>());
     let upcasts = A::Event::upcasts().outline();
-    let code = format!("{category}\n{version}\n{events}\n{begun}\n{shape}\n{upcasts}");
+    let code = format!("{category}\n{version}\n{names}\n{begun}\n{state}\n{events}\n{upcasts}");
     Uuid::new_v5(&SNAPSHOTS, code.as_bytes())
 }
 

@@ -4,7 +4,7 @@ use std::error::Error;
 use std::fmt;
 use std::marker::PhantomData;
 use std::num::NonZeroUsize;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 use std::time::Duration;
 
 use async_trait::async_trait;
@@ -39,7 +39,8 @@ pub(in crate::aggregate) struct Keeper<A> {
     /// At which version a stream was stored last, as far as this process knows.
     known: Mutex<LruCache<StreamId, StreamVersion>>,
     writes: Arc<Semaphore>,
-    fingerprint: Uuid,
+    /// Of the aggregate, which is asked for it when it is needed first.
+    fingerprint: OnceLock<Uuid>,
     aggregate: PhantomData<fn() -> A>,
 }
 
@@ -59,7 +60,7 @@ impl<A: Snapshotted> Keeper<A> {
             policy,
             known: Mutex::new(LruCache::new(known_max)),
             writes: Arc::new(Semaphore::new(policy.writes_max.min(Semaphore::MAX_PERMITS))),
-            fingerprint: fingerprint::of::<A>(),
+            fingerprint: OnceLock::new(),
             aggregate: PhantomData,
         }
     }
@@ -72,7 +73,11 @@ impl<A: Snapshotted> Keeper<A> {
             page => page?,
         };
         let stored = page.rows.first();
-        Ok(stored.map(|stored| row::read(&stored.value, self.fingerprint)).transpose()?)
+        Ok(stored.map(|stored| row::read(&stored.value, self.fingerprint())).transpose()?)
+    }
+
+    fn fingerprint(&self) -> Uuid {
+        *self.fingerprint.get_or_init(fingerprint::of::<A>)
     }
 
     fn known(&self) -> MutexGuard<'_, LruCache<StreamId, StreamVersion>> {
@@ -123,7 +128,7 @@ impl<A: Snapshotted> Snapshots<A> for Keeper<A> {
         };
         known.put(stream.clone(), loaded.version());
         drop(known);
-        let (to, fingerprint) = (Arc::clone(&self.shelf), self.fingerprint);
+        let (to, fingerprint) = (Arc::clone(&self.shelf), self.fingerprint());
         let (stream, loaded) = (stream.clone(), loaded.clone());
         runtime.spawn(async move {
             let outcome = match to.put(&stream, &loaded, fingerprint).await {

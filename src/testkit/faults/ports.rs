@@ -73,6 +73,10 @@ impl<S: EventStore> EventStore for FaultyStore<S> {
     async fn outcome(&self, of: &DedupKey) -> Result<Option<Committed>, BackendError> {
         self.ask("tell an outcome", self.inner.outcome(of)).await
     }
+
+    fn forgettings(&self) -> u64 {
+        self.inner.forgettings()
+    }
 }
 
 #[async_trait]

@@ -224,7 +224,35 @@ impl Snapshotted for Hears {
     const STATE_VERSION: u32 = 1;
 }
 
-/// A state of another version, of another shape, or of code that read other events is not what today's code would have folded.
+/// Reads more of an event than the others did.
+#[derive(Debug, Serialize, Deserialize)]
+enum Fuller {
+    Paid {
+        cents: i64,
+        #[serde(default)]
+        tip: i64,
+    },
+}
+impl Event for Fuller {
+    const CATEGORY: &'static str = "account";
+}
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+struct Notices {
+    cents: i64,
+    entries: u64,
+    last: Option<i64>,
+}
+impl Aggregate for Notices {
+    type Event = Fuller;
+    fn apply(&mut self, Fuller::Paid { cents, tip }: &Fuller) {
+        self.cents += 4 * cents + tip;
+    }
+}
+impl Snapshotted for Notices {
+    const STATE_VERSION: u32 = 1;
+}
+
+/// A state of another version, of another shape, or of code that read other events, or less of them, is not what today's code would have folded.
 #[tokio::test]
 async fn a_state_of_other_code_is_passed_over() {
     let store = MemoryStore::new();
@@ -238,6 +266,7 @@ async fn a_state_of_other_code_is_passed_over() {
     assert_eq!(load(&repository::<Wider, _>(&store, never)).await.largest, 9);
     assert_eq!(load(&repository::<Doubled, _>(&store, never)).await.cents, 28);
     assert_eq!(load(&repository::<Hears, _>(&store, never)).await.cents, 42);
+    assert_eq!(load(&repository::<Notices, _>(&store, never)).await.cents, 56);
     assert_eq!(load(&repository::<Stored, _>(&store, never)).await.cents, 14);
 }
 

@@ -9,15 +9,13 @@ use freehold::backend::sqlite::SqliteStore;
 use freehold::event::{self, Upcasts};
 use freehold::outbox::{Relay, RunningRelay};
 use freehold::{
-    Commit, Envelope, Event, EventId, EventStore, ExpectedVersion, Filter, MessageId, MessageType,
+    Commit, Envelope, Event, EventId, EventStore, ExpectedVersion, Filter, MessageType,
     OrderingKey, Outbox, Position, RecordedEvent, RowStore,
 };
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
 use super::fixture::{name, options, source};
-
-type BoxError = Box<dyn std::error::Error + Send + Sync>;
 
 /// What the program of last year wrote.
 #[derive(Clone, Debug, Serialize, Deserialize)]
@@ -80,16 +78,6 @@ const fn paid(cents: i64) -> Payment {
     Payment::Paid { cents }
 }
 
-/// A message for each event of today, of the key of its stream.
-fn mapping(record: &RecordedEvent) -> Result<Vec<Envelope>, BoxError> {
-    let messages = (0..).zip(event::decode_all::<Payment>(record)?).map(|(index, payment)| {
-        let id = MessageId::of_event(record.id(), index);
-        let key = OrderingKey::new(record.stream().id())?;
-        Ok(Envelope::json(id, MessageType::new("suite.payment.v1")?, key, &payment)?)
-    });
-    messages.collect()
-}
-
 async fn append<E: Event>(store: &impl EventStore, id: &str, events: &[E]) {
     let new = events.iter().map(|event| event::encode(event, EventId::new(Uuid::now_v7())));
     let new: Vec<_> = new.map(Result::unwrap).collect();
@@ -117,10 +105,13 @@ fn relay<S>(of: &'static str, store: &S, broker: &MemoryBroker) -> RunningRelay
 where
     S: Outbox + EventStore + RowStore + Clone,
 {
-    Relay::of_events(name(of), source(), store.clone(), Filter::all(), mapping)
-        .publish_to(broker.clone())
-        .options(options())
-        .start()
+    // A message for each event of today, of the key of its stream.
+    let mapping = |payment: Payment, id, record: &RecordedEvent| {
+        let key = OrderingKey::new(record.stream().id())?;
+        Ok(Some(Envelope::json(id, MessageType::new("suite.payment.v1")?, key, &payment)?))
+    };
+    let relay = Relay::of(name(of), source(), store.clone(), mapping);
+    relay.publish_to(broker.clone()).options(options()).start()
 }
 
 async fn are_sent_as_today<S: Outbox + EventStore + RowStore + Clone>(store: S) {

@@ -7,7 +7,7 @@ use freehold::aggregate::{Options, SnapshotPolicy};
 use freehold::backend::memory::{MemoryBroker, MemoryStore};
 use freehold::backend::sqlite::SqliteStore;
 use freehold::outbox::Relay;
-use freehold::personal::SealedStore;
+use freehold::personal::{SealedOptions, SealedStore};
 use freehold::projection::{ReadSide, Want};
 use freehold::{
     Commit, CommitError, Envelope, EventStore, InlineStore, LeaseName, MessageId, MessageType,
@@ -42,9 +42,7 @@ async fn a_stream_loads_and_holds_the_typed_rest() {
     }
     let done = store.forget(&subject(1)).await.unwrap();
     assert_eq!(done.versions()[0].0.to_string(), "freehold_forgetting-customer-1");
-    // What this process has in memory, it holds until it is told.
-    assert_eq!(accounts.load("a").await.unwrap().owner, Some(secret(1)));
-    accounts.clear_cache();
+    // Nor does it tell what it has in memory.
     assert_eq!(accounts.load("a").await.unwrap().owner, Some(forgotten(1)));
     let account = Repository::<Account>::new(store.clone()).load("a").await.unwrap();
     assert_eq!((account.cents, account.owner.clone()), (750, Some(forgotten(1))));
@@ -57,6 +55,50 @@ async fn a_stream_loads_and_holds_the_typed_rest() {
     let news = format!("{:?}", news.unwrap_err());
     assert!(news.contains("Forgotten") && news.contains("customer-1"), "{news}");
     assert_eq!(fresh.load("a").await.unwrap().cents, 1_000);
+}
+
+/// Whoever is told of it by another process drops what it has in memory, too, once it hears of it.
+#[tokio::test]
+async fn another_process_holds_a_state_until_it_hears_of_it() {
+    let inner = MemoryStore::new();
+    let store = SealedStore::new(inner.clone());
+    let options = SealedOptions { cached_time_max: Duration::ZERO, ..SealedOptions::default() };
+    let elsewhere = SealedStore::with_options(inner, options);
+    let accounts = Repository::<Account>::new(elsewhere.clone());
+    store.commit(opened("a", 1, 1)).await.unwrap();
+    assert_eq!(accounts.load("a").await.unwrap().owner, Some(secret(1)));
+    store.forget(&subject(1)).await.unwrap();
+    assert_eq!(accounts.load("a").await.unwrap().owner, Some(secret(1)), "nobody has told it");
+    assert!(elsewhere.has_forgotten(&subject(1)).await.unwrap());
+    assert_eq!(accounts.load("a").await.unwrap().owner, Some(forgotten(1)));
+
+    // Or it is made to.
+    store.commit(opened("b", 2, 2)).await.unwrap();
+    assert_eq!(accounts.load("b").await.unwrap().owner, Some(secret(2)));
+    store.forget(&subject(2)).await.unwrap();
+    accounts.clear_cache();
+    assert_eq!(accounts.load("b").await.unwrap().owner, Some(forgotten(2)));
+}
+
+/// A state that was being read when somebody was forgotten is not kept.
+#[tokio::test]
+async fn a_state_that_was_read_while_somebody_was_forgotten_is_read_again() {
+    let store = SealedStore::new(MemoryStore::new());
+    let accounts = Repository::<Account>::new(store.clone());
+    store.commit(opened("a", 1, 1)).await.unwrap();
+    // Decisions wait for nobody, so somebody else forgets meanwhile.
+    let forget = || {
+        let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
+        drop(runtime.block_on(store.forget(&subject(1))).unwrap());
+    };
+    let paying = accounts.execute("a", |account| {
+        assert_eq!(account.owner, Some(secret(1)));
+        std::thread::scope(|scope| scope.spawn(forget).join().unwrap());
+        Ok::<_, Infallible>(vec![AccountEvent::Paid { cents: 1, note: None }])
+    });
+    paying.await.unwrap();
+    let account = accounts.load("a").await.unwrap();
+    assert_eq!((account.cents, account.owner.clone()), (1, Some(forgotten(1))));
 }
 
 #[tokio::test]
