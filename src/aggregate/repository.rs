@@ -225,11 +225,14 @@ impl<A: Aggregate> Repository<A> {
 
     /// What to decide on, for whoever has the turn, and whether it was read just now.
     pub(super) async fn ground(&self, lane: &Place<A>) -> Result<(Ground<A>, bool), LoadError> {
-        // What others are committing is read anew afterwards.
-        let may_be_used =
-            |ground: &Ground<A>| ground.tail.is_some() || self.0.may_tell(&ground.loaded);
-        if let Some(ground) = lane.ground().filter(may_be_used) {
-            return Ok((ground, false));
+        if let Some(ground) = lane.ground() {
+            if self.0.may_tell(&ground.loaded) {
+                return Ok((ground, false));
+            }
+            // It is read anew, when what others have decided upon it is committed. Whoever has the turn keeps more from being so.
+            if let Some(tail) = ground.tail {
+                Box::pin(tail.drive(lane, &self.0.desk)).await;
+            }
         }
         if !lane.is_suspect()
             && let Some(cached) = self.0.cached(lane.stream())

@@ -88,7 +88,5 @@ pub use upcast::{UpcastFlaw, Upcasts, UpcastsBuilder};
 /// A variant's name and content apart, for what else is made of such enums.
 pub(crate) mod variant {
     pub(crate) use super::join::join;
-    #[cfg(feature = "testkit")]
-    pub(crate) use super::join::place_of_misfit;
     pub(crate) use super::split::split;
 }

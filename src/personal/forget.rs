@@ -3,6 +3,7 @@
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
+use super::rings::Rings;
 use super::store::SealedStore;
 use super::text::Needs;
 use crate::event::{Event, encode, stream};
@@ -79,6 +80,7 @@ impl<S: EventStore> SealedStore<S> {
         subject: &DataSubject,
         with: Commit,
     ) -> Result<Committed, CommitError> {
+        let mut unanswered = Unanswered { rings: &self.rings, subject, is_answered: false };
         let answer = if self.is_beside {
             self.with_keys_for_folds(|| self.rings.keys.forget(subject, with.clone())).await
         } else {
@@ -90,10 +92,9 @@ impl<S: EventStore> SealedStore<S> {
                 Err(error) => Err(error),
             }
         };
-        match &answer {
-            Ok(_) => self.rings.forgotten(subject),
-            // Whatever has become of it.
-            Err(_) => self.rings.lose(subject),
+        if answer.is_ok() {
+            self.rings.forgotten(subject);
+            unanswered.is_answered = true;
         }
         answer
     }
@@ -143,6 +144,21 @@ impl<S: EventStore> SealedStore<S> {
         }
         let why = "others rotate the keys of the subject all the time";
         Err(BackendError::new("sealed store", "rotate a key", Fault::Busy, why).into())
+    }
+}
+
+/// Somebody may have been forgotten: it failed, or whoever asked for it waits no more.
+struct Unanswered<'r> {
+    rings: &'r Rings,
+    subject: &'r DataSubject,
+    is_answered: bool,
+}
+
+impl Drop for Unanswered<'_> {
+    fn drop(&mut self) {
+        if !self.is_answered {
+            self.rings.lose(self.subject);
+        }
     }
 }
 

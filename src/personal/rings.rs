@@ -27,7 +27,7 @@ pub(super) struct Rings {
     entropy: Arc<dyn Entropy>,
     cached: Mutex<LruCache<DataSubject, (Arc<KeyRing>, Instant)>>,
     cached_time_max: Duration,
-    /// How often this process has forgotten somebody, or tried to.
+    /// How often somebody was forgotten, or may have been, as far as this process knows.
     forgettings: AtomicU64,
 }
 
@@ -36,7 +36,7 @@ pub(super) struct Held<'r> {
     rings: &'r Rings,
     /// When it began to look.
     since: Instant,
-    /// How often this process had forgotten somebody by then.
+    /// How often somebody had been forgotten by then.
     forgettings: u64,
     known: HashMap<DataSubject, Known>,
 }
@@ -208,7 +208,9 @@ impl Rings {
 
     pub(super) fn know(&self, subject: &DataSubject, ring: KeyRing, held: &mut Held<'_>) {
         let ring = Arc::new(ring);
-        self.cache(subject, &ring, Some(held.forgettings));
+        if self.cache(subject, &ring, held.forgettings) {
+            held.forgettings += 1;
+        }
         held.known.insert(subject.clone(), Known { ring, is_fresh: true });
     }
 
@@ -219,33 +221,40 @@ impl Rings {
 
     /// The subject was forgotten.
     pub(super) fn forgotten(&self, subject: &DataSubject) {
+        let mut cached = self.cached();
         self.forgettings.fetch_add(1, Ordering::AcqRel);
-        self.cache(subject, &Arc::new(KeyRing::Forgotten), None);
+        cached.put(subject.clone(), (Arc::new(KeyRing::Forgotten), Instant::now()));
     }
 
     /// Nobody knows any more whether the subject was forgotten.
     pub(super) fn lose(&self, subject: &DataSubject) {
+        let mut cached = self.cached();
         self.forgettings.fetch_add(1, Ordering::AcqRel);
-        self.cached().pop(subject);
+        cached.pop(subject);
     }
 
-    /// Remembers a ring; one that was asked for, with how often somebody had been forgotten before.
-    fn cache(&self, subject: &DataSubject, ring: &Arc<KeyRing>, asked_at: Option<u64>) {
+    /// Remembers a ring that was asked for when somebody had been forgotten so often. Says whether it is that of somebody whom another
+    /// process has forgotten meanwhile, which counts.
+    fn cache(&self, subject: &DataSubject, ring: &Arc<KeyRing>, asked_at: u64) -> bool {
         // Somebody may add the first key at any time.
         if **ring == KeyRing::EMPTY {
-            return;
+            return false;
         }
         let mut cached = self.cached();
         // An answer that comes late does not bring back who was forgotten meanwhile, also if that has left the cache again.
-        let is_late = asked_at.is_some_and(|at| at != self.forgettings());
+        let is_late = asked_at != self.forgettings();
         let known = cached.peek(subject).map(|(ring, _)| &**ring);
-        if !is_late && known != Some(&KeyRing::Forgotten) {
-            if known.is_some() && **ring == KeyRing::Forgotten {
-                // By another process.
-                self.forgettings.fetch_add(1, Ordering::AcqRel);
-            }
-            cached.put(subject.clone(), (Arc::clone(ring), Instant::now()));
+        if is_late || known == Some(&KeyRing::Forgotten) {
+            return false;
         }
+        // It was known before, or may have been, and has left the cache since.
+        let was_known = known.is_some() || cached.len() == cached.cap().get();
+        let is_news = was_known && **ring == KeyRing::Forgotten;
+        if is_news {
+            self.forgettings.fetch_add(1, Ordering::AcqRel);
+        }
+        cached.put(subject.clone(), (Arc::clone(ring), Instant::now()));
+        is_news
     }
 
     fn find(&self, subject: &str, now: Instant) -> Option<(DataSubject, Arc<KeyRing>)> {

@@ -103,7 +103,7 @@ pub trait EventStore: Store {
     /// How often what this handle has told can be told no more, since somebody was [forgotten](crate::Personal): it grows whenever
     /// that happens, and who keeps what was read before drops it then.
     ///
-    /// By default it never grows: what a store has told once, it tells again.
+    /// By default it never grows: what a store has told once, it tells again. A store around another one passes on what that says.
     fn forgettings(&self) -> u64 {
         0
     }

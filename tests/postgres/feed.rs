@@ -360,7 +360,8 @@ async fn nothing_is_lost(is_warm: bool) {
         stranger.rollback().await.unwrap();
     }
     let (trick, mut second) = tokio::join!(scene.trick(&mut naive), scene.write(1));
-    second.slowest = second.slowest.max(trick);
+    // Looks note no more writers while very many of them wait for one; so those behind it may wait for it and for another.
+    second.slowest += trick;
     scene.over.store(true, Ordering::SeqCst);
 
     let truth = scene.truth().await;

@@ -5,7 +5,9 @@ use std::error::Error;
 use freehold::backend::postgres::sqlx::postgres::{PgConnectOptions, PgPoolOptions, PgSslMode};
 use freehold::backend::postgres::sqlx::{Connection, Executor, PgConnection, Row};
 use freehold::backend::postgres::{PostgresStore, Standby};
-use freehold::{CommitError, EventStore, Fault, Filter, Outbox, Position, Store};
+use freehold::{
+    CommitError, DataSubject, EventStore, Fault, Filter, Outbox, Position, Store, SubjectKeys,
+};
 
 use crate::cluster::Cluster;
 use crate::outbox::sends;
@@ -17,7 +19,7 @@ async fn fed(store: &PostgresStore) -> Vec<u64> {
     page.events.iter().map(|event| event.position().get()).collect()
 }
 
-/// Whatever is asked of the feed or of the outbox, it is said that the server is a standby.
+/// Whatever is asked of the feed, of the outbox, or of somebody's keys, it is said that the server is a standby.
 async fn is_refused_to_read(store: &PostgresStore) {
     let (start, all) = (Position::START, Filter::all());
     let categories = |names: &[&str]| Filter::categories(names.iter().copied()).unwrap();
@@ -33,6 +35,7 @@ async fn is_refused_to_read(store: &PostgresStore) {
         store.outbox_page(start, 9).await.err(),
         store.outbox_head().await.err(),
         store.outbox_end().await.err(),
+        store.rings(&[DataSubject::new("customer-1").unwrap()]).await.err(),
     ];
     for (nth, refusal) in refusals.into_iter().enumerate() {
         let error = refusal.unwrap_or_else(|| panic!("read {nth} was answered by a standby"));

@@ -88,4 +88,8 @@ impl EventStore for Published {
     async fn outcome(&self, of: &DedupKey) -> Result<Option<Committed>, BackendError> {
         self.log.outcome(of).await
     }
+
+    fn forgettings(&self) -> u64 {
+        self.log.forgettings()
+    }
 }

@@ -9,7 +9,7 @@ use crate::aggregate::Aggregate;
 ///
 /// A stored state is used only if it is the very state that today's code would have folded, as far as anybody can tell: it was
 /// written under this [`STATE_VERSION`](Self::STATE_VERSION), by a type of the same shape that begins with the same state and
-/// reads events of the same names, it is whole, and the event that made it stands at its version in the stream. Otherwise it is
+/// reads the same of events of the same names, it is whole, and the event that made it stands at its version in the stream. Otherwise it is
 /// passed over, and the stream is folded from its first event.
 ///
 /// The shape is what the type says that it reads: the fields and their kinds, also within lists, maps and variants that a

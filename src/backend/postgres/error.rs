@@ -23,7 +23,7 @@ pub struct NewerSchema {
 
 /// The server is a standby, where the locks of writers cannot be seen and the feed would not be exact. The
 /// [source](std::error::Error::source) of [`Fault::ReadOnly`] when opening, and when a store that is open has come to one and
-/// asks who is writing.
+/// reads the feed, the outbox or keys.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("the server is a standby; the log is read and written on the primary")]
 #[non_exhaustive]

@@ -169,7 +169,7 @@ impl Sql {
             outbox_trim: sql("SELECT {schema}.outbox_trim($1, $2, $3, $4)"),
             archive: sql("SELECT events, streams, has_more FROM {schema}.move_closed($1, $2)"),
             keys: sql("SELECT subject, number, key FROM {schema}.subject_keys
-                WHERE subject = ANY($1) ORDER BY subject, number"),
+                WHERE {on primary} AND subject = ANY($1) ORDER BY subject, number"),
             add_keys: sql("SELECT {schema}.add_keys($1, $2, $3, $4)"),
             forget_keys: sql("SELECT {schema}.forget_keys($1, $2)"),
         }

@@ -9,6 +9,8 @@ use super::builder::UpcastsBuilder;
 use super::flaw::UpcastFlaw;
 use crate::event::Event;
 use crate::event::join::join;
+#[cfg(feature = "testkit")]
+use crate::event::join::place_of_misfit;
 use crate::event::mismatch::Mismatch;
 
 pub(super) type BoxError = Box<dyn std::error::Error + Send + Sync>;
@@ -184,6 +186,12 @@ impl<E: Event> Upcasts<E> {
         self.steps.is_none()
     }
 
+    /// Whether a step begins at a name.
+    #[cfg(feature = "testkit")]
+    pub(crate) fn has_step(&self, name: &str) -> bool {
+        self.step(name).is_some()
+    }
+
     /// The name under which an event of this name is read, if that is all that becomes of it.
     #[cfg(feature = "testkit")]
     pub(crate) fn renamed<'n>(&self, mut name: &'n str) -> &'n str {
@@ -191,6 +199,26 @@ impl<E: Event> Upcasts<E> {
             name = to;
         }
         name
+    }
+
+    /// Where in what the steps make of a payload it cannot be read as an event of today; nothing if no place in it is to blame.
+    #[cfg(feature = "testkit")]
+    pub(crate) fn place_of_misfit(&self, name: &str, data: &[u8]) -> String {
+        match self.step(name) {
+            None => place_of_misfit::<E>(name, data),
+            Some(Step::Rename(to)) => self.place_of_misfit(to, data),
+            Some(Step::Drop(_)) => String::new(),
+            Some(Step::Turn(turn)) => {
+                let mut forms = Vec::new();
+                // A step that fails says itself what is wrong.
+                let _ = turn(data, &mut forms);
+                let places = forms.iter().map(|form| match form {
+                    Form::Today(_) => String::new(),
+                    Form::Old(name, data) => self.place_of_misfit(name, data),
+                });
+                places.into_iter().find(|place| !place.is_empty()).unwrap_or_default()
+            }
+        }
     }
 
     /// Why events of this name are dropped.

@@ -6,6 +6,7 @@ mod files;
 mod form;
 mod problems;
 mod schema;
+mod shapes;
 
 pub use contracts::Contracts;
 pub use problems::BrokenContracts;

@@ -10,7 +10,7 @@ use uuid::Uuid;
 use super::files::Files;
 use super::form::{form, lost};
 use super::problems::{BrokenContracts, ended};
-use crate::event::variant::place_of_misfit;
+use super::shapes::Shape;
 use crate::event::{self, Event, EventError, Misfit, decode_all, encode, names};
 use crate::types::{
     EventId, EventName, NewEvent, Position, RecordedEvent, Recording, StreamVersion,
@@ -23,7 +23,9 @@ const MODE: &str = "FREEHOLD_SCHEMAS";
 ///
 /// A test gives it samples of today's events, at least one of each variant. A form that is new is added to the folder, which
 /// belongs into the repository; what is there is never changed, since what was stored stays stored. The test fails when an event in
-/// one of those forms cannot be read any more, or when a part of it would be lost without a word, and says which and what mends it. New variants and new fields
+/// one of those forms cannot be read any more, or when a part of it would be lost without a word, and says which and what mends it. What the samples do not
+/// show, the types say: a number that has become a narrower one, the items of a list that is empty in all samples, a field that may have been
+/// `null`. New variants and new fields
 /// that may be missing pass, and so does what upcasts rename, reshape, split or drop, if their steps have no flaw and can take the form.
 ///
 /// ```
@@ -89,8 +91,8 @@ impl SchemaGuard {
         self
     }
 
-    /// A field of stored events that nobody reads any more, on purpose: `.forgets("Received", "note")`. Its path is that of the JSON,
-    /// with `[]` for what is in a list: `lines[].sku`.
+    /// A field of stored events that nobody reads any more, or that holds less than it might, on purpose: `.forgets("Received", "note")`.
+    /// Its path is that of the JSON, with `[]` for what is in a list: `lines[].sku`; or as the guard has named it.
     pub fn forgets(mut self, name: &str, field: &str) -> Self {
         self.forgotten.insert((name.to_owned(), field.to_owned()));
         self
@@ -125,20 +127,79 @@ impl SchemaGuard {
                 ));
             }
         }
+        let mut told = BTreeSet::new();
         for name in &files.kinds(&mut problems) {
             for stored in files.samples(name, &mut problems).unwrap_or_default() {
                 if let Some(why) = self.unreadable::<E>(name, &stored) {
+                    told.insert(name.clone());
                     problems.push(format!("`{}.{name}`: {why}: {stored}", E::CATEGORY));
                 }
             }
         }
+        let (noted, shape) = (files.shape(&mut problems), Shape::said(&event::shape::<E>()));
+        let narrowed = noted.misfits(&shape).into_iter();
+        problems.extend(narrowed.filter_map(|(place, why)| self.narrowed::<E>(place, &why, &told)));
         // What breaks something is no form to come.
         if problems.is_empty() {
             for (name, samples) in today {
                 self.note::<E>(&files, &name, samples, &mut problems);
             }
         }
+        if problems.is_empty() {
+            self.note_shape::<E>(&files, &noted, &shape, &mut problems);
+        }
         ended(problems)
+    }
+
+    /// Why something that may be stored at a place of an event cannot be read any more, if that is anybody's trouble. What a sample has
+    /// told is not told again.
+    fn narrowed<E: Event>(
+        &self,
+        place: &str,
+        why: &str,
+        told: &BTreeSet<String>,
+    ) -> Option<String> {
+        let place = place.strip_prefix("::")?;
+        let names = names::<E>().unwrap_or_default().iter();
+        let ends = |name: &&&str| {
+            let rest = place.strip_prefix(**name);
+            rest.is_some_and(|rest| rest.is_empty() || rest.starts_with(['.', '[', '{', ':']))
+        };
+        let name = names.filter(ends).max_by_key(|name| name.len())?;
+        let field = place.strip_prefix(*name)?.trim_start_matches('.');
+        let is_read = !told.contains(*name)
+            && !E::upcasts().has_step(name)
+            && !self.forgotten.contains(&((*name).to_owned(), field.to_owned()));
+        let field = if field.is_empty() { "it".to_owned() } else { format!("`{field}`") };
+        is_read.then(|| {
+            format!(
+                "`{}.{name}`: {field} {why} (let it read what it has read, or write a new name and upcast this one; or \
+                 say that the guard forgets it)",
+                E::CATEGORY
+            )
+        })
+    }
+
+    /// Adds the places that are new, and those at which more can be read.
+    fn note_shape<E: Event>(
+        &self,
+        files: &Files,
+        noted: &Shape,
+        today: &Shape,
+        problems: &mut Vec<String>,
+    ) {
+        let all = noted.clone().and(today);
+        if all == *noted {
+            return;
+        }
+        if self.checks_only {
+            problems.push(format!(
+                "the events of `{}` are read in a new shape: run the test with {MODE}=write, and commit the file",
+                E::CATEGORY
+            ));
+        } else {
+            files.write_shape(&all, problems);
+        }
     }
 
     /// Why an event that was stored so is not read, or not all of it.
@@ -150,8 +211,8 @@ impl SchemaGuard {
         let event = match events {
             Ok(mut events) => events.next()?,
             Err(why) => {
-                let place =
-                    place_of_misfit::<E>(name, &serde_json::to_vec(stored).unwrap_or_default());
+                let stored = serde_json::to_vec(stored).unwrap_or_default();
+                let place = E::upcasts().place_of_misfit(name, &stored);
                 return Some(mended(name, &place, &why));
             }
         };
@@ -204,22 +265,19 @@ fn mended(name: &str, place: &str, why: &EventError) -> String {
     let EventError::Decode { misfit, source, upcast_to, .. } = why else {
         return why.to_string();
     };
-    let to = match upcast_to {
-        // Where that fails is no place in what is stored.
-        Some(to) => format!("as `{to}`: "),
-        None if place.is_empty() => String::new(),
-        None => format!("`{place}`: "),
-    };
+    // Behind a step it is a place in what that has made.
+    let to = upcast_to.map(|to| format!("as `{to}`: ")).unwrap_or_default();
+    let at = if place.is_empty() { String::new() } else { format!("`{place}`: ") };
     match misfit {
         Misfit::Upcast => {
             let step = upcast_to.unwrap_or(name);
             format!("{source} (mend the step from `{step}`)")
         }
         Misfit::Name => format!(
-            "{to}{source} (keep a variant that reads it, by `rename` or `alias`, or upcast it)"
+            "{to}{at}{source} (keep a variant that reads it, by `rename` or `alias`, or upcast it)"
         ),
         _ => format!(
-            "{to}{source} (give a field that is new a `default`, or write a new name and upcast this one)"
+            "{to}{at}{source} (give a field that is new a `default`, or write a new name and upcast this one)"
         ),
     }
 }

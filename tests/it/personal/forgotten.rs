@@ -62,18 +62,24 @@ async fn a_stream_loads_and_holds_the_typed_rest() {
 async fn another_process_holds_a_state_until_it_hears_of_it() {
     let inner = MemoryStore::new();
     let store = SealedStore::new(inner.clone());
-    let options = SealedOptions { cached_time_max: Duration::ZERO, ..SealedOptions::default() };
+    // Few are remembered: what was known of one may have been given up for another.
+    let options = SealedOptions {
+        cached_time_max: Duration::ZERO,
+        cached_subjects_max: 1,
+        ..SealedOptions::default()
+    };
     let elsewhere = SealedStore::with_options(inner, options);
     let accounts = Repository::<Account>::new(elsewhere.clone());
     store.commit(opened("a", 1, 1)).await.unwrap();
     assert_eq!(accounts.load("a").await.unwrap().owner, Some(secret(1)));
+    store.commit(opened("b", 2, 2)).await.unwrap();
+    assert_eq!(accounts.load("b").await.unwrap().owner, Some(secret(2)));
     store.forget(&subject(1)).await.unwrap();
     assert_eq!(accounts.load("a").await.unwrap().owner, Some(secret(1)), "nobody has told it");
     assert!(elsewhere.has_forgotten(&subject(1)).await.unwrap());
     assert_eq!(accounts.load("a").await.unwrap().owner, Some(forgotten(1)));
 
     // Or it is made to.
-    store.commit(opened("b", 2, 2)).await.unwrap();
     assert_eq!(accounts.load("b").await.unwrap().owner, Some(secret(2)));
     store.forget(&subject(2)).await.unwrap();
     accounts.clear_cache();

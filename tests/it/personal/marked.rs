@@ -41,7 +41,7 @@ impl<S> Marked<S> {
         let limits = Limits {
             bytes_per_event_max: usual.bytes_per_event_max / 16,
             bytes_per_message_max: usual.bytes_per_message_max / 16,
-            bytes_per_row_max: usual.bytes_per_row_max / 16,
+            bytes_per_row_max: usual.bytes_per_row_max / 4,
             bytes_per_commit_max: usual.bytes_per_commit_max / 16,
             ..usual
         };
@@ -188,6 +188,10 @@ impl<S: EventStore> EventStore for Marked<S> {
 
     async fn outcome(&self, of: &DedupKey) -> Result<Option<Committed>, BackendError> {
         self.inner.outcome(of).await
+    }
+
+    fn forgettings(&self) -> u64 {
+        self.inner.forgettings()
     }
 }
 

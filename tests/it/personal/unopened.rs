@@ -1,21 +1,27 @@
 //! What is damaged, moved, or under a key that is not there, is told, with its place, and never passed over.
 
+use std::error::Error;
 use std::sync::Arc;
+use std::time::Duration;
 
 use freehold::backend::memory::{MemoryBroker, MemoryStore};
 use freehold::event::{self, EventError, Misfit};
 use freehold::outbox::Relay;
 use freehold::personal::{SealedOptions, SealedStore};
+use freehold::projection::{Kept, ReadSide, View};
+use freehold::retry::RetryPolicy;
+use freehold::subscription::{AfterRetries, Health, SubscriptionOptions};
 use freehold::testkit::PausedClock;
 use freehold::{
-    Commit, Envelope, EventId, EventName, EventStore, ExpectedVersion, LeaseName, MessageId,
+    Commit, Envelope, EventId, EventName, EventStore, ExpectedVersion, LeaseName, LogId, MessageId,
     MessageType, NewEvent, OrderingKey, ReadFrom, RecordedEvent, Repository, Source, Store,
-    StreamVersion,
+    StreamVersion, Token,
 };
 use serde_json::{Value, json};
+use tokio::time::sleep;
 use uuid::Uuid;
 
-use super::fixture::{Account, AccountEvent, SECRET, account, appended, opened};
+use super::fixture::{Account, AccountEvent, Accounts, SECRET, account, appended, opened};
 
 /// An event that is stored as `change` makes the sealed one.
 async fn stored(change: impl Fn(&mut Value)) -> SealedStore<MemoryStore> {
@@ -100,6 +106,89 @@ async fn what_is_read_past_the_store_is_told_too() {
     }
     let error = event::decode::<AccountEvent>(&read(store.inner()).await[1]).unwrap_err();
     assert!(matches!(error, EventError::Decode { misfit: Misfit::Sealed, .. }), "{error}");
+}
+
+/// Whether that is what an error is about, with its place.
+fn is_of_it(error: &(dyn Error + 'static)) -> bool {
+    let is_it = matches!(
+        error.downcast_ref(),
+        Some(EventError::Decode { misfit: Misfit::Sealed, stream, position, .. })
+            if *stream == account("a") && position.get() == 4
+    );
+    is_it || error.source().is_some_and(is_of_it)
+}
+
+fn hasty(after_retries: AfterRetries) -> SubscriptionOptions {
+    let retry = RetryPolicy { retries_max: 1, ..RetryPolicy::default() };
+    SubscriptionOptions { retry, after_retries, resume_interval: None, ..Default::default() }
+}
+
+async fn stopped(kept: &Kept) -> Arc<dyn Error + Send + Sync> {
+    loop {
+        if let Health::Stopped(why) = kept.health().await {
+            return why;
+        }
+        sleep(Duration::from_millis(10)).await;
+    }
+}
+
+/// The cents of both accounts, and up to where the views hold the log.
+async fn shown(view: &View<Accounts>, log: LogId) -> ([Option<i64>; 2], u64) {
+    let (a, other) = (view.get("a").await.unwrap(), view.get("other").await.unwrap());
+    let cents = [a.value.map(|line| line.cents), other.value.map(|line| line.cents)];
+    (cents, a.at.position(log).get())
+}
+
+/// Whoever follows the feed goes no further, and nothing is shown without it.
+#[tokio::test(start_paused = true)]
+async fn a_projection_and_its_rebuild_stop_before_an_event_that_does_not_open() {
+    let store = stored(|body| cut(&mut body["sealed"], 72)).await;
+    let reads = ReadSide::new(store.clone()).follow(store.clone());
+    let kept = reads.upkeep(Accounts).options(hasty(AfterRetries::Stop)).start();
+    assert!(is_of_it(&*stopped(&kept).await));
+    let view = reads.view::<Accounts>();
+    assert_eq!(shown(&view, store.identity()).await, ([Some(1), Some(0)], 3));
+    kept.stop().await;
+
+    // Who parks it goes on with all but its stream.
+    let kept = reads.upkeep(Accounts).options(hasty(AfterRetries::Park)).start();
+    let head = Token::new(store.identity(), store.head().await.unwrap());
+    view.wait_for(head, Duration::from_mins(1)).await.unwrap();
+    assert_eq!(shown(&view, store.identity()).await, ([Some(1), Some(0)], 5));
+    let parked = kept.live().await.unwrap().parked(9).await.unwrap();
+    let places: Vec<_> = parked.iter().map(|it| it.position.get()).collect();
+    assert_eq!(places, [4, 5], "{parked:?}");
+    assert!(parked[0].error.as_deref().unwrap().contains("sealed and does not open"));
+    kept.stop().await;
+
+    // Views that are there stay, and new ones are not shown without it.
+    let kept = reads.upkeep(Accounts).options(hasty(AfterRetries::Stop)).start();
+    kept.rebuild().await.unwrap();
+    assert!(is_of_it(&*stopped(&kept).await));
+    assert_eq!(shown(&view, store.identity()).await, ([Some(1), Some(0)], 5));
+    kept.stop().await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_relay_of_events_parks_the_stream_of_one_that_does_not_open() {
+    let (store, broker) = (stored(|body| cut(&mut body["sealed"], 72)).await, MemoryBroker::new());
+    let (name, source) = (LeaseName::new("relay").unwrap(), Source::new("/suite").unwrap());
+    let relay = Relay::of(name, source, store, |event: AccountEvent, id, record| {
+        let kind = MessageType::new("suite.account.v1")?;
+        let key = OrderingKey::new(record.stream().id())?;
+        Ok(Some(Envelope::json(id, kind, key, &matches!(event, AccountEvent::Paid { .. }))?))
+    });
+    let running = relay.publish_to(broker.clone()).clock(PausedClock::new()).seed(1).start();
+    running.drained().await.unwrap();
+    let all = broker.messages();
+    let keys: Vec<_> = all.iter().map(|it| it.message.envelope.key().to_string()).collect();
+    assert_eq!(keys, ["other", "first", "a"]);
+    let parked = running.parked(9).await.unwrap();
+    let places: Vec<_> = parked.iter().map(|it| it.position.get()).collect();
+    assert_eq!(places, [4, 5], "{parked:?}");
+    let said = parked[0].error.as_deref().unwrap();
+    assert!(said.contains("position 4, version 2 of stream `account-a`"), "{said}");
+    running.stop().await;
 }
 
 /// The keys of another shop: every ring is there, and no key fits.

@@ -9,6 +9,7 @@ use freehold::projection::ReadSide;
 use freehold::projection::search::{Field, Search, Searched};
 use tokio::time::sleep;
 
+use super::errands::kills;
 use super::projector::{
     Fallen, Gauge, PATIENCE, Projector, Stores, chance, expected, options, rain, until_alone,
     within,
@@ -16,7 +17,6 @@ use super::projector::{
 use super::sqlite::open;
 
 const FOLDER: &str = "FREEHOLD_INDEXER_FOLDER";
-const KILLS: u64 = 20;
 
 impl Searched for Gauge {
     const FIELDS: &'static [Field<Fallen>] =
@@ -72,7 +72,7 @@ async fn an_index_and_its_checkpoint_agree_after_every_kill_of_who_writes_it() {
     let log = Arc::clone(&stores.0);
     let mut chance = chance();
     let at = async || search.count().await.unwrap().at.position(log.identity());
-    for kill in 0..KILLS {
+    for kill in 0..kills() {
         let before = at().await;
         let writer = start();
         let raining = tokio::spawn({

@@ -251,6 +251,94 @@ fn a_field_that_is_lost_on_the_way_to_a_new_name_is_named() {
         .unwrap();
 }
 
+/// Samples do not show it: the stored ones can be read all the same.
+#[test]
+fn a_place_at_which_less_can_be_read_than_before_is_named() {
+    macro_rules! sized { ($($name:ident $number:ty, $tag:ty, $note:ty;)*) => { $(
+        later!($name {
+            #[serde(rename = "order.placed.v1")]
+            Placed { cents: $number, tags: Vec<$tag>, note: $note },
+            Gone {},
+        });
+    )* } }
+    #[derive(Serialize, Deserialize)]
+    enum Tag {
+        Gift,
+    }
+    sized! {
+        Wide u64, String, Option<String>;
+        Narrow u32, String, Option<String>;
+        Chosen u64, Tag, Option<String>;
+        Never u64, String, String;
+        Wider i128, String, Option<String>;
+    }
+    // The samples of the others are read as these, and these as theirs.
+    macro_rules! samples {
+        ($name:ident) => {
+            [$name::Placed { cents: 1, tags: vec![], note: String::new().into() }, $name::Gone {}]
+        };
+    }
+    let folder = tempfile::tempdir().unwrap();
+    guard(&folder).events(samples!(Wide)).unwrap();
+    let shape = || fs::read_to_string(folder.path().join("order/shape.txt")).unwrap();
+    let noted = shape();
+    assert!(noted.contains("::order.placed.v1.cents u64\n"), "{noted}");
+    for (said, why) in [
+        (problem(&guard(&folder), samples!(Narrow)), "`cents` was read as u64, and is read as u32"),
+        (
+            problem(&guard(&folder), samples!(Chosen)),
+            "`tags[]` was read as string, and is read as enum",
+        ),
+        (problem(&guard(&folder), samples!(Never)), "`note` may be null where it was stored"),
+    ] {
+        assert!(said.starts_with(&format!("`order.order.placed.v1`: {why}")), "{said}");
+        assert_eq!(shape(), noted, "what breaks something is not noted");
+    }
+    // On purpose, it passes; and whoever reads more is held to that.
+    guard(&folder).forgets("order.placed.v1", "note").events(samples!(Never)).unwrap();
+    if std::env::var_os("FREEHOLD_SCHEMAS").is_none() {
+        let said = problem(&guard(&folder).check(), samples!(Wider));
+        assert!(said.starts_with("the events of `order` are read in a new shape"), "{said}");
+    }
+    guard(&folder).events(samples!(Wider)).unwrap();
+    let said = problem(&guard(&folder), samples!(Wide));
+    assert!(said.contains("`cents` was read as i128, and is read as u64"), "{said}");
+}
+
+/// The steps work, and what comes out at their end does not fit.
+#[test]
+fn a_field_that_does_not_fit_behind_a_step_is_named() {
+    #[derive(Serialize, Deserialize)]
+    struct Item {
+        sku: u64,
+    }
+    #[derive(Serialize)]
+    struct Listed {
+        items: Vec<Line>,
+    }
+    #[derive(Deserialize)]
+    struct Old {
+        lines: Vec<Line>,
+    }
+    later!(Later { Listed { items: Vec<Item> }, Gone {} }
+        fn upcasts() -> &'static Upcasts<Self> {
+            static UPCASTS: LazyLock<Upcasts<Later>> = LazyLock::new(|| {
+                let listed = |old: Old| Ok(Listed { items: old.lines });
+                Upcasts::builder()
+                    .reshape("Placed", "Ordered", listed)
+                    .rename("Ordered", "Listed")
+                    .build()
+            });
+            &UPCASTS
+        }
+    );
+    let folder = noted();
+    let samples = [Later::Listed { items: vec![Item { sku: 1 }] }, Later::Gone {}];
+    let said = problem(&guard(&folder), samples);
+    let named = "`order.Placed`: as `Listed`: `items[0].sku`: invalid type: string";
+    assert!(said.starts_with(named), "{said}");
+}
+
 #[test]
 fn a_variant_without_a_sample_and_a_file_that_is_none_are_named() {
     let folder = noted();
