@@ -157,17 +157,20 @@ impl<A: Aggregate> Repository<A> {
         if let Some(snapshots) = &self.0.snapshots
             && let Some(stored) = snapshots.find(stream).await
         {
-            return self.continue_from(stream, stored).await;
+            if let Some(loaded) = self.continue_from(stream, stored).await? {
+                return Ok(loaded);
+            }
+            snapshots.reject(stream);
         }
         self.catch_up(stream, Loaded::nothing()).await
     }
 
-    /// A stored state, and the events since; or the whole stream, if it is another one than the state was folded from.
+    /// A stored state, and the events since; `None` if the stream is another one than the state was folded from.
     async fn continue_from(
         &self,
         stream: &StreamId,
         mut stored: Loaded<A>,
-    ) -> Result<Loaded<A>, LoadError> {
+    ) -> Result<Option<Loaded<A>>, LoadError> {
         let before = StreamVersion::new(stored.version().get().saturating_sub(1));
         let from = ReadFrom::After(before);
         let page = self.0.desk.store.read_stream(stream, from, usize::MAX).await?;
@@ -177,13 +180,14 @@ impl<A: Aggregate> Repository<A> {
                     stored.fold(recorded)?;
                 }
                 telemetry::snapshot(A::Event::CATEGORY, "used");
-                if page.has_more { self.catch_up(stream, stored).await } else { Ok(stored) }
+                if page.has_more {
+                    self.catch_up(stream, stored).await.map(Some)
+                } else {
+                    Ok(Some(stored))
+                }
             }
             // The log is not the one that it was, or the state never became durable.
-            _ => {
-                telemetry::snapshot(A::Event::CATEGORY, "passed_over");
-                self.catch_up(stream, Loaded::nothing()).await
-            }
+            _ => Ok(None),
         }
     }
 

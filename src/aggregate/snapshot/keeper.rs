@@ -29,6 +29,9 @@ pub(in crate::aggregate) trait Snapshots<A: Aggregate>:
     /// The state that is stored, if it can be used. The event that made it is still to be found in the stream.
     async fn find(&self, stream: &StreamId) -> Option<Loaded<A>>;
 
+    /// The state that is stored is not one of the stream as it is: it is to be stored again soon.
+    fn reject(&self, stream: &StreamId);
+
     /// A state is there, which took so long to load, if it was loaded: it is stored if it is time for that.
     fn offer(&self, stream: &StreamId, loaded: &Loaded<A>, took: Option<Duration>);
 }
@@ -106,11 +109,16 @@ impl<A: Snapshotted> Snapshots<A> for Keeper<A> {
         let found = self.look(stream).await.unwrap_or_else(|why| {
             // Whatever is wrong with it: the stream has all that is in it.
             tracing::debug!(%stream, error = &*why as &dyn Error, "a snapshot is passed over");
-            telemetry::snapshot(A::Event::CATEGORY, "passed_over");
+            self.reject(stream);
             None
         })?;
         self.known().put(stream.clone(), found.version());
         Some(found)
+    }
+
+    fn reject(&self, stream: &StreamId) {
+        telemetry::snapshot(A::Event::CATEGORY, "passed_over");
+        self.known().pop(stream);
     }
 
     fn offer(&self, stream: &StreamId, loaded: &Loaded<A>, took: Option<Duration>) {

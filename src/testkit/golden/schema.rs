@@ -24,8 +24,8 @@ const MODE: &str = "FREEHOLD_SCHEMAS";
 /// A test gives it samples of today's events, at least one of each variant. A form that is new is added to the folder, which
 /// belongs into the repository; what is there is never changed, since what was stored stays stored. The test fails when an event in
 /// one of those forms cannot be read any more, or when a part of it would be lost without a word, and says which and what mends it. What the samples do not
-/// show, the types say: a number that has become a narrower one, the items of a list that is empty in all samples, a field that may have been
-/// `null`. New variants and new fields
+/// show, the types say: a number that has become a narrower one, items of another kind in a list that is empty in all samples, a field that
+/// may have been `null`. Neither says that a new field must be there, at a place of which no sample shows anything. New variants and new fields
 /// that may be missing pass, and so does what upcasts rename, reshape, split or drop, if their steps have no flaw and can take the form.
 ///
 /// ```

@@ -305,6 +305,24 @@ async fn a_state_without_a_field_that_the_items_of_a_list_have_now_is_passed_ove
     assert_eq!(found.lines, [Longer { cents: 5, double: 10 }]);
 }
 
+/// Else each load would be a whole fold until as many events have come again.
+#[tokio::test]
+async fn a_state_that_is_passed_over_is_stored_again_by_who_had_stored_it() {
+    let store = MemoryStore::new();
+    let accounts = repository::<Stored, _>(&store, every(3));
+    for cents in 1..=3 {
+        accounts.execute("a", pay(cents)).await.unwrap();
+    }
+    settle().await;
+    let whole = stored(&store).await.unwrap();
+    let mut spoilt = whole.clone();
+    spoilt["checksum"] = json!(uuid::Uuid::nil());
+    put(&store, &spoilt).await;
+    assert_eq!(load(&accounts).await.cents, 6);
+    settle().await;
+    assert_eq!(stored(&store).await.unwrap(), whole);
+}
+
 /// As after a restore from a backup: the stream has other events where the state was folded, or ends before.
 #[tokio::test]
 async fn a_state_of_another_history_is_passed_over() {

@@ -8,10 +8,12 @@ use freehold::backend::memory::MemoryStore;
 use freehold::backend::sqlite::{SqliteOptions, SqliteStore};
 use freehold::personal::SealedStore;
 use freehold::testkit::async_trait;
-use freehold::testkit::conformance::{Harness, InlineHarness, OutboxHarness, RowHarness};
+use freehold::testkit::conformance::{
+    ArchiveHarness, Harness, InlineHarness, OutboxHarness, RowHarness,
+};
 use freehold::{
-    EventStore, InlineStore, Outbox, RowStore, inline_store_conformance, outbox_conformance,
-    saga_store_conformance,
+    Archive, EventStore, InlineStore, Outbox, RowStore, archive_conformance,
+    inline_store_conformance, outbox_conformance, saga_store_conformance,
 };
 use tempfile::TempDir;
 
@@ -85,6 +87,13 @@ impl InlineHarness for Unmarked {
     }
 }
 
+#[async_trait]
+impl ArchiveHarness for Unmarked {
+    async fn open(&self, log: &str) -> Arc<dyn Archive> {
+        Arc::new(SealedStore::new(self.0.log(log)))
+    }
+}
+
 saga_store_conformance!(memory, SealedInMemory::default());
 outbox_conformance!(memory_outbox, SealedInMemory::default());
 saga_store_conformance!(files, SealedInFiles::new());
@@ -92,3 +101,4 @@ outbox_conformance!(outboxes_in_files, SealedInFiles::new());
 saga_store_conformance!(unmarked, Unmarked::default());
 inline_store_conformance!(unmarked_folds, Unmarked::default());
 outbox_conformance!(unmarked_outbox, Unmarked::default());
+archive_conformance!(unmarked_archive, Unmarked::default());

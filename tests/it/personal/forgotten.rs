@@ -1,6 +1,7 @@
 //! After forgetting: every stream loads, every view is there, every message goes out, and nobody's data is in any of them.
 
 use std::convert::Infallible;
+use std::sync::Arc;
 use std::time::Duration;
 
 use freehold::aggregate::{Options, SnapshotPolicy};
@@ -19,6 +20,7 @@ use uuid::Uuid;
 use super::fixture::{
     Account, AccountEvent, Accounts, AtOnce, Line, SECRET, appended, opened, secret, subject,
 };
+use crate::aggregate::fixture::Watched;
 
 pub(super) fn message(n: u128, of: u32) -> Envelope {
     let kind = MessageType::new("suite.opened.v1").unwrap();
@@ -84,6 +86,46 @@ async fn another_process_holds_a_state_until_it_hears_of_it() {
     store.forget(&subject(2)).await.unwrap();
     accounts.clear_cache();
     assert_eq!(accounts.load("b").await.unwrap().owner, Some(forgotten(2)));
+}
+
+/// Commands that overlap decide upon what those before them have decided, without reading; and not upon what is to be told no more.
+#[tokio::test]
+async fn a_busy_stream_is_read_again_when_somebody_is_forgotten() {
+    let (inner, keys) = (Watched::new(), Arc::new(MemoryStore::new()));
+    let store = SealedStore::with_keys(inner.clone(), keys, SealedOptions::default());
+    let accounts = Repository::<Account>::new(store.clone());
+    store.commit(opened("a", 1, 1)).await.unwrap();
+    inner.shut();
+    let commits_are = async |commits| {
+        while inner.commits() < commits {
+            tokio::task::yield_now().await;
+        }
+    };
+    let pay = || {
+        let accounts = accounts.clone();
+        tokio::spawn(async move {
+            let paid = || vec![AccountEvent::Paid { cents: 1, note: None }];
+            let paying = accounts.execute("a", move |_| Ok::<_, Infallible>(paid()));
+            paying.await.unwrap().into_state()
+        })
+    };
+    let first = pay();
+    commits_are(2).await;
+    let forgetting = tokio::spawn({
+        let store = store.clone();
+        async move { store.forget(&subject(1)).await }
+    });
+    // The key is gone, and the log is about to say so.
+    commits_are(3).await;
+    let second = pay();
+    for _ in 0..100 {
+        tokio::task::yield_now().await;
+    }
+    inner.gate.add_permits(9);
+    drop(forgetting.await.unwrap().unwrap());
+    let (first, second) = (first.await.unwrap(), second.await.unwrap());
+    assert_eq!((first.cents, first.owner), (1, Some(secret(1))), "decided before");
+    assert_eq!((second.cents, second.owner), (2, Some(forgotten(1))));
 }
 
 /// A state that was being read when somebody was forgotten is not kept.

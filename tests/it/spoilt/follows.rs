@@ -6,7 +6,6 @@ use std::time::Duration;
 
 use freehold::backend::memory::MemoryBroker;
 use freehold::consistency::Behind;
-use freehold::event;
 use freehold::outbox::{Relay, RelayOptions};
 use freehold::projection::{
     Eventual, Kept, On, Projection, ReadSide, Recorded, Strong, View, Views,
@@ -14,7 +13,7 @@ use freehold::projection::{
 use freehold::retry::RetryPolicy;
 use freehold::subscription::{AfterRetries, Health, SubscriptionOptions};
 use freehold::{
-    Commit, Envelope, EventStore, Filter, LeaseName, MessageId, MessageType, OrderingKey, Position,
+    Commit, Envelope, EventStore, LeaseName, MessageId, MessageType, OrderingKey, Position,
     Repository, RowSet, RowStore, RowsWanted, Source, Store, Token,
 };
 use uuid::Uuid;
@@ -218,34 +217,32 @@ pub(crate) async fn a_relay_of_events_parks_the_stream_of_a_spoilt_record_and_na
     tables: &impl Tables,
 ) {
     six(&tables.store().await).await;
-    let (store, broker) = (tables.store().await, MemoryBroker::new());
-    let (name, data, _) = DAMAGES[3];
-    tables.put(POSITION, name, data).await;
-    let relay = Relay::of_events(
-        LeaseName::new("relay").unwrap(),
-        Source::new("/accounts").unwrap(),
-        store,
-        Filter::categories(["account"]).unwrap(),
-        |record| {
-            let paid = event::decode_all::<Entry>(record)?.count();
-            let id = |nth| MessageId::of_event(record.id(), nth);
-            let nth = 0..u64::try_from(paid)?;
-            Ok(nth.map(|nth| envelope(id(nth), record.stream().as_str())).collect())
-        },
-    );
-    let relay = relay.publish_to(broker.clone()).options(relay_options()).start();
-    relay.drained().await.unwrap();
-    assert_eq!(published(&broker), ["account-a", "account-b", "account-b", "account-b"]);
-    let parked = relay.parked(9).await.unwrap();
-    let places: Vec<_> = parked.iter().map(|parked| parked.position.get()).collect();
-    assert_eq!(places, [POSITION, 5]);
-    let said = parked[0].error.as_deref().unwrap();
-    assert!(said.contains("position 3, version 2 of stream `account-a`"), "{said}");
-    // In the order of the commits, when it is mended.
-    tables.put(POSITION, SOUND.0, SOUND.1).await;
-    assert_eq!(relay.retry("account-a").await.unwrap(), 2);
-    assert_eq!(published(&broker)[4..], ["account-a", "account-a"]);
-    relay.stop().await;
+    let store = tables.store().await;
+    for (nth, (name, data, misfit)) in (0..).zip(DAMAGES) {
+        tables.put(POSITION, name, data).await;
+        let broker = MemoryBroker::new();
+        let relay = Relay::of(
+            LeaseName::new(&format!("relay{nth}")).unwrap(),
+            Source::new("/accounts").unwrap(),
+            store.clone(),
+            |_: Entry, id, record| Ok(Some(envelope(id, record.stream().as_str()))),
+        );
+        let relay = relay.publish_to(broker.clone()).options(relay_options()).start();
+        relay.drained().await.unwrap();
+        let others = ["account-a", "account-b", "account-b", "account-b"];
+        assert_eq!(published(&broker), others, "{name}");
+        let parked = relay.parked(9).await.unwrap();
+        let places: Vec<_> = parked.iter().map(|parked| parked.position.get()).collect();
+        assert_eq!(places, [POSITION, 5], "{name}");
+        let said = parked[0].error.as_deref().unwrap();
+        assert!(said.contains("position 3, version 2 of stream `account-a`"), "{said}");
+        assert!(said.contains(&misfit.to_string()), "{said}");
+        // In the order of the commits, when it is mended.
+        tables.put(POSITION, SOUND.0, SOUND.1).await;
+        assert_eq!(relay.retry("account-a").await.unwrap(), 2);
+        assert_eq!(published(&broker)[4..], ["account-a", "account-a"]);
+        relay.stop().await;
+    }
 }
 
 /// A relay of an outbox: the key of a message that cannot be read waits.
