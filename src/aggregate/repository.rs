@@ -146,7 +146,7 @@ impl<A: Aggregate> Repository<A> {
         let forgettings = shared.forgettings();
         let loaded = match shared.cached(stream) {
             Some(known) => self.catch_up(stream, known).await?,
-            None => self.load_anew(stream).await?.since(forgettings),
+            None => self.load_anew(stream).await?.read_at(forgettings),
         };
         shared.keep(stream, &loaded, Some(began.elapsed()));
         Ok(loaded)
@@ -180,11 +180,7 @@ impl<A: Aggregate> Repository<A> {
                     stored.fold(recorded)?;
                 }
                 telemetry::snapshot(A::Event::CATEGORY, "used");
-                if page.has_more {
-                    self.catch_up(stream, stored).await.map(Some)
-                } else {
-                    Ok(Some(stored))
-                }
+                Ok(Some(if page.has_more { self.catch_up(stream, stored).await? } else { stored }))
             }
             // The log is not the one that it was, or the state never became durable.
             _ => Ok(None),
@@ -233,7 +229,7 @@ impl<A: Aggregate> Repository<A> {
             if self.0.may_tell(&ground.loaded) {
                 return Ok((ground, false));
             }
-            // It is read anew, when what others have decided upon it is committed. Whoever has the turn keeps more from being so.
+            // It is read anew when what others have decided upon it is committed. While this one has the turn, nobody adds to that.
             if let Some(tail) = ground.tail {
                 Box::pin(tail.drive(lane, &self.0.desk)).await;
             }
@@ -285,7 +281,7 @@ impl<A: Aggregate> Shared<A> {
 
     /// Whether nobody was forgotten since what made the state was read.
     pub(super) fn may_tell(&self, loaded: &Loaded<A>) -> bool {
-        loaded.is_of(self.forgettings())
+        loaded.forgettings() == self.forgettings()
     }
 
     /// The cached state of a stream, which others may have moved.

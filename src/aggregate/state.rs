@@ -14,8 +14,8 @@ pub struct Loaded<A> {
     version: StreamVersion,
     /// The event that made the state. Two states can have one version, if one of them never became durable.
     newest: Option<EventId>,
-    /// How often the store had [forgotten](crate::EventStore::forgettings) somebody when the events began to be read.
-    since: u64,
+    /// Of the store, when the events began to be read.
+    forgettings: u64,
 }
 
 impl<A> Loaded<A> {
@@ -42,24 +42,24 @@ impl<A> Loaded<A> {
 
     /// A state that was stored, and the event that made it.
     pub(super) fn restored(state: A, version: StreamVersion, newest: EventId) -> Self {
-        Self { state: Arc::new(state), version, newest: Some(newest), since: 0 }
+        Self { state: Arc::new(state), version, newest: Some(newest), forgettings: 0 }
     }
 
-    /// The same, when the store had forgotten somebody so often.
-    pub(super) fn since(mut self, forgettings: u64) -> Self {
-        self.since = forgettings;
+    /// The same, read when the store had forgotten somebody so often.
+    pub(super) fn read_at(mut self, forgettings: u64) -> Self {
+        self.forgettings = forgettings;
         self
     }
 
-    /// Whether the store had forgotten somebody as often as now when the events began to be read: else it may hold what is to be told
-    /// no more.
-    pub(super) const fn is_of(&self, forgettings: u64) -> bool {
-        self.since == forgettings
+    /// How often the store had forgotten somebody when the events began to be read: if it is more often now, the state may hold what is to
+    /// be told no more.
+    pub(super) const fn forgettings(&self) -> u64 {
+        self.forgettings
     }
 
     /// Whether the other one is to be kept in its place.
     pub(super) fn is_before(&self, other: &Self) -> bool {
-        (self.since, self.version) < (other.since, other.version)
+        (self.forgettings, self.version) < (other.forgettings, other.version)
     }
 
     /// The event that made the state.
@@ -70,7 +70,7 @@ impl<A> Loaded<A> {
 
 impl<A: Aggregate> Loaded<A> {
     pub(super) fn nothing() -> Self {
-        Self { state: Arc::default(), version: StreamVersion::NONE, newest: None, since: 0 }
+        Self { state: Arc::default(), version: StreamVersion::NONE, newest: None, forgettings: 0 }
     }
 
     /// The state after one more record, and what the record is today. It counts once, whatever became of it.
@@ -104,7 +104,7 @@ impl<A> Loaded<A> {
 impl<A> Clone for Loaded<A> {
     fn clone(&self) -> Self {
         let state = Arc::clone(&self.state);
-        Self { state, version: self.version, newest: self.newest, since: self.since }
+        Self { state, version: self.version, newest: self.newest, forgettings: self.forgettings }
     }
 }
 

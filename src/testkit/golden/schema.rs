@@ -10,7 +10,7 @@ use uuid::Uuid;
 use super::files::Files;
 use super::form::{form, lost};
 use super::problems::{BrokenContracts, ended};
-use super::shapes::Shape;
+use super::shapes::{Shape, within};
 use crate::event::{self, Event, EventError, Misfit, decode_all, encode, names};
 use crate::types::{
     EventId, EventName, NewEvent, Position, RecordedEvent, Recording, StreamVersion,
@@ -161,12 +161,10 @@ impl SchemaGuard {
     ) -> Option<String> {
         let place = place.strip_prefix("::")?;
         let names = names::<E>().unwrap_or_default().iter();
-        let ends = |name: &&&str| {
-            let rest = place.strip_prefix(**name);
-            rest.is_some_and(|rest| rest.is_empty() || rest.starts_with(['.', '[', '{', ':']))
-        };
-        let name = names.filter(ends).max_by_key(|name| name.len())?;
-        let field = place.strip_prefix(*name)?.trim_start_matches('.');
+        let found = names.filter_map(|name| Some((name, within(place, name)?)));
+        // A name may begin as another one does.
+        let (name, rest) = found.max_by_key(|(name, _)| name.len())?;
+        let field = rest.trim_start_matches('.');
         let is_read = !told.contains(*name)
             && !E::upcasts().has_step(name)
             && !self.forgotten.contains(&((*name).to_owned(), field.to_owned()));

@@ -8,6 +8,8 @@ use std::fmt;
 
 /// How a place that may hold nothing is noted.
 const NULL: &str = "null";
+/// How what stands in a place begins.
+const INNER: [char; 4] = ['.', '[', '{', ':'];
 
 /// What is read, by place: `::Placed.lines[].sku`.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -46,33 +48,44 @@ impl Shape {
 
     /// What may be stored in this shape and cannot be read in today's: the places, and why.
     pub(super) fn misfits<'s>(&'s self, today: &'s Self) -> Vec<(&'s str, String)> {
-        let kinds = self.kinds.iter().filter_map(|(place, before)| {
-            let now = today.kinds.get(place).filter(|now| !fits(before, now))?;
-            Some((&**place, format!("was read as {before}, and is read as {now}")))
-        });
-        let no_choice = self.kinds.keys().filter_map(|place| {
-            let (choice, variant) =
-                place.rsplit_once("::").filter(|(choice, _)| !choice.is_empty())?;
-            let is_gone = today.kinds.get(choice).is_some_and(|kind| kind == "enum");
-            let is_gone = is_gone && !today.reads(&format!("{choice}::{}", first(variant)));
-            is_gone
-                .then(|| (choice, format!("may be `{}`, which it reads no more", first(variant))))
-        });
-        let is_read = |place: &&String| {
-            today.reads(place) && !today.kinds.get(*place).is_some_and(|kind| says_nothing(kind))
-        };
-        let never_null = self.nullable.difference(&today.nullable).filter(is_read).map(|place| {
-            (&**place, "may be null where it was stored, and is no `Option` any more".into())
-        });
-        let mut all: Vec<_> = kinds.chain(no_choice).chain(never_null).collect();
+        let mut all: Vec<_> = self.narrowed(today).collect();
+        all.extend(self.gone(today));
+        all.extend(self.no_longer_null(today));
+        // A variant is gone with each place in it.
         all.dedup();
         all
     }
 
+    fn narrowed<'s>(&'s self, today: &'s Self) -> impl Iterator<Item = (&'s str, String)> {
+        self.kinds.iter().filter_map(|(place, before)| {
+            let now = today.kinds.get(place).filter(|now| !fits(before, now))?;
+            Some((&**place, format!("was read as {before}, and is read as {now}")))
+        })
+    }
+
+    /// The variants of an enum within an event. Those of the events are names, of which there are samples.
+    fn gone<'s>(&'s self, today: &'s Self) -> impl Iterator<Item = (&'s str, String)> {
+        self.kinds.keys().filter_map(|place| {
+            let (choice, rest) =
+                place.rsplit_once("::").filter(|(choice, _)| !choice.is_empty())?;
+            let variant = rest.split(INNER).next().unwrap_or_default();
+            let is_choice = today.kinds.get(choice).is_some_and(|kind| kind == "enum");
+            let is_gone = is_choice && !today.reads(&format!("{choice}::{variant}"));
+            is_gone.then(|| (choice, format!("may be `{variant}`, which it reads no more")))
+        })
+    }
+
+    fn no_longer_null<'s>(&'s self, today: &'s Self) -> impl Iterator<Item = (&'s str, String)> {
+        let says_nothing = |place| today.kinds.get(place).is_some_and(|kind| says_nothing(kind));
+        let never = self.nullable.difference(&today.nullable);
+        never.filter(move |place| today.reads(place) && !says_nothing(*place)).map(|place| {
+            (&**place, "may be null where it was stored, and is no `Option` any more".to_owned())
+        })
+    }
+
     /// Whether a place, or one within it, is read.
     fn reads(&self, place: &str) -> bool {
-        let is_in = |rest: &str| rest.is_empty() || rest.starts_with(['.', '[', '{', ':']);
-        self.kinds.keys().any(|other| other.strip_prefix(place).is_some_and(is_in))
+        self.kinds.keys().any(|other| within(other, place).is_some())
     }
 
     /// The same, and what today's adds. What fits into a wider kind is of that from now on.
@@ -116,9 +129,9 @@ fn number(kind: &str) -> Option<Number> {
     }
 }
 
-/// The first part of a place.
-fn first(place: &str) -> &str {
-    place.split(['.', '[', '{', ':']).next().unwrap_or_default()
+/// What is left of a place behind another one, if it is that or stands in it.
+pub(super) fn within<'p>(place: &'p str, of: &str) -> Option<&'p str> {
+    place.strip_prefix(of).filter(|rest| rest.is_empty() || rest.starts_with(INNER))
 }
 
 /// Whoever reads anything says nothing of what it is; and what has no payload may gain one, or lose it.
